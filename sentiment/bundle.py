@@ -1,0 +1,148 @@
+"""A trained model on disk: everything that a prediction needs, readable from any language.
+
+Knows files, arrays and the tokenizer; knows nothing of Keras or MLflow.
+
+A bundle is a folder:
+- `bundle.json`: `format` (1), `created` (ISO 8601, UTC), `settings` (by name), `run` (`id`,
+  `name`), `data` (dataset, key, digests of the splits), `metrics` (by name) and `files` (size and
+  SHA-256 of each of the others);
+- `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
+- `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
+  [·V + c], V being the number of words + 2, and the row V + its position here;
+- `embedding.npy`: float32 (V + G, E), a row for each word and n-gram;
+- `weights.npz`: float32 arrays `rnn_1.forward.kernel` (E, H), `….recurrent_kernel` (H, H),
+  `….bias` (H,), likewise `….backward.…` where the network is bidirectional and `rnn_2.…` upwards
+  for further layers; `classifier.kernel` (S, 1) and `classifier.bias` (1,), S being the size of
+  the final state.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentiment import files
+from sentiment.config import ModelSettings
+from sentiment.errors import DamagedFileError, InputError, MissingFileError
+from sentiment.tokenizer import Tokenizer
+
+FORMAT = 1
+REMEDY = "sentiment train"
+_PARTS = ("words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model, opened. `embedding` is mapped into memory, not read."""
+
+    folder: Path
+    record: dict[str, Any]
+    settings: ModelSettings
+    tokenizer: Tokenizer
+    embedding: np.ndarray
+    weights: dict[str, np.ndarray]
+
+    @property
+    def name(self) -> str:
+        """The name of the run that made it."""
+        return self.record["run"]["name"]
+
+
+def weight_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of every array in `weights.npz`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    entering = settings.embedding
+    for number in range(1, settings.layers + 1):
+        for direction in directions(settings):
+            prefix = f"rnn_{number}.{direction}"
+            shapes[f"{prefix}.kernel"] = (entering, settings.units)
+            shapes[f"{prefix}.recurrent_kernel"] = (settings.units, settings.units)
+            shapes[f"{prefix}.bias"] = (settings.units,)
+        entering = settings.state_size
+    return shapes | {"classifier.kernel": (settings.state_size, 1), "classifier.bias": (1,)}
+
+
+def directions(settings: ModelSettings) -> tuple[str, ...]:
+    """Return the directions that each layer reads in."""
+    return ("forward", "backward") if settings.bidirectional else ("forward",)
+
+
+def write(
+    folder: Path,
+    *,
+    tokenizer: Tokenizer,
+    embedding: np.ndarray,
+    weights: dict[str, np.ndarray],
+    record: dict[str, Any],
+) -> Bundle:
+    """Write a bundle, whole or not at all, and open it."""
+    with files.whole_folder(folder) as aside:
+        tokenizer.write(aside)
+        np.save(aside / "embedding.npy", embedding.astype(np.float32), allow_pickle=False)
+        np.savez(aside / "weights.npz", **weights)
+        stated = {"format": FORMAT, **record, "files": files.record(aside)}
+        files.write_json(aside / "bundle.json", stated)
+    return read(folder)
+
+
+def read(folder: Path) -> Bundle:
+    """Open the bundle in `folder`.
+
+    Raises MissingFileError where there is none and DamagedFileError where it is not whole.
+    """
+    if not (folder / "bundle.json").is_file():
+        raise MissingFileError(f"no model in {folder}: it holds no bundle.json", remedy=REMEDY)
+    record = files.read_json(folder / "bundle.json", remedy=REMEDY)
+    if record.get("format") != FORMAT:
+        raise DamagedFileError(
+            f"{folder} is of bundle format {record.get('format')!r}; this program reads {FORMAT}",
+            remedy="pip install --upgrade sentiment",
+        )
+    try:
+        settings = ModelSettings(**record["settings"]["model"])
+        recorded = {name: record["files"][name] for name in _PARTS}
+        record["run"]["name"], record["created"], record["metrics"], record["data"]["dataset"]
+    except (KeyError, TypeError, InputError) as error:
+        raise DamagedFileError(f"{folder}/bundle.json is incomplete: {error}", remedy=REMEDY) from error
+    for name in _PARTS:
+        files.check(folder / name, recorded[name], remedy=REMEDY)
+    tokenizer = Tokenizer.read(folder)
+    embedding = files.read_array(folder / "embedding.npy", remedy=REMEDY)
+    with np.load(folder / "weights.npz", allow_pickle=False) as stored:
+        weights = {name: stored[name] for name in stored.files}
+    bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
+    _check_shapes(bundle)
+    return bundle
+
+
+def _check_shapes(bundle: Bundle) -> None:
+    expected = weight_shapes(bundle.settings)
+    expected["embedding"] = (bundle.tokenizer.feature_count, bundle.settings.embedding)
+    found = {"embedding": bundle.embedding.shape}
+    found |= {name: array.shape for name, array in bundle.weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise DamagedFileError(
+                f"{bundle.folder}: expected {name} of shape {expected.get(name)}, "
+                f"got {found.get(name)}",
+                remedy=REMEDY,
+            )
+    if not all(np.isfinite(array).all() for array in bundle.weights.values()):
+        raise DamagedFileError(f"{bundle.folder}: a weight is not a finite number", remedy=REMEDY)
+
+
+def update_record(bundle: Bundle, **parts: Any) -> None:
+    """Replace parts of `bundle.json`, such as the metrics, at one stroke."""
+    files.write_json(bundle.folder / "bundle.json", {**bundle.record, **parts})
+
+
+def newest(models: Path) -> Path:
+    """Return the folder of the newest bundle in `models`, by the time it was created."""
+    found = [
+        (files.read_json(path, remedy=REMEDY).get("created", ""), path.parent)
+        for path in models.glob("[!.]*/bundle.json")
+    ]
+    if not found:
+        raise MissingFileError(f"no trained model in {models}", remedy=REMEDY)
+    return max(found)[1]

@@ -1,0 +1,107 @@
+"""Settings, each with its default, range and meaning.
+
+Knows the standard library only. Settings are frozen; a value out of its range is refused when
+they are made, wherever it came from.
+"""
+
+from dataclasses import Field, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sentiment.errors import InputError
+
+DATASETS = ("imdb", "sample")
+
+
+def setting(default: Any, meaning: str, least: float | None = None, most: float | None = None):
+    """Declare a setting with its default, what it means and its range, both ends included."""
+    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
+
+
+def check_ranges(settings: Any) -> None:
+    """Raise InputError where a value is out of its range."""
+    for part in fields(settings):
+        value = getattr(settings, part.name)
+        least, most = part.metadata.get("least"), part.metadata.get("most")
+        # Not `value < least`: that lets NaN pass.
+        if (least is not None and not value >= least) or (most is not None and not value <= most):
+            name = part.name.replace("_", "-")
+            raise InputError(
+                f"--{name} must be from {least} to {most}, got {value}",
+                remedy="sentiment train --help",
+            )
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """Which reviews, and the vocabulary that they are numbered with."""
+
+    dataset: str = setting("imdb", "imdb, sample, or a CSV, TSV or JSONL file of labelled texts")
+    vocabulary: int = setting(80_000, "most words kept, the most frequent first", 10, 1_000_000)
+    least_word: int = setting(2, "times a word must occur in training", 1, 1000)
+    least_bigram: int = setting(2, "times a pair of words must occur", 1, 1000)
+    least_trigram: int = setting(3, "times three words in a row must occur", 1, 1000)
+    text_column: str = setting("text", "column that holds the text, in a file")
+    label_column: str = setting("label", "column that holds the label, in a file")
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def name(self) -> str:
+        """A short name for the dataset: its own, or its file's."""
+        return self.dataset if self.dataset in DATASETS else Path(self.dataset).stem
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The shape of the network."""
+
+    units: int = setting(16, "hidden units in each SimpleRNN layer", 1, 1024)
+    layers: int = setting(1, "SimpleRNN layers, one above the other", 1, 8)
+    bidirectional: bool = setting(False, "read the review backwards as well")
+    embedding: int = setting(16, "size of a word's vector", 1, 1024)
+    ngrams: int = setting(3, "longest n-gram with a vector of its own; 1 is words alone", 1, 3)
+    longest_review: int = setting(1024, "tokens read; what comes before the last ones is cut", 1, 65536)
+    dropout: float = setting(0.3, "share of the final state left out in training", 0.0, 0.95)
+    ngram_dropout: float = setting(0.7, "share of n-grams left out in training", 0.0, 0.99)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in the final state: the units of the last layer, of both directions."""
+        return self.units * (2 if self.bidirectional else 1)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How the network is trained."""
+
+    epochs: int = setting(3, "passes over the training reviews", 1, 1000)
+    batch_size: int = setting(64, "reviews in a training step", 1, 4096)
+    learning_rate: float = setting(0.003, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
+    recurrent_rate: float = setting(0.02, "the recurrent kernel's share of that rate", 0.0, 1.0)
+    validation_share: float = setting(0.1, "share of the training reviews held back", 0.01, 0.5)
+    patience: int = setting(2, "epochs without a better validation loss before stopping", 1, 1000)
+    seed: int = setting(0, "of every random draw", 0, 2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+Settings = PrepareSettings | ModelSettings | TrainSettings
+
+
+def setting_of(kind: type[Settings], name: str) -> Field:
+    """Return the declaration of one setting."""
+    return next(part for part in fields(kind) if part.name == name)
+
+
+def as_dict(*settings: Settings) -> dict[str, Any]:
+    """Return the values of all `settings` in one dictionary."""
+    merged: dict[str, Any] = {}
+    for part in settings:
+        merged |= asdict(part)
+    return merged

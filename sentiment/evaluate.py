@@ -1,0 +1,79 @@
+"""Stage 3: a bundle and labelled texts in, measures and mistakes out.
+
+Knows the order of the work. The NumPy runtime does the reading, so that what is measured is what
+answers later; TensorFlow is not imported.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sentiment import bundle as bundles
+from sentiment import metrics
+from sentiment.bundle import Bundle
+from sentiment.progress import Watcher
+from sentiment.runtime import Classifier
+
+_AT_ONCE = 1000  # texts between two signs of progress
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A text on the wrong side. `probability` is that of positive; `label` 0 or 1."""
+
+    text: str
+    label: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Measures over all texts and the most confident mistakes, the worst first."""
+
+    scores: metrics.Scores
+    mistakes: list[Mistake]
+
+    def as_metrics(self, part: str) -> dict[str, float]:
+        """Return the measures as `part/name`, without counts."""
+        values = asdict(self.scores)
+        return {
+            f"{part}/{name}": float(value)
+            for name, value in values.items()
+            if name not in ("confusion", "reviews")
+        }
+
+    def mistakes_table(self) -> dict[str, list[Any]]:
+        """Return columns: label | P(positive) | text."""
+        return {
+            "label": ["positive" if miss.label else "negative" for miss in self.mistakes],
+            "probability": [round(miss.probability, 4) for miss in self.mistakes],
+            "text": [miss.text for miss in self.mistakes],
+        }
+
+
+def evaluate(
+    bundle: Bundle,
+    texts: Sequence[str],
+    labels: np.ndarray,
+    *,
+    worst: int = 10,
+    watcher: Watcher | None = None,
+) -> Evaluation:
+    """Measure `bundle` on labelled texts (labels 0 or 1, (N,)) and pick the `worst` mistakes."""
+    classifier = Classifier(bundle)
+    starts = range(0, len(texts), _AT_ONCE)
+    chunks = (watcher or Watcher()).follow(starts, "classifying", len(starts))
+    said = [classifier.predict(texts[start : start + _AT_ONCE]) for start in chunks]
+    probabilities = np.concatenate(said).astype(np.float64)
+    wrong = np.flatnonzero((probabilities >= 0.5) != (labels == 1))
+    surest = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:worst]
+    mistakes = [Mistake(texts[row], int(labels[row]), float(probabilities[row])) for row in surest]
+    return Evaluation(metrics.score(labels, probabilities), mistakes)
+
+
+def keep(bundle: Bundle, evaluation: Evaluation, *, digest: str) -> None:
+    """Write the measures on the test split into the bundle's record."""
+    measured = bundle.record["metrics"] | evaluation.as_metrics("test")
+    bundles.update_record(bundle, metrics=measured, tested_on=digest)

@@ -1,0 +1,95 @@
+"""Write files whole or not at all, and tell whether they are still what was written.
+
+Knows the standard library and NumPy's file format; knows nothing of what the files mean.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentiment.errors import DamagedFileError, InputError
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the size in bytes and the digest of each file in `folder`, by name."""
+    return {
+        path.name: {"bytes": path.stat().st_size, "sha256": digest(path)}
+        for path in sorted(folder.iterdir())
+    }
+
+
+def check(path: Path, recorded: dict[str, Any], *, remedy: str) -> None:
+    """Raise DamagedFileError unless `path` has the size and digest recorded for it."""
+    if not path.is_file():
+        raise DamagedFileError(f"{path} is missing", remedy=remedy)
+    if path.stat().st_size != recorded.get("bytes") or digest(path) != recorded.get("sha256"):
+        raise DamagedFileError(f"{path} is damaged: its digest is not the one recorded", remedy=remedy)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` to `path` at one stroke: a reader sees the old file or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).chmod(0o644)
+    Path(name).replace(path)
+
+
+def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
+    """Return the object in `path`; raise DamagedFileError where there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
+    if not isinstance(content, dict):
+        raise DamagedFileError(f"{path} holds no JSON object", remedy=remedy)
+    return content
+
+
+def read_array(path: Path, *, remedy: str) -> np.ndarray:
+    """Return the array in `path`, mapped into memory rather than read."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give a folder to fill beside `target`, and give it that name once it is filled.
+
+    Where filling fails nothing is left. Where `target` exists by then, it is replaced.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise InputError(f"can't write in {target.parent}: {error.strerror}") from error
+    try:
+        yield aside
+        aside.chmod(0o755)
+        for path in aside.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        if target.exists():
+            shutil.rmtree(target)
+        aside.replace(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,102 @@
+"""The training step and the pass over batches, for any network that gives logits and states.
+
+Knows Keras and TensorFlow; knows nothing of reviews, of when to stop or of where results go.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sentiment.config import TrainSettings
+from sentiment.optimizer import RowAdam
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the network says of N reviews. logits: float32 (N,); states: float32 (N, S)."""
+
+    logits: np.ndarray
+    states: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """P(positive), float32 (N,)."""
+        return 1.0 / (1.0 + np.exp(-self.logits))
+
+    def loss(self, labels: np.ndarray) -> float:
+        """Return the mean cross-entropy against `labels`, in nats."""
+        return float(np.mean(np.logaddexp(0.0, self.logits) - labels * self.logits))
+
+    def accuracy(self, labels: np.ndarray) -> float:
+        """Return the share of reviews on the right side."""
+        return float(np.mean((self.logits >= 0.0) == (labels == 1)))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Sums over the reviews of one batch: loss in nats, correct answers, reviews."""
+
+    loss: float
+    correct: float
+    reviews: float
+
+    def __add__(self, other: "Step") -> "Step":
+        return Step(
+            self.loss + other.loss, self.correct + other.correct, self.reviews + other.reviews
+        )
+
+
+class Trainer:
+    """A network, its optimizer, and their compiled training step.
+
+    The learning rate falls in a straight line to zero over `steps` steps.
+    """
+
+    def __init__(self, network: keras.Model, settings: TrainSettings, *, steps: int):
+        self.network = network
+        self._rows = settings.batch_size
+        rate = keras.optimizers.schedules.PolynomialDecay(
+            settings.learning_rate, steps, end_learning_rate=0.0
+        )
+        self.optimizer = RowAdam(rate, recurrent_rate=settings.recurrent_rate)
+        self.optimizer.build(network.trainable_variables)
+        orders = network.inputs[0].shape[-1]
+        ids = tf.TensorSpec((settings.batch_size, None, orders), tf.int32)
+        row = tf.TensorSpec((settings.batch_size,), tf.float32)
+        # One trace for all widths; XLA then compiles the recurrence for each.
+        self._step = tf.function(self._train_step, input_signature=[ids, row, row])
+        self._forward = tf.function(self._read, input_signature=[ids])
+
+    def _train_step(self, ids, labels, weights):
+        with tf.GradientTape() as tape:
+            logits = self.network(ids, training=True)["logit"][:, 0]
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+            total, reviews = tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
+            loss = total / reviews
+        variables = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        right = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
+        return total, tf.reduce_sum(right * weights), reviews
+
+    def _read(self, ids):
+        outputs = self.network(ids, training=False)
+        return outputs["logit"][:, 0], outputs["state"]
+
+    def run_epoch(self, batches: Iterable) -> Iterator[Step]:
+        """Train on each batch and yield what came of it."""
+        for ids, labels, weights in batches:
+            loss, correct, reviews = self._step(ids, labels, weights)
+            yield Step(float(loss), float(correct), float(reviews))
+
+    def read(self, batches: Iterable, rows: list[np.ndarray]) -> Outcome:
+        """Return what the network says of reviews; `rows[b]` are those of batch b."""
+        total = sum(len(part) for part in rows)
+        logits = np.zeros(total, np.float32)
+        states = np.zeros((total, self.network.outputs[1].shape[-1]), np.float32)
+        for part, (ids, _, _) in zip(rows, batches, strict=True):
+            said, final = self._forward(ids)
+            logits[part], states[part] = said[: len(part)], final[: len(part)]
+        return Outcome(logits, states)

@@ -1,0 +1,105 @@
+"""How good probabilities are, measured against labels.
+
+Knows NumPy arrays only. Everywhere: `labels` are 0 or 1, (N,), and `probabilities` are those of
+label 1, float (N,). Fractions are 0–1; losses are in nats.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+CALIBRATION_BINS = 15
+_CERTAIN = 1e-12  # a probability is kept this far from 0 and 1 where its logarithm is taken
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every measure of one evaluation. `confusion` is [[TN, FP], [FN, TP]]."""
+
+    reviews: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    precision: float
+    recall: float
+    f1: float
+    roc_auc: float
+    log_loss: float
+    brier: float
+    calibration_error: float
+    confusion: tuple[tuple[int, int], tuple[int, int]]
+
+
+def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
+    """Return all measures; a probability of 0.5 or more counts as label 1."""
+    truth, said = labels == 1, probabilities >= 0.5
+    hits, alarms = int((truth & said).sum()), int((~truth & said).sum())
+    misses, rest = int((truth & ~said).sum()), int((~truth & ~said).sum())
+    correct, total = hits + rest, len(labels)
+    low, high = wilson_interval(correct, total)
+    precision, recall = _ratio(hits, hits + alarms), _ratio(hits, hits + misses)
+    return Scores(
+        reviews=total,
+        accuracy=_ratio(correct, total),
+        accuracy_low=low,
+        accuracy_high=high,
+        precision=precision,
+        recall=recall,
+        f1=_ratio(2 * precision * recall, precision + recall),
+        roc_auc=roc_auc(labels, probabilities),
+        log_loss=log_loss(labels, probabilities),
+        brier=float(np.mean((probabilities - truth) ** 2)),
+        calibration_error=calibration_error(labels, probabilities),
+        confusion=((rest, alarms), (misses, hits)),
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the score interval of a share (Wilson 1927, eq. 5); `z` = 1.96 makes it 95 %."""
+    if not total:
+        return 0.0, 1.0
+    share = correct / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    reach = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the chance that a positive ranks above a negative, ties counting half.
+
+    It is the Mann–Whitney statistic over the number of pairs; NaN where a class is missing.
+    """
+    truth = labels == 1
+    positives = int(truth.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return float("nan")
+    _, group, size = np.unique(probabilities, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(size) - (size - 1) / 2)[group]
+    above = ranks[truth].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * negatives))
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the mean cross-entropy in nats."""
+    inner = np.clip(np.asarray(probabilities, np.float64), _CERTAIN, 1 - _CERTAIN)
+    return float(-np.mean(np.where(labels == 1, np.log(inner), np.log1p(-inner))))
+
+
+def calibration_error(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS
+) -> float:
+    """Return the expected calibration error (Naeini et al. 2015) over `bins` equal widths.
+
+    It is the mean distance, weighted by reviews, between the probability of label 1 said in a bin
+    and the share of label 1 found there.
+    """
+    place = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
+    said = np.bincount(place, weights=probabilities, minlength=bins)
+    found = np.bincount(place, weights=labels == 1, minlength=bins)
+    return float(np.abs(said - found).sum() / len(labels)) if len(labels) else 0.0

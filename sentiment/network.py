@@ -1,0 +1,101 @@
+"""The network: embedding → SimpleRNN layers → final hidden state → dropout → one logit.
+
+Knows Keras; knows nothing of reviews, batches or how it is trained.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sentiment.config import ModelSettings
+from sentiment.recurrence import FusedSimpleRNN
+
+
+@keras.saving.register_keras_serializable(package="sentiment")
+class FeatureEmbedding(keras.layers.Layer):
+    """The sum of the vectors of a token's features: its word and the n-grams that end with it.
+
+    Maps int ids (B, T, K) to float32 (B, T, E); id 0 adds nothing, and a token whose word has
+    id 0 is padding and masked. `ngram_dropout` is the share of n-gram vectors left out at random
+    in training, the others being scaled up, so that no verdict rests on one n-gram alone.
+    """
+
+    def __init__(self, rows: int, size: int, *, ngram_dropout: float = 0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.ngram_dropout = ngram_dropout
+        start = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
+        self.table = keras.layers.Embedding(rows, size, embeddings_initializer=start, name="table")
+        self._draws = keras.random.SeedGenerator(seed)
+
+    def build(self, shape):
+        """Make the table of vectors, float32 (rows, E)."""
+        self.table.build(shape)
+        super().build(shape)
+
+    def call(self, ids, training=False):
+        """Return the summed vectors, float32 (B, T, E)."""
+        read = tf.not_equal(ids, 0)
+        share = 1.0
+        if training and self.ngram_dropout and ids.shape[-1] > 1:
+            share = 1.0 - self.ngram_dropout
+            kept = keras.random.uniform(tf.shape(ids[..., 1:]), seed=self._draws) < share
+            read = tf.concat([read[..., :1], read[..., 1:] & kept], axis=-1)
+        # Only the rows that count are gathered, and from the variable itself: Keras's Embedding
+        # would first copy the whole table, at every step.
+        where = tf.where(read)
+        vectors = tf.gather(self.table.embeddings.value, tf.gather_nd(ids, where))
+        if share < 1.0:
+            vectors *= tf.where(where[:, 2:] > 0, 1.0 / share, 1.0)
+        shape = tf.shape(ids)
+        token = where[:, 0] * tf.cast(shape[1], tf.int64) + where[:, 1]
+        summed = tf.math.unsorted_segment_sum(vectors, token, shape[0] * shape[1])
+        return tf.reshape(summed, [shape[0], shape[1], self.table.output_dim])
+
+    def compute_mask(self, ids, mask=None):
+        """Return which tokens are real, bool (B, T)."""
+        return keras.ops.not_equal(ids[..., 0], 0)
+
+
+def build(settings: ModelSettings, *, rows: int, seed: int) -> keras.Model:
+    """Return the network that maps int32 ids (B, T, K) to logits (B, 1) and final states (B, H)."""
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+    ids = keras.Input((None, settings.ngrams), dtype="int32", name="ids")
+    flow = FeatureEmbedding(
+        rows,
+        settings.embedding,
+        ngram_dropout=settings.ngram_dropout,
+        seed=next(seeds),
+        name="embedding",
+    )(ids)
+    for number in range(1, settings.layers + 1):
+        layer = FusedSimpleRNN(
+            settings.units,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
+            recurrent_initializer=keras.initializers.Identity(),
+            return_sequences=number < settings.layers,
+            name=f"rnn_{number}",
+        )
+        if settings.bidirectional:
+            layer = keras.layers.Bidirectional(layer, name=f"rnn_{number}")
+        flow = layer(flow)
+    final_state = flow
+    flow = keras.layers.Dropout(settings.dropout, seed=next(seeds), name="dropout")(flow)
+    head = keras.layers.Dense(
+        1, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name="classifier"
+    )
+    return keras.Model(ids, {"logit": head(flow), "state": final_state}, name="sentiment")
+
+
+def arrays(network: keras.Model, settings: ModelSettings) -> tuple[np.ndarray, dict]:
+    """Return the embedding table, float32 (rows, E), and the other weights under bundle names."""
+    weights = {}
+    for number in range(1, settings.layers + 1):
+        layer = network.get_layer(f"rnn_{number}")
+        sides = (layer.forward_layer, layer.backward_layer) if settings.bidirectional else (layer,)
+        for direction, side in zip(("forward", "backward"), sides, strict=False):
+            for name, value in zip(("kernel", "recurrent_kernel", "bias"), side.get_weights(), strict=True):
+                weights[f"rnn_{number}.{direction}.{name}"] = value
+    for name, value in zip(("kernel", "bias"), network.get_layer("classifier").get_weights(), strict=True):
+        weights[f"classifier.{name}"] = value
+    return network.get_layer("embedding").get_weights()[0], weights

@@ -1,0 +1,50 @@
+"""Adam for a network whose weights learn at different speeds and whose tables are large.
+
+Knows Keras and TensorFlow; knows nothing of the network that it trains.
+"""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="sentiment")
+class RowAdam(keras.optimizers.Adam):
+    """Adam that touches only the rows of a table that a batch has used.
+
+    Where a gradient is sparse (`tf.IndexedSlices`, as an embedding's is), moments and weights of
+    the other rows stay as they are: the "lazy" form of Adam (Kingma & Ba 2015, algorithm 1, row by
+    row). `recurrent_rate` scales the learning rate of every variable named `recurrent_kernel`.
+    """
+
+    def __init__(self, learning_rate=0.001, *, recurrent_rate: float = 1.0, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.recurrent_rate = recurrent_rate
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Update `variable`, a `tf.Variable`, in place."""
+        if self._trainable_variables[self._get_variable_index(variable)].name == "recurrent_kernel":
+            learning_rate = learning_rate * self.recurrent_rate
+        if isinstance(gradient, tf.IndexedSlices):
+            self._update_rows(gradient, variable, learning_rate)
+        else:
+            super().update_step(gradient, variable, learning_rate)
+
+    def _update_rows(self, gradient: tf.IndexedSlices, variable, learning_rate) -> None:
+        rows, where = tf.unique(gradient.indices)
+        grad = tf.math.unsorted_segment_sum(gradient.values, where, tf.size(rows))
+        index = self._get_variable_index(variable)
+        means, squares = self._momentums[index].value, self._velocities[index].value
+        step = tf.cast(self.iterations.value + 1, variable.dtype)
+        beta_1 = tf.constant(self.beta_1, variable.dtype)
+        beta_2 = tf.constant(self.beta_2, variable.dtype)
+        mean = beta_1 * tf.gather(means, rows) + (1.0 - beta_1) * grad
+        square = beta_2 * tf.gather(squares, rows) + (1.0 - beta_2) * grad * grad
+        rate = learning_rate * tf.sqrt(1.0 - beta_2**step) / (1.0 - beta_1**step)
+        means.scatter_update(tf.IndexedSlices(mean, rows))
+        squares.scatter_update(tf.IndexedSlices(square, rows))
+        change = rate * mean / (tf.sqrt(square) + self.epsilon)
+        variable.scatter_sub(tf.IndexedSlices(change, rows))
+
+    def get_config(self):
+        """Return the settings as Keras keeps them."""
+        return super().get_config() | {"recurrent_rate": self.recurrent_rate}

@@ -1,0 +1,57 @@
+"""What long work tells whoever is watching.
+
+Knows nothing of how it is shown. `Watcher` itself shows nothing, for use as a library.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """How training stands after a batch. Loss and accuracy are means over the epoch so far."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+    accuracy: float
+    reviews_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """How training stands after an epoch."""
+
+    epoch: int
+    epochs: int
+    seconds: float
+    reviews_per_second: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    best: bool
+
+
+class Watcher:
+    """Somebody who watches; this one says nothing."""
+
+    def note(self, text: str) -> None:
+        """Say a sentence."""
+
+    def follow(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+        """Pass `items` on, showing how many of `total` have gone by."""
+        del what, total
+        return iter(items)
+
+    def batch(self, report: BatchReport) -> None:
+        """Show where training stands."""
+
+    def epoch(self, report: EpochReport) -> None:
+        """Show how an epoch went."""

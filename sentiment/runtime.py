@@ -1,0 +1,122 @@
+"""Run a trained classifier with NumPy alone.
+
+Knows token ids, arrays and the bundle; knows nothing of TensorFlow or MLflow.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentiment.bundle import Bundle, directions
+from sentiment.tokenizer import Encoded
+
+GROUP = 512  # reviews read at once; more are no faster and take more memory
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Reviews laid out by time step, the longest first, so that step t is one slice.
+
+    order: int64 (N,), the reviews by falling length; where: int64 (total tokens,), for each place
+    here its place in the flat array; active: int64 (T,), reviews that still go on at each step.
+    """
+
+    order: np.ndarray
+    where: np.ndarray
+    active: np.ndarray
+
+
+def pack(offsets: np.ndarray, *, backward: bool = False) -> Packed:
+    """Lay out reviews for reading, from their ends where `backward`."""
+    lengths = np.diff(offsets)
+    order = np.argsort(-lengths, kind="stable")
+    longest = int(lengths.max(initial=0))
+    active = np.searchsorted(-lengths[order], -np.arange(longest), side="left")
+    rows = order[np.concatenate([np.arange(count) for count in active] or [[]]).astype(np.int64)]
+    step = np.repeat(np.arange(longest), active)
+    where = offsets[1:][rows] - 1 - step if backward else offsets[:-1][rows] + step
+    return Packed(order, where, active)
+
+
+def recur(projected: np.ndarray, recurrent_kernel: np.ndarray, packed: Packed) -> np.ndarray:
+    """Return the final states, float32 (N, H), turning `projected` into the states at all steps.
+
+    projected: float32 (total tokens, H), x·kernel + bias in packed order; overwritten.
+    """
+    state = np.zeros((len(packed.order), len(recurrent_kernel)), np.float32)
+    start = 0
+    for count in packed.active:
+        now = projected[start : start + count]
+        now += state[:count] @ recurrent_kernel
+        np.tanh(now, out=now)
+        state[:count] = now
+        start += count
+    final = np.empty_like(state)
+    final[packed.order] = state
+    return final
+
+
+class Classifier:
+    """Texts in, final hidden states and probabilities out."""
+
+    def __init__(self, bundle: Bundle):
+        self.bundle = bundle
+        self._embedding = np.asarray(bundle.embedding)
+
+    def encode(self, texts: Iterable[str]) -> Encoded:
+        """Return the word ids of `texts`, cut as in training."""
+        encoded = self.bundle.tokenizer.encode(texts)
+        return encoded.last(self.bundle.settings.longest_review)
+
+    def final_states(self, encoded: Encoded) -> np.ndarray:
+        """Return the state after the last token of each review, float32 (N, S).
+
+        Where the network is bidirectional the state after the first token, read backwards, follows
+        it. A review with no token has the initial state, zeros.
+        """
+        states = np.empty((len(encoded), self.bundle.settings.state_size), np.float32)
+        by_length = np.argsort(-encoded.lengths, kind="stable")
+        for start in range(0, len(encoded), GROUP):
+            rows = by_length[start : start + GROUP]
+            states[rows] = self._group(encoded.take(rows))
+        return states
+
+    def _group(self, encoded: Encoded) -> np.ndarray:
+        settings, weights = self.bundle.settings, self.bundle.weights
+        features = self.bundle.tokenizer.features(encoded, settings.ngrams)
+        entering = _embed(self._embedding, features)
+        layouts = {
+            name: pack(encoded.offsets, backward=name == "backward") for name in directions(settings)
+        }
+        for number in range(1, settings.layers + 1):
+            finals, sequences = [], []
+            for direction, packed in layouts.items():
+                prefix = f"rnn_{number}.{direction}"
+                states = (entering @ weights[f"{prefix}.kernel"])[packed.where]
+                states += weights[f"{prefix}.bias"]
+                finals.append(recur(states, weights[f"{prefix}.recurrent_kernel"], packed))
+                flat = np.empty_like(states)
+                flat[packed.where] = states
+                sequences.append(flat)
+            entering = np.concatenate(sequences, axis=1)
+        return np.concatenate(finals, axis=1)
+
+    def probabilities(self, states: np.ndarray) -> np.ndarray:
+        """Return P(positive) of final states (N, S), float32 (N,)."""
+        weights = self.bundle.weights
+        logits = states @ weights["classifier.kernel"] + weights["classifier.bias"]
+        return 1.0 / (1.0 + np.exp(-logits[:, 0]))
+
+    def predict(self, texts: Iterable[str]) -> np.ndarray:
+        """Return P(positive) of each text, float32 (N,)."""
+        return self.probabilities(self.final_states(self.encode(texts)))
+
+
+def _embed(table: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return the summed vectors of each token's features, float32 (total tokens, E)."""
+    vectors = table[features[:, 0]]
+    for column in features.T[1:]:
+        known = np.flatnonzero(column)
+        vectors[known] += table[column[known]]
+    return vectors
