@@ -39,7 +39,7 @@ def width(length: int) -> int:
 
 
 def arrange(examples: Examples, size: int, order: np.random.Generator | None) -> list[np.ndarray]:
-    """Return the rows of each batch: neighbours in length, in random order where `order` is given."""
+    """Return the rows of each batch: neighbours in length, shuffled where `order` is given."""
     lengths = np.diff(examples.offsets)
     if order is None:
         rows = np.argsort(lengths, kind="stable")

@@ -80,7 +80,7 @@ def write(
     with files.whole_folder(folder) as aside:
         tokenizer.write(aside)
         np.save(aside / "embedding.npy", embedding.astype(np.float32), allow_pickle=False)
-        np.savez(aside / "weights.npz", **weights)
+        np.savez(aside / "weights.npz", **weights)  # type: ignore[arg-type]
         stated = {"format": FORMAT, **record, "files": files.record(aside)}
         files.write_json(aside / "bundle.json", stated)
     return read(folder)
@@ -104,7 +104,9 @@ def read(folder: Path) -> Bundle:
         recorded = {name: record["files"][name] for name in _PARTS}
         record["run"]["name"], record["created"], record["metrics"], record["data"]["dataset"]
     except (KeyError, TypeError, InputError) as error:
-        raise DamagedFileError(f"{folder}/bundle.json is incomplete: {error}", remedy=REMEDY) from error
+        raise DamagedFileError(
+            f"{folder}/bundle.json is incomplete: {error}", remedy=REMEDY
+        ) from error
     for name in _PARTS:
         files.check(folder / name, recorded[name], remedy=REMEDY)
     tokenizer = Tokenizer.read(folder)

@@ -62,7 +62,9 @@ class ModelSettings:
     bidirectional: bool = setting(False, "read the review backwards as well")
     embedding: int = setting(16, "size of a word's vector", 1, 1024)
     ngrams: int = setting(3, "longest n-gram with a vector of its own; 1 is words alone", 1, 3)
-    longest_review: int = setting(1024, "tokens read; what comes before the last ones is cut", 1, 65536)
+    longest_review: int = setting(
+        1024, "tokens read; what comes before the last ones is cut", 1, 65536
+    )
     dropout: float = setting(0.3, "share of the final state left out in training", 0.0, 0.95)
     ngram_dropout: float = setting(0.7, "share of n-grams left out in training", 0.0, 0.99)
 

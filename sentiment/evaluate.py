@@ -4,19 +4,51 @@ Knows the order of the work. The NumPy runtime does the reading, so that what is
 answers later; TensorFlow is not imported.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sentiment import bundle as bundles
-from sentiment import metrics
+from sentiment import metrics, prepared, reviews
 from sentiment.bundle import Bundle
+from sentiment.errors import MissingFileError
+from sentiment.folders import Folders
 from sentiment.progress import Watcher
 from sentiment.runtime import Classifier
 
 _AT_ONCE = 1000  # texts between two signs of progress
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts to measure on; labels: 0 or 1, (N,). `name` is `test` for the official test split."""
+
+    name: str
+    texts: Sequence[str]
+    labels: np.ndarray
+    digest: str
+
+
+def test_split(bundle: Bundle, folders: Folders) -> Labelled:
+    """Return the test split of the prepared set that `bundle` was trained on."""
+    folder = folders.prepared / bundle.record["data"]["folder"]
+    if not folder.is_dir():
+        raise MissingFileError(f"no prepared set {folder}", remedy="sentiment prepare")
+    opened = prepared.open_set(folder)
+    split = opened.split("test")
+    texts = [split.text(row) for row in range(len(split))]
+    return Labelled("test", texts, split.labels, opened.splits["test"]["digest"])
+
+
+def labelled_file(path: Path, text_column: str, label_column: str) -> Labelled:
+    """Return the texts of a labelled CSV, TSV or JSONL file, under a name that MLflow accepts."""
+    read = reviews.read_labelled(path, text_column, label_column)
+    name = re.sub(r"[^\w.-]+", "_", path.stem, flags=re.ASCII)
+    return Labelled(name, read.texts, read.labels, reviews.file_digest(path))
 
 
 @dataclass(frozen=True)
@@ -54,14 +86,10 @@ class Evaluation:
 
 
 def evaluate(
-    bundle: Bundle,
-    texts: Sequence[str],
-    labels: np.ndarray,
-    *,
-    worst: int = 10,
-    watcher: Watcher | None = None,
+    bundle: Bundle, data: Labelled, *, worst: int = 10, watcher: Watcher | None = None
 ) -> Evaluation:
-    """Measure `bundle` on labelled texts (labels 0 or 1, (N,)) and pick the `worst` mistakes."""
+    """Measure `bundle` on labelled texts and pick the `worst` mistakes."""
+    texts, labels = data.texts, data.labels
     classifier = Classifier(bundle)
     starts = range(0, len(texts), _AT_ONCE)
     chunks = (watcher or Watcher()).follow(starts, "classifying", len(starts))
@@ -73,7 +101,8 @@ def evaluate(
     return Evaluation(metrics.score(labels, probabilities), mistakes)
 
 
-def keep(bundle: Bundle, evaluation: Evaluation, *, digest: str) -> None:
-    """Write the measures on the test split into the bundle's record."""
-    measured = bundle.record["metrics"] | evaluation.as_metrics("test")
-    bundles.update_record(bundle, metrics=measured, tested_on=digest)
+def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:
+    """Write the measures into the bundle's record."""
+    measured = bundle.record["metrics"] | evaluation.as_metrics(data.name)
+    measured_on = bundle.record.get("measured_on", {}) | {data.name: data.digest}
+    bundles.update_record(bundle, metrics=measured, measured_on=measured_on)

@@ -37,7 +37,9 @@ def check(path: Path, recorded: dict[str, Any], *, remedy: str) -> None:
     if not path.is_file():
         raise DamagedFileError(f"{path} is missing", remedy=remedy)
     if path.stat().st_size != recorded.get("bytes") or digest(path) != recorded.get("sha256"):
-        raise DamagedFileError(f"{path} is damaged: its digest is not the one recorded", remedy=remedy)
+        raise DamagedFileError(
+            f"{path} is damaged: its digest is not the one recorded", remedy=remedy
+        )
 
 
 def write_json(path: Path, content: Any) -> None:

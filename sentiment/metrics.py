@@ -65,7 +65,9 @@ def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[floa
         return 0.0, 1.0
     share = correct / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    reach = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    reach = (
+        z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    )
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 

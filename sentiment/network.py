@@ -94,8 +94,12 @@ def arrays(network: keras.Model, settings: ModelSettings) -> tuple[np.ndarray, d
         layer = network.get_layer(f"rnn_{number}")
         sides = (layer.forward_layer, layer.backward_layer) if settings.bidirectional else (layer,)
         for direction, side in zip(("forward", "backward"), sides, strict=False):
-            for name, value in zip(("kernel", "recurrent_kernel", "bias"), side.get_weights(), strict=True):
+            for name, value in zip(
+                ("kernel", "recurrent_kernel", "bias"), side.get_weights(), strict=True
+            ):
                 weights[f"rnn_{number}.{direction}.{name}"] = value
-    for name, value in zip(("kernel", "bias"), network.get_layer("classifier").get_weights(), strict=True):
+    for name, value in zip(
+        ("kernel", "bias"), network.get_layer("classifier").get_weights(), strict=True
+    ):
         weights[f"classifier.{name}"] = value
     return network.get_layer("embedding").get_weights()[0], weights

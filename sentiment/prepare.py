@@ -48,7 +48,12 @@ def prepare(
                 texts = watcher.follow(split.texts, f"encoding {name}", len(split.texts))
                 encoded = vocabulary.encode(texts)
             statistics[name] = prepared.write_split(aside, name, split.texts, split.labels, encoded)
-        manifest = {"format": prepared.FORMAT, "settings": stated, "splits": statistics}
+        manifest = {
+            "format": prepared.FORMAT,
+            "settings": stated,
+            "vocabulary": {"words": len(vocabulary.words), "ngrams": len(vocabulary.ngrams)},
+            "splits": statistics,
+        }
         files.write_json(aside / "manifest.json", {**manifest, "files": files.record(aside)})
     return prepared.open_set(folder), True
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sentiment import files
+from sentiment.errors import DamagedFileError
 from sentiment.tokenizer import RULES, UNKNOWN, Encoded, Tokenizer
 
 FORMAT = 1
@@ -57,7 +58,7 @@ def write_split(
     whatever the vocabulary.
     """
     raw = [text.encode("utf-8") for text in texts]
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "texts": np.frombuffer(b"".join(raw), np.uint8),
         "bounds": np.cumsum([0] + [len(part) for part in raw], dtype=np.int64),
         "labels": np.asarray(labels, np.int8),
@@ -122,6 +123,7 @@ class PreparedSet:
 def open_set(folder: Path) -> PreparedSet:
     """Open the prepared set in `folder`; raise DamagedFileError where its manifest isn't whole."""
     manifest = files.read_json(folder / "manifest.json", remedy=REMEDY)
-    if manifest.get("format") != FORMAT or not {"settings", "splits", "files"} <= manifest.keys():
-        raise files.DamagedFileError(f"{folder} is no prepared set of format {FORMAT}", remedy=REMEDY)
+    parts = {"settings", "vocabulary", "splits", "files"}
+    if manifest.get("format") != FORMAT or not parts <= manifest.keys():
+        raise DamagedFileError(f"{folder} is no prepared set of format {FORMAT}", remedy=REMEDY)
     return PreparedSet(folder, manifest)

@@ -9,11 +9,12 @@ recurrent kernel is one product after it. XLA compiles the two loops, once for e
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
 
-Tensor = tf.Tensor
+Tensor: TypeAlias = tf.Tensor
 
 # An activation and its derivative, written in terms of the activation's own output.
 _ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {

@@ -86,7 +86,9 @@ def _obtain(tfds: Any, builder: Any, archive: Path | None, watcher: Watcher) -> 
         _build(tfds, builder, None)
         return
     if not archive.is_file():
-        raise MissingFileError(f"no file {archive}", remedy=f"sentiment prepare --archive {ARCHIVE}")
+        raise MissingFileError(
+            f"no file {archive}", remedy=f"sentiment prepare --archive {ARCHIVE}"
+        )
     watcher.note(f"preparing the IMDB reviews from {archive}")
     # TFDS looks for the archive under its own name in a folder, whatever the user has called it.
     with tempfile.TemporaryDirectory() as folder:
@@ -138,10 +140,15 @@ def load_file(path: Path, text_column: str, label_column: str) -> dict[str, Revi
     """Return train (four fifths) and test of a labelled file, drawn by a fixed seed."""
     reviews = read_labelled(path, text_column, label_column)
     if len(reviews.texts) < 10 or len(set(reviews.labels.tolist())) < 2:
-        raise InputError(f"{path} holds too little to learn from: 10 texts of both labels are needed")
+        raise InputError(
+            f"{path} holds too little to learn from: 10 texts of both labels are needed"
+        )
     order = np.random.default_rng(0).permutation(len(reviews.texts))
     held = max(1, int(len(order) * _TEST_SHARE))
-    return {"train": reviews.take(np.sort(order[held:])), "test": reviews.take(np.sort(order[:held]))}
+    return {
+        "train": reviews.take(np.sort(order[held:])),
+        "test": reviews.take(np.sort(order[:held])),
+    }
 
 
 def _reviews(rows: Iterable[tuple[str, int]]) -> Reviews:
@@ -201,7 +208,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if kind == ".jsonl":
                 yield from _json_rows(path, file)
             else:
-                reader = csv.DictReader(file, delimiter="\t" if kind == ".tsv" else ",", strict=True)
+                reader = csv.DictReader(
+                    file, delimiter="\t" if kind == ".tsv" else ",", strict=True
+                )
                 for row in reader:
                     yield reader.line_num, row
     except UnicodeDecodeError as error:

@@ -33,8 +33,8 @@ def pack(offsets: np.ndarray, *, backward: bool = False) -> Packed:
     order = np.argsort(-lengths, kind="stable")
     longest = int(lengths.max(initial=0))
     active = np.searchsorted(-lengths[order], -np.arange(longest), side="left")
-    rows = order[np.concatenate([np.arange(count) for count in active] or [[]]).astype(np.int64)]
     step = np.repeat(np.arange(longest), active)
+    rows = order[np.arange(len(step)) - (np.cumsum(active) - active)[step]]
     where = offsets[1:][rows] - 1 - step if backward else offsets[:-1][rows] + step
     return Packed(order, where, active)
 
@@ -87,7 +87,8 @@ class Classifier:
         features = self.bundle.tokenizer.features(encoded, settings.ngrams)
         entering = _embed(self._embedding, features)
         layouts = {
-            name: pack(encoded.offsets, backward=name == "backward") for name in directions(settings)
+            name: pack(encoded.offsets, backward=name == "backward")
+            for name in directions(settings)
         }
         for number in range(1, settings.layers + 1):
             finals, sequences = [], []

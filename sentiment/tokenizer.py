@@ -79,7 +79,7 @@ class Encoded:
         return Encoded(self.tokens[where + np.arange(offsets[-1])], offsets)
 
     def last(self, longest: int) -> "Encoded":
-        """Return the reviews cut to their last `longest` tokens, where the verdict mostly stands."""
+        """Return the last `longest` tokens of each review, where the verdict mostly stands."""
         lengths = np.minimum(self.lengths, longest)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         where = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths)

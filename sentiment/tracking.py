@@ -6,6 +6,7 @@ where nothing is tracked, so that nobody else asks whether anything is.
 
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -76,7 +77,7 @@ class Run(NullRun):
         """Log array file, table and picture under names that are the same in every run."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"epoch_{epoch:02d}.npz"
-            np.savez(path, **snapshot.arrays())
+            np.savez(path, **snapshot.arrays())  # type: ignore[arg-type]
             mlflow.log_artifact(str(path), "hidden_states")
         mlflow.log_table(snapshot.table(), f"hidden_states/epoch_{epoch:02d}.json")
         drawn = picture(snapshot, f"final hidden states after epoch {epoch}")
@@ -95,7 +96,9 @@ class Run(NullRun):
                     inputs=Schema([ColSpec("string")]), outputs=Schema([ColSpec("double")])
                 ),
                 input_example=["An unforgettable film."],
-                pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],
+                pip_requirements=[
+                    f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")
+                ],
             )
 
 
@@ -104,23 +107,29 @@ def store_uri(folders: Folders) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folders.mlruns}/mlflow.db"
 
 
-def _open_store(folders: Folders, experiment: str) -> str:
-    """Connect to the store and return the experiment's id, making both where they are missing.
-
-    Two processes that create the database at once break it: a lock lets one go first.
-    """
+def _connect(folders: Folders) -> str:
+    """Point MLflow at the store, making its folder where it is missing; return its address."""
     uri = store_uri(folders)
-    location = None
     if uri.startswith("sqlite:"):
         folders.mlruns.mkdir(parents=True, exist_ok=True)
-        location = (folders.mlruns / "artifacts").as_uri()
     else:
         # MLflow's own bounds keep a terminal waiting for four minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    mlflow.set_tracking_uri(uri)
+    return uri
+
+
+def _open_store(folders: Folders, experiment: str) -> str:
+    """Connect to the store and return the experiment's id, making it where it is missing.
+
+    Two processes that create the database at once break it: a lock lets one go first.
+    """
+    uri = _connect(folders)
+    own = uri == f"sqlite:///{folders.mlruns}/mlflow.db"
+    location = (folders.mlruns / "artifacts").as_uri() if own else None
     try:
         with _first_use_lock(folders), quiet.hushed():
-            mlflow.set_tracking_uri(uri)
             found = mlflow.get_experiment_by_name(experiment)
             if found is None:
                 return mlflow.create_experiment(experiment, artifact_location=location)
@@ -128,7 +137,7 @@ def _open_store(folders: Folders, experiment: str) -> str:
         first = str(error).splitlines()[0][:200]
         raise UnavailableError(
             f"the tracking store {uri} can't be used: {first}",
-            remedy="unset MLFLOW_TRACKING_URI to use the store in mlruns/, or train with --no-track",
+            remedy="unset MLFLOW_TRACKING_URI for the store in mlruns/, or train with --no-track",
         ) from error
     if found.lifecycle_stage == "deleted":
         raise UnavailableError(
@@ -201,22 +210,21 @@ def log_evaluation(
     folders: Folders,
     run_id: str,
     *,
-    experiment: str,
     metrics: dict[str, float],
     mistakes: dict[str, list[Any]],
     dataset: Dataset,
 ) -> bool:
     """Add an evaluation to the run that made the model; return False where the store lacks it."""
-    _open_store(folders, experiment)
+    _connect(folders)
     try:
-        mlflow.get_run(run_id)
+        ended = mlflow.get_run(run_id).info.status
     except MlflowException:
         return False
-    ended = mlflow.get_run(run_id).info.status
     with quiet.hushed(), mlflow.start_run(run_id=run_id):
         mlflow.log_metrics(metrics)
         _log_dataset(dataset)
         mlflow.log_table(mistakes, f"evaluation/{dataset.name}_mistakes.json")
+    # Resuming a run leaves it FINISHED, whatever it had come to.
     mlflow.MlflowClient().set_terminated(run_id, ended)
     return True
 
@@ -240,6 +248,13 @@ def start_ui(folders: Folders, port: int) -> subprocess.Popen:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def stop_ui(server: subprocess.Popen) -> None:
+    """End the server and the worker that it has started."""
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
 
 
 def free_port(wanted: int) -> int:

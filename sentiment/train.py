@@ -236,9 +236,7 @@ def _run(
         yield tracking.NullRun()
         return
     source = {"dataset": data.settings["dataset"], "folder": data.folder.name}
-    used = tracking.Dataset(
-        data.folder.name, "training", data.splits["train"]["digest"], source
-    )
+    used = tracking.Dataset(data.folder.name, "training", data.splits["train"]["digest"], source)
     parameters = {**data.settings, **as_dict(model, settings)}
     with tracking.tracked(
         folders, experiment=experiment, name=name, settings=parameters, datasets=[used]

@@ -1,0 +1,35 @@
+# Two commands: `make train` and `make test`. Both make .venv where it is missing or out of date.
+
+PYTHON ?= python3
+bin := .venv/bin
+shared := $(wildcard ../shared/tensorflow_datasets)
+export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
+
+.PHONY: train test setup lock clean
+
+train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
+	$(bin)/sentiment train $(ARGS)
+
+test: setup  ## lint, format, types and the whole test suite
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/pytest $(ARGS)
+
+setup: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(bin)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock:  ## pin anew what pyproject.toml asks for
+	$(bin)/pip install --quiet uv
+	$(bin)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

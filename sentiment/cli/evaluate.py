@@ -1,0 +1,114 @@
+"""`sentiment evaluate`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentiment import folders
+from sentiment.cli import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sentiment.bundle import Bundle
+    from sentiment.evaluate import Evaluation, Labelled
+
+_EXCERPT = 300  # characters of a mistaken review in the table
+
+
+def command(
+    model: Annotated[
+        Path | None, typer.Option(help="a model folder; the newest one if not given")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="a labelled CSV, TSV or JSONL file; else the test split")
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="column that holds the text")] = "text",
+    label_column: Annotated[str, typer.Option(help="column that holds the label")] = "label",
+    mistakes: Annotated[int, typer.Option(min=0, help="most confident mistakes to show")] = 5,
+    track: Annotated[bool, typer.Option(help="log to the run that made the model")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Measure a model on the official test reviews, or on a labelled file of your own."""
+    from sentiment import bundle
+    from sentiment.evaluate import labelled_file, test_split
+
+    place = folders.find()
+    opened = bundle.read(model or bundle.newest(place.models))
+    if data is None:
+        texts = test_split(opened, place)
+    else:
+        texts = labelled_file(data, text_column, label_column)
+    result = assess(opened, texts, worst=mistakes, track=track, as_json=as_json)
+    if as_json:
+        typer.echo(json.dumps({"model": opened.name, "data": texts.name, **asdict(result)}))
+    else:
+        target = show.console()
+        _show(target, opened, texts, result)
+
+
+def assess(
+    opened: "Bundle", data: "Labelled", *, worst: int, track: bool, as_json: bool = False
+) -> "Evaluation":
+    """Evaluate, and keep what was measured with the model and in the run that made it."""
+    from sentiment import evaluate
+
+    with show.watching(err=as_json) as watcher:
+        result = evaluate.evaluate(opened, data, worst=worst, watcher=watcher)
+        evaluate.keep(opened, result, data)
+        if track and opened.record["run"]["id"]:
+            from sentiment import tracking
+
+            if not tracking.log_evaluation(
+                folders.find(),
+                opened.record["run"]["id"],
+                metrics=result.as_metrics(data.name),
+                mistakes=result.mistakes_table(),
+                dataset=tracking.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+            ):
+                watcher.note(f"run {opened.name} is not in this store: nothing was logged to it")
+    return result
+
+
+def _show(target: "Console", opened: "Bundle", data: "Labelled", result: "Evaluation") -> None:
+    scores = result.scores
+    interval = f"{100 * scores.accuracy_low:.2f}–{show.percent(scores.accuracy_high, 2)}"
+    rows = [
+        ("accuracy", show.percent(scores.accuracy, 2), f"95 % interval {interval}"),
+        ("precision", show.percent(scores.precision, 2), "of reviews called positive"),
+        ("recall", show.percent(scores.recall, 2), "of positive reviews"),
+        ("F1", show.percent(scores.f1, 2), "harmonic mean of the two"),
+        ("ROC AUC", f"{scores.roc_auc:.4f}", "chance that a positive ranks above a negative"),
+        ("log loss", f"{scores.log_loss:.4f}", "nats"),
+        ("Brier score", f"{scores.brier:.4f}", "mean squared error of the probability"),
+        ("calibration error", f"{scores.calibration_error:.4f}", "expected, 15 equal bins"),
+    ]
+    title = f"{opened.name} on {scores.reviews:,} reviews ({data.name})"
+    columns = {"measure": "left", "value": "right", "meaning": "left"}
+    target.print(show.table(title, columns, rows))
+    (true_negative, false_positive), (false_negative, true_positive) = scores.confusion
+    confusion = [
+        ("negative", true_negative, false_positive),
+        ("positive", false_negative, true_positive),
+    ]
+    columns = {"review is": "left", "called negative": "right", "called positive": "right"}
+    target.print(show.table("Confusion matrix", columns, confusion))
+    if result.mistakes:
+        rows = [
+            (
+                "positive" if miss.label else "negative",
+                f"{miss.probability:.4f}",
+                _excerpt(miss.text),
+            )
+            for miss in result.mistakes
+        ]
+        columns = {"review is": "left", "P(positive)": "right", "text": "left"}
+        target.print(show.table("Most confident mistakes", columns, rows))
+
+
+def _excerpt(text: str) -> str:
+    flat = " ".join(text.replace("<br />", " ").split())
+    return flat if len(flat) <= _EXCERPT else f"{flat[:_EXCERPT]} …"

@@ -1,0 +1,62 @@
+"""`sentiment prepare`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentiment import folders
+from sentiment.cli import show
+from sentiment.cli.options import takes
+from sentiment.config import PrepareSettings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sentiment.prepared import PreparedSet
+
+
+@takes
+def command(
+    settings: PrepareSettings,
+    archive: Annotated[
+        Path | None, typer.Option(help="aclImdb_v1.tar.gz that you have downloaded yourself")
+    ] = None,
+    again: Annotated[bool, typer.Option(help="prepare anew what is there already")] = False,
+) -> None:
+    """Tokenise the reviews, build the vocabulary from the training split, encode every split."""
+    from sentiment.prepare import prepare
+
+    with show.watching() as watcher:
+        made, new = prepare(settings, folders.find(), archive=archive, again=again, watcher=watcher)
+    target = show.console()
+    if not new:
+        target.print("Prepared already with these settings: nothing to do.")
+    target.print(statistics(made))
+    target.print(show.facts({"Vocabulary": vocabulary(made), "Folder": str(made.folder)}))
+
+
+def vocabulary(data: "PreparedSet") -> str:
+    """Return how many words and n-grams have a vector of their own."""
+    counts = data.manifest["vocabulary"]
+    return f"{counts['words']:,} words, {counts['ngrams']:,} pairs and triples of words"
+
+
+def statistics(data: "PreparedSet") -> "Table":
+    """Return the table of the splits."""
+    columns = {"split": "left", "reviews": "right", "tokens": "right", "median": "right"}
+    columns |= {"95 % ≤": "right", "longest": "right", "unknown": "right", "digest": "left"}
+    rows = [
+        (
+            name,
+            stats["reviews"],
+            stats["tokens"],
+            stats["median_length"],
+            stats["95th_percentile_length"],
+            stats["longest_length"],
+            show.percent(stats["unknown_share"], 2),
+            stats["digest"][:12],
+        )
+        for name, stats in data.splits.items()
+    ]
+    return show.table(f"{data.folder.name}, review lengths in tokens", columns, rows)

@@ -1,0 +1,61 @@
+"""`sentiment train`."""
+
+from typing import Annotated
+
+import typer
+
+from sentiment import folders, quiet
+from sentiment.cli import show
+from sentiment.cli.evaluate import assess
+from sentiment.cli.options import takes
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+
+
+@takes
+def command(
+    reviews: PrepareSettings,
+    network: ModelSettings,
+    training: TrainSettings,
+    name: Annotated[str | None, typer.Option(help="of the run and of the model's folder")] = None,
+    experiment: Annotated[
+        str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="that the run belongs to")
+    ] = "sentiment",
+    track: Annotated[bool, typer.Option(help="log the run to MLflow")] = True,
+    evaluate: Annotated[bool, typer.Option(help="measure the model on the test reviews")] = True,
+) -> None:
+    """Train a classifier on its final hidden state, preparing the reviews first where needed."""
+    from sentiment.prepare import prepare
+
+    place = folders.find()
+    with show.watching() as watcher:
+        data, new = prepare(reviews, place, watcher=watcher)
+        watcher.note(f"{'prepared' if new else 'using'} {data.folder}")
+        watcher.note("importing TensorFlow" + (" and MLflow" if track else ""))
+        with quiet.hushed():
+            from sentiment.train import train
+
+        trained = train(
+            data, network, training, place,
+            experiment=experiment, name=name, track=track, watcher=watcher,
+        )  # fmt: skip
+    summary = {
+        "Validation accuracy": f"{show.percent(trained.best.validation_accuracy, 2)}, "
+        f"best of {len(trained.epochs)} epochs",
+        "Training time": f"{trained.seconds:.0f} s",
+        "Run": f"{trained.name} ({trained.run_id or 'not tracked'})",
+        "Model": str(trained.folder),
+        "Compare runs": "sentiment ui",
+        "Classify text": 'sentiment predict "An unforgettable film."',
+    }
+    if evaluate:
+        from sentiment import bundle
+        from sentiment.evaluate import test_split
+
+        opened = bundle.read(trained.folder)
+        scores = assess(opened, test_split(opened, place), worst=20, track=track).scores
+        interval = f"{100 * scores.accuracy_low:.2f}–{show.percent(scores.accuracy_high, 2)}"
+        measured = f"{show.percent(scores.accuracy, 2)} of {scores.reviews:,} reviews"
+        summary = {"Test accuracy": f"{measured} (95 % interval {interval})", **summary}
+    target = show.console()
+    target.print()
+    target.print(show.facts(summary))
