@@ -73,6 +73,9 @@ def picture(snapshot: Snapshot, title: str) -> np.ndarray:
     left.axhline(border - 0.5, color="black", linewidth=1.5)
     left.set_title(title)
     left.set_xlabel("hidden unit")
+    units = snapshot.states.shape[1]
+    shown = range(0, units, max(1, units // 8))
+    left.set_xticks(shown, [f"h{unit + 1}" for unit in shown])
     middles = [border / 2, (border + len(snapshot.labels)) / 2]
     left.set_yticks(middles, ["negative\nreviews", "positive\nreviews"])
     right.barh(

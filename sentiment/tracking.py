@@ -217,15 +217,17 @@ def log_evaluation(
     """Add an evaluation to the run that made the model; return False where the store lacks it."""
     _connect(folders)
     try:
-        ended = mlflow.get_run(run_id).info.status
+        run = mlflow.get_run(run_id)
     except MlflowException:
         return False
     with quiet.hushed(), mlflow.start_run(run_id=run_id):
-        mlflow.log_metrics(metrics)
+        # With the model's id they show on its page and among the models as well.
+        outputs = run.outputs.model_outputs if run.outputs else []
+        mlflow.log_metrics(metrics, model_id=outputs[0].model_id if outputs else None)
         _log_dataset(dataset)
         mlflow.log_table(mistakes, f"evaluation/{dataset.name}_mistakes.json")
     # Resuming a run leaves it FINISHED, whatever it had come to.
-    mlflow.MlflowClient().set_terminated(run_id, ended)
+    mlflow.MlflowClient().set_terminated(run_id, run.info.status)
     return True
 
 
