@@ -75,7 +75,9 @@ def recur(name: str, projected: Tensor, mask: Tensor, kernel: Tensor, state: Ten
 
     @tf.custom_gradient
     def states_of(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
-        states = forward(projected, mask, kernel, state)
+        # A tape outside a tf.function would otherwise differentiate the loop itself as well.
+        entering = [tf.stop_gradient(part) for part in (projected, mask, kernel, state)]
+        states = forward(*entering)
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             grad, before = backward(states, mask, kernel, upstream)

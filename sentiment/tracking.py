@@ -116,7 +116,11 @@ def _connect(folders: Folders) -> str:
         # MLflow's own bounds keep a terminal waiting for four minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    named = "MLFLOW_TRACKING_URI" in os.environ
     mlflow.set_tracking_uri(uri)
+    if not named:
+        # MLflow has put it there, where it would pass for the user's wish for other folders too.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
     return uri
 
 

@@ -95,7 +95,11 @@ def train(
         reports = session.run_epochs()
         record = {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "settings": {"model": as_dict(model), "train": as_dict(settings)},
+            "settings": {
+                "prepare": data.settings,
+                "model": as_dict(model),
+                "train": as_dict(settings),
+            },
             "run": {"id": run.id, "name": name, "experiment": experiment},
             "data": {
                 "dataset": data.settings["dataset"],

@@ -1,0 +1,74 @@
+"""Imports point strictly down, and heavy libraries stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sentiment
+
+PACKAGE = Path(sentiment.__file__).parent
+FLOORS = [
+    {"errors", "progress", "quiet", "folders"},
+    {"config", "files"},
+    {"tokenizer", "metrics", "snapshots", "recurrence", "optimizer", "batches", "reviews"},
+    {"prepared", "bundle", "network", "learning", "tracking"},
+    {"runtime"},
+    {"pyfunc", "prepare", "train", "evaluate", "predict", "lecture"},
+    {"cli"},
+]
+OWNERS = {
+    "tensorflow": {"recurrence", "optimizer", "batches", "network", "learning"},
+    "keras": {"recurrence", "optimizer", "network", "learning", "lecture"},
+    "tensorflow_datasets": {"reviews"},
+    "mlflow": {"tracking", "pyfunc"},
+    "matplotlib": {"snapshots"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def unit(path):
+    """Return the module that a file counts as; the commands count as one."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """Yield the dotted name of everything that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def floor(name):
+    return next(number for number, names in enumerate(FLOORS) if name in names)
+
+
+def test_every_module_has_a_floor():
+    assert {unit(path) for path in FILES} - {"__init__"} == set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_imports_point_strictly_down(path):
+    own = [name.split(".")[1] for name in imports(path) if name.startswith("sentiment.")]
+    for name in own:
+        if name.startswith("__") or name == unit(path) == "cli":
+            continue
+        assert floor(name) < floor(unit(path)), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_each_library_is_imported_by_its_owners_alone(path):
+    for name in imports(path):
+        library = name.split(".")[0]
+        assert unit(path) in OWNERS.get(library, {unit(path)}), f"{path.name} imports {library}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_modules_are_short_and_say_what_they_know(path):
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= 300
+    assert ast.get_docstring(ast.parse(text))

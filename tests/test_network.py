@@ -1,0 +1,105 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from sentiment import network
+from sentiment.bundle import weight_shapes
+from sentiment.config import ModelSettings
+
+SHAPES = [
+    ModelSettings(units=4, embedding=3, ngrams=1),
+    ModelSettings(units=4, embedding=3, ngrams=3, layers=2),
+    ModelSettings(units=4, embedding=3, ngrams=2, bidirectional=True),
+]
+
+
+def build(settings):
+    made = network.build(settings, rows=50, seed=0)
+    draws = np.random.default_rng(0)
+    made.set_weights(
+        [draws.normal(0, 0.5, w.shape) if w.dtype == np.float32 else w for w in made.get_weights()]
+    )
+    return made
+
+
+def draw_ids(settings, reviews, steps):
+    ids = np.random.default_rng(1).integers(0, 50, (reviews, steps, settings.ngrams))
+    ids[:, :, 0] = np.maximum(ids[:, :, 0], 1)  # a real token has a word; n-grams may be missing
+    return ids.astype(np.int32)
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_two_thousand_padding_tokens_change_nothing(settings):
+    made, ids = build(settings), draw_ids(settings, 3, 12)
+    padded = np.concatenate([ids, np.zeros((3, 2000, settings.ngrams), np.int32)], axis=1)
+    plain, long = made(ids), made(padded)
+    np.testing.assert_allclose(long["state"], plain["state"], atol=1e-6)
+    np.testing.assert_allclose(long["logit"], plain["logit"], atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_the_batch_that_a_review_travels_in_changes_nothing(settings):
+    made, ids = build(settings), draw_ids(settings, 6, 12)
+    ids[2, 5:] = 0
+    together = made(ids)["logit"].numpy()
+    alone = np.concatenate([made(ids[row : row + 1])["logit"] for row in range(6)])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_the_classifier_reads_the_final_state_and_nothing_else(settings):
+    made, ids = build(settings), draw_ids(settings, 4, 9)
+    kernel, bias = made.get_layer("classifier").get_weights()
+    outputs = made(ids)
+    assert outputs["state"].shape == (4, settings.state_size)
+    np.testing.assert_allclose(outputs["logit"], outputs["state"] @ kernel + bias, atol=1e-6)
+
+
+def test_the_state_is_that_of_stock_layers_on_the_summed_vectors():
+    settings = ModelSettings(units=4, embedding=3, ngrams=2)
+    made, ids = build(settings), draw_ids(settings, 3, 8)
+    ids[1, 5:] = 0
+    table, weights = network.arrays(made, settings)
+    vectors = (table[ids] * (ids > 0)[..., None]).sum(axis=2).astype(np.float32)
+    stock = keras.layers.SimpleRNN(4)
+    stock.build((None, None, 3))
+    stock.set_weights([weights[f"rnn_1.forward.{part}"] for part in PARTS])
+    expected = stock(vectors, mask=ids[:, :, 0] > 0)
+    np.testing.assert_allclose(made(ids)["state"], expected, atol=1e-6)
+
+
+PARTS = ("kernel", "recurrent_kernel", "bias")
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_arrays_have_the_names_and_shapes_of_a_bundle(settings):
+    table, weights = network.arrays(build(settings), settings)
+    assert table.shape == (50, 3)
+    assert {name: array.shape for name, array in weights.items()} == weight_shapes(settings)
+
+
+def test_the_recurrent_kernel_begins_as_the_identity():
+    made = network.build(ModelSettings(units=4), rows=50, seed=0)
+    np.testing.assert_array_equal(made.get_layer("rnn_1").get_weights()[1], np.eye(4))
+
+
+def test_dropped_ngrams_are_made_up_for_and_words_are_never_dropped():
+    layer = network.FeatureEmbedding(3, 1, ngram_dropout=0.75, seed=0)
+    layer.build((None, None, 2))
+    layer.table.set_weights([np.array([[9.0], [1.0], [10.0]])])
+    ids = np.tile(np.array([1, 2], np.int32), (1, 20_000, 1))
+    found = layer(ids, training=True).numpy().ravel()
+    # Kept with a chance of 1/4, and then 4 times as large: 1 + 40, or else 1 + 0.
+    assert set(np.unique(found)) == {1.0, 41.0}
+    assert found.mean() == pytest.approx(11.0, abs=0.6)  # 4 standard errors of 17.3 / √20,000
+    assert np.all(layer(ids, training=False).numpy() == 11.0)
+
+
+def test_the_gradient_of_the_table_touches_only_rows_that_were_read():
+    made, ids = build(SHAPES[0]), tf.constant([[[7], [9], [0]]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(made(ids)["logit"])
+    gradient = tape.gradient(loss, made.get_layer("embedding").table.embeddings.value)
+    assert isinstance(gradient, tf.IndexedSlices)
+    assert sorted(gradient.indices.numpy()) == [7, 9]
