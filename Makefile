@@ -9,6 +9,7 @@ export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
+	@echo 'Type ". .venv/bin/activate" once in this shell, and it finds the command sentiment.'
 
 test: setup  ## lint, format, types and the whole test suite
 	$(bin)/ruff check .
@@ -21,6 +22,7 @@ setup: .venv/installed
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" >&2; exit 1; }
+	@echo 'Installing the pinned packages into .venv: 3 GB, two to three minutes'
 	$(PYTHON) -m venv .venv
 	$(bin)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .

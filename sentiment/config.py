@@ -6,7 +6,7 @@ they are made, wherever it came from.
 
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sentiment.errors import InputError
 
@@ -23,6 +23,9 @@ def check_ranges(settings: Any) -> None:
     for part in fields(settings):
         value = getattr(settings, part.name)
         least, most = part.metadata.get("least"), part.metadata.get("most")
+        choices = get_args(part.type)
+        if choices and value not in choices:
+            raise InputError(f"--{part.name} must be one of {', '.join(choices)}, got {value}")
         # Not `value < least`: that lets NaN pass.
         if (least is not None and not value >= least) or (most is not None and not value <= most):
             name = part.name.replace("_", "-")
@@ -62,6 +65,9 @@ class ModelSettings:
     bidirectional: bool = setting(False, "read the review backwards as well")
     embedding: int = setting(16, "size of a word's vector", 1, 1024)
     ngrams: int = setting(3, "longest n-gram with a vector of its own; 1 is words alone", 1, 3)
+    readout: Literal["last", "mean", "max"] = setting(
+        "last", "what the classifier reads: the final state, or a pool of the states of all steps"
+    )
     longest_review: int = setting(
         1024, "tokens read; what comes before the last ones is cut", 1, 65536
     )
@@ -85,6 +91,7 @@ class TrainSettings:
     batch_size: int = setting(64, "reviews in a training step", 1, 4096)
     learning_rate: float = setting(0.003, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
     recurrent_rate: float = setting(0.02, "the recurrent kernel's share of that rate", 0.0, 1.0)
+    clip: float = setting(0.0, "largest norm of the gradient of all weights; 0: no limit", 0.0, 1e6)
     validation_share: float = setting(0.1, "share of the training reviews held back", 0.01, 0.5)
     patience: int = setting(2, "epochs without a better validation loss before stopping", 1, 1000)
     seed: int = setting(0, "of every random draw", 0, 2**31 - 1)

@@ -57,8 +57,40 @@ class FeatureEmbedding(keras.layers.Layer):
         return keras.ops.not_equal(ids[..., 0], 0)
 
 
+@keras.saving.register_keras_serializable(package="sentiment")
+class TimePooling(keras.layers.Layer):
+    """The mean or the maximum of each unit over the real steps, for contrast with the final state.
+
+    Maps float32 (B, T, H) to (B, H); a review without a real step gets zeros.
+    """
+
+    def __init__(self, kind: str, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+        self.supports_masking = True
+
+    def call(self, states, mask=None):
+        """Return the pooled states, float32 (B, H)."""
+        real = tf.ones_like(states) if mask is None else tf.cast(mask, states.dtype)[..., None]
+        if self.kind == "mean":
+            return tf.reduce_sum(states * real, 1) / tf.maximum(tf.reduce_sum(real, 1), 1.0)
+        # States of tanh lie above -1, so that what is not real is never the largest.
+        largest = tf.reduce_max(tf.where(real > 0, states, -1.0), 1)
+        return tf.where(tf.reduce_sum(real, 1) > 0, largest, 0.0)
+
+    def compute_mask(self, states, mask=None):
+        """Return None: no steps are left."""
+
+    def get_config(self):
+        """Return the settings as Keras keeps them."""
+        return super().get_config() | {"kind": self.kind}
+
+
 def build(settings: ModelSettings, *, rows: int, seed: int) -> keras.Model:
-    """Return the network that maps int32 ids (B, T, K) to logits (B, 1) and final states (B, H)."""
+    """Return the network that maps int32 ids (B, T, K) to logits (B, 1) and final states (B, S).
+
+    With another `readout` than the last state, the pooled states take the final states' place.
+    """
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
     ids = keras.Input((None, settings.ngrams), dtype="int32", name="ids")
     flow = FeatureEmbedding(
@@ -73,18 +105,20 @@ def build(settings: ModelSettings, *, rows: int, seed: int) -> keras.Model:
             settings.units,
             kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
             recurrent_initializer=keras.initializers.Identity(),
-            return_sequences=number < settings.layers,
+            return_sequences=number < settings.layers or settings.readout != "last",
             name=f"rnn_{number}",
         )
         if settings.bidirectional:
             layer = keras.layers.Bidirectional(layer, name=f"rnn_{number}")
         flow = layer(flow)
-    final_state = flow
+    if settings.readout != "last":
+        flow = TimePooling(settings.readout, name="readout")(flow)
+    read_state = flow
     flow = keras.layers.Dropout(settings.dropout, seed=next(seeds), name="dropout")(flow)
     head = keras.layers.Dense(
         1, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name="classifier"
     )
-    return keras.Model(ids, {"logit": head(flow), "state": final_state}, name="sentiment")
+    return keras.Model(ids, {"logit": head(flow), "state": read_state}, name="sentiment")
 
 
 def arrays(network: keras.Model, settings: ModelSettings) -> tuple[np.ndarray, dict]:

@@ -57,6 +57,19 @@ def recur(projected: np.ndarray, recurrent_kernel: np.ndarray, packed: Packed) -
     return final
 
 
+def _pool(states: np.ndarray, offsets: np.ndarray, kind: str) -> np.ndarray:
+    """Return the mean or maximum over the steps of each review; zeros where it has none."""
+    pooled = np.zeros((len(offsets) - 1, states.shape[1]), np.float32)
+    lengths = np.diff(offsets)
+    some = lengths > 0
+    if kind == "mean":
+        sums = np.add.reduceat(states, offsets[:-1][some], axis=0)
+        pooled[some] = sums / lengths[some, None]
+    else:
+        pooled[some] = np.maximum.reduceat(states, offsets[:-1][some], axis=0)
+    return pooled
+
+
 class Classifier:
     """Texts in, final hidden states and probabilities out."""
 
@@ -73,7 +86,8 @@ class Classifier:
         """Return the state after the last token of each review, float32 (N, S).
 
         Where the network is bidirectional the state after the first token, read backwards, follows
-        it. A review with no token has the initial state, zeros.
+        it. A review with no token has the initial state, zeros. With the `readout` mean or max the
+        pool over all steps takes the final state's place.
         """
         states = np.empty((len(encoded), self.bundle.settings.state_size), np.float32)
         by_length = np.argsort(-encoded.lengths, kind="stable")
@@ -101,7 +115,9 @@ class Classifier:
                 flat[packed.where] = states
                 sequences.append(flat)
             entering = np.concatenate(sequences, axis=1)
-        return np.concatenate(finals, axis=1)
+        if settings.readout == "last":
+            return np.concatenate(finals, axis=1)
+        return _pool(entering, encoded.offsets, settings.readout)
 
     def probabilities(self, states: np.ndarray) -> np.ndarray:
         """Return P(positive) of final states (N, S), float32 (N,)."""

@@ -11,7 +11,16 @@ PACKAGE = Path(sentiment.__file__).parent
 FLOORS = [
     {"errors", "progress", "quiet", "folders"},
     {"config", "files"},
-    {"tokenizer", "metrics", "snapshots", "recurrence", "optimizer", "batches", "reviews"},
+    {
+        "tokenizer",
+        "metrics",
+        "snapshots",
+        "recurrence",
+        "optimizer",
+        "batches",
+        "reviews",
+        "recipes",
+    },
     {"prepared", "bundle", "network", "learning", "tracking"},
     {"runtime"},
     {"pyfunc", "prepare", "train", "evaluate", "predict", "lecture"},

@@ -11,6 +11,8 @@ SHAPES = [
     ModelSettings(units=4, embedding=3, ngrams=1),
     ModelSettings(units=4, embedding=3, ngrams=3, layers=2),
     ModelSettings(units=4, embedding=3, ngrams=2, bidirectional=True),
+    ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=True, readout="mean"),
+    ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=True, readout="max"),
 ]
 
 
@@ -82,6 +84,14 @@ def test_arrays_have_the_names_and_shapes_of_a_bundle(settings):
 def test_the_recurrent_kernel_begins_as_the_identity():
     made = network.build(ModelSettings(units=4), rows=50, seed=0)
     np.testing.assert_array_equal(made.get_layer("rnn_1").get_weights()[1], np.eye(4))
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("mean", [0.25, -0.25]), ("max", [0.5, -0.1])])
+def test_pooling_covers_the_real_steps_alone(kind, expected):
+    states = np.array([[[0.5, -0.1], [0.0, -0.4], [0.9, 0.9]], [[0.7] * 2] * 3], np.float32)
+    mask = np.array([[True, True, False], [False] * 3])
+    found = network.TimePooling(kind)(states, mask=mask)
+    np.testing.assert_allclose(found, [expected, [0.0, 0.0]], atol=1e-7)
 
 
 def test_dropped_ngrams_are_made_up_for_and_words_are_never_dropped():

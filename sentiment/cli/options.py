@@ -1,33 +1,52 @@
 """Command-line options made from the declarations of settings.
 
-Knows Typer and `config`: a setting's default, range and meaning are stated there, once.
+Knows Typer, `config` and `recipes`: a setting's default, range and meaning are stated there, once.
 """
 
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import Field, fields
-from typing import Annotated, Any
+from dataclasses import Field, fields, replace
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from sentiment import recipes
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
+from sentiment.recipes import Recipe
 
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
+_RECIPE = typer.Option(
+    help=f"{', '.join(recipes.shipped())}, or a file of your own; the options below override it"
+)
+
+Part = TypeVar("Part", bound=Settings)
 
 
 def takes(command: Callable) -> Callable:
-    """Give `command` an option for each field of the settings that its parameters are."""
-    own = inspect.signature(command).parameters
-    groups = {name: part.annotation for name, part in own.items() if part.annotation in _PANELS}
-    parameters = [part for name, part in own.items() if name not in groups]
-    for kind in groups.values():
-        parameters += [_parameter(declared, _PANELS[kind]) for declared in fields(kind)]
+    """Give `command` options for its first parameter: a kind of settings, or a whole recipe.
+
+    The command is called with that parameter made of them.
+    """
+    (name, first), *others = inspect.signature(command).parameters.items()
+    whole = first.annotation is Recipe
+    kinds = tuple(_PANELS) if whole else (first.annotation,)
+    parameters = [_keyword("ctx", typer.Context, inspect.Parameter.empty)]
+    if whole:
+        parameters.append(_keyword("recipe", Annotated[str, _RECIPE], "default"))
+    parameters += [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, part in others]
+    for kind in kinds:
+        parameters += [_option(declared, _PANELS[kind]) for declared in fields(kind)]
 
     @functools.wraps(command)
-    def parsed(**values: Any) -> Any:
-        for name, kind in groups.items():
-            values[name] = _collect(kind, values)
+    def parsed(ctx: typer.Context, **values: Any) -> Any:
+        base = recipes.read(values.pop("recipe")) if whole else Recipe()
+        parts = {
+            part.name: _overridden(getattr(base, part.name), ctx, values)
+            for part in fields(Recipe)
+            if type(getattr(base, part.name)) in kinds
+        }
+        values[name] = Recipe(**parts) if whole else next(iter(parts.values()))
         return command(**values)
 
     parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -35,11 +54,19 @@ def takes(command: Callable) -> Callable:
     return parsed
 
 
-def _collect(kind: type[Settings], values: dict[str, Any]) -> Settings:
-    return kind(**{declared.name: values.pop(declared.name) for declared in fields(kind)})
+def _overridden(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:
+    """Return `part` with what was typed in place of its own; take it all out of `values`."""
+    given = {declared.name: values.pop(declared.name) for declared in fields(part)}
+    sources = {name: ctx.get_parameter_source(name) for name in given}
+    typed = {
+        name: value
+        for name, value in given.items()
+        if (source := sources[name]) is not None and source.name != "DEFAULT"
+    }
+    return replace(part, **typed)
 
 
-def _parameter(declared: Field, panel: str) -> inspect.Parameter:
+def _option(declared: Field, panel: str) -> inspect.Parameter:
     """Return `declared` as a keyword parameter that Typer makes an option of."""
     option = typer.Option(
         help=declared.metadata["meaning"],
@@ -47,9 +74,9 @@ def _parameter(declared: Field, panel: str) -> inspect.Parameter:
         max=declared.metadata["most"],
         rich_help_panel=panel,
     )
-    return inspect.Parameter(
-        declared.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=declared.default,
-        annotation=Annotated[declared.type, option],
-    )
+    return _keyword(declared.name, Annotated[declared.type, option], declared.default)
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)

@@ -4,38 +4,42 @@ from typing import Annotated
 
 import typer
 
-from sentiment import folders, quiet
+from sentiment import folders, quiet, recipes
 from sentiment.cli import show
 from sentiment.cli.evaluate import assess
 from sentiment.cli.options import takes
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.recipes import Recipe
 
 
 @takes
 def command(
-    reviews: PrepareSettings,
-    network: ModelSettings,
-    training: TrainSettings,
+    settled: Recipe,
     name: Annotated[str | None, typer.Option(help="of the run and of the model's folder")] = None,
     experiment: Annotated[
         str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="that the run belongs to")
     ] = "sentiment",
     track: Annotated[bool, typer.Option(help="log the run to MLflow")] = True,
     evaluate: Annotated[bool, typer.Option(help="measure the model on the test reviews")] = True,
+    show_only: Annotated[
+        bool, typer.Option("--show", help="print the settled settings as a recipe, and end")
+    ] = False,
 ) -> None:
     """Train a classifier on its final hidden state, preparing the reviews first where needed."""
+    if show_only:
+        typer.echo(recipes.as_text(settled), nl=False)
+        return
     from sentiment.prepare import prepare
 
     place = folders.find()
     with show.watching() as watcher:
-        data, new = prepare(reviews, place, watcher=watcher)
+        data, new = prepare(settled.prepare, place, watcher=watcher)
         watcher.note(f"{'prepared' if new else 'using'} {data.folder}")
         watcher.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with quiet.hushed():
             from sentiment.train import train
 
         trained = train(
-            data, network, training, place,
+            data, settled.model, settled.train, place,
             experiment=experiment, name=name, track=track, watcher=watcher,
         )  # fmt: skip
     summary = {

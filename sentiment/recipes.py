@@ -1,0 +1,93 @@
+"""Recipes: named sets of settings in readable files.
+
+Knows TOML and the settings; knows nothing of the command line or of what settings do.
+
+A recipe is a TOML file with the tables `prepare`, `model` and `train`, each holding settings by
+their names in `config.py`. What it leaves out keeps its default.
+"""
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
+from sentiment.errors import InputError, MissingFileError
+
+REMEDY = "sentiment train --show"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that shapes a run."""
+
+    prepare: PrepareSettings = field(default_factory=PrepareSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+
+
+def shipped() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    folder = resources.files("sentiment").joinpath("recipes")
+    return sorted(Path(entry.name).stem for entry in folder.iterdir())
+
+
+def read(name: str) -> Recipe:
+    """Return the recipe called `name`, or the one in the file of that name.
+
+    Raises MissingFileError where there is none and InputError, naming the setting, where the file
+    holds what is none or has the wrong type or an impossible value.
+    """
+    if name in shipped():
+        text = resources.files("sentiment").joinpath("recipes", f"{name}.toml").read_text("utf-8")
+    else:
+        try:
+            text = Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise MissingFileError(
+                f"no recipe {name}: it is neither a file that can be read nor one of "
+                f"{', '.join(shipped())}",
+                remedy=REMEDY,
+            ) from error
+    try:
+        stated = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name} is not TOML: {error}", remedy=REMEDY) from error
+    recipe = Recipe()
+    parts = {part.name: getattr(recipe, part.name) for part in fields(recipe)}
+    for table, values in stated.items():
+        if table not in parts or not isinstance(values, dict):
+            raise InputError(
+                f"{name}: {table} is none of the tables {', '.join(parts)}", remedy=REMEDY
+            )
+        parts[table] = _settled(name, table, parts[table], values)
+    return Recipe(**parts)
+
+
+def _settled(name: str, table: str, part: Settings, values: dict[str, Any]) -> Settings:
+    """Return `part` with `values` in place of its own."""
+    have = asdict(part)
+    for setting, value in values.items():
+        if setting not in have:
+            raise InputError(f"{name}: [{table}] has no setting {setting}", remedy=REMEDY)
+        kind = type(have[setting])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise InputError(
+                f"{name}: {setting} must be of type {kind.__name__}, got {value!r}", remedy=REMEDY
+            )
+    return replace(part, **values)
+
+
+def as_text(recipe: Recipe) -> str:
+    """Return `recipe` as a file that `read` reads."""
+    lines = []
+    for table, values in asdict(recipe).items():
+        # A JSON string, number or truth value is also one of TOML.
+        lines += [
+            f"[{table}]",
+            *(f"{name} = {json.dumps(v, ensure_ascii=False)}" for name, v in values.items()),
+            "",
+        ]
+    return "\n".join(lines)
