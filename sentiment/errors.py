@@ -4,6 +4,7 @@ SentimentError
 ├── InputError        what was given can't be used
 ├── MissingFileError  something that is needed isn't there yet
 ├── DamagedFileError  a file isn't what its record says
+├── DivergedError     training has run away
 └── UnavailableError  something outside (a server, a download) doesn't answer
 
 Knows nothing else of the project.
@@ -29,6 +30,10 @@ class MissingFileError(SentimentError):
 
 class DamagedFileError(SentimentError):
     """A file isn't what its record says."""
+
+
+class DivergedError(SentimentError):
+    """Training has run away: the loss is no longer a number."""
 
 
 class UnavailableError(SentimentError):

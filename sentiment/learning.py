@@ -57,7 +57,7 @@ class Trainer:
 
     def __init__(self, network: keras.Model, settings: TrainSettings, *, steps: int):
         self.network = network
-        self._rows = settings.batch_size
+        self._clip = settings.clip
         rate = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate, steps, end_learning_rate=0.0
         )
@@ -77,7 +77,10 @@ class Trainer:
             total, reviews = tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
             loss = total / reviews
         variables = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = tape.gradient(loss, variables)
+        if self._clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip)
+        self.optimizer.apply(gradients, variables)
         right = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
         return total, tf.reduce_sum(right * weights), reviews
 

@@ -3,7 +3,9 @@
 Knows nothing of how it is shown. `Watcher` itself shows nothing, for use as a library.
 """
 
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +39,32 @@ class EpochReport:
     validation_loss: float
     validation_accuracy: float
     best: bool
+
+    def metrics(self) -> dict[str, float]:
+        """Return what a run keeps of it, by name."""
+        return {
+            "train/loss": self.train_loss,
+            "train/accuracy": self.train_accuracy,
+            "train/reviews_per_second": self.reviews_per_second,
+            "validation/loss": self.validation_loss,
+            "validation/accuracy": self.validation_accuracy,
+        }
+
+
+class Clock:
+    """Where the seconds of a long piece of work have gone."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Add the seconds that the body takes to those of `name`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.parts[name] = self.parts.get(name, 0.0) + time.perf_counter() - started
 
 
 class Watcher:

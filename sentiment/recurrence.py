@@ -8,7 +8,8 @@ the loop, the loop keeps only h·recurrent_kernel and the activation, and the gr
 recurrent kernel is one product after it. XLA compiles the two loops, once for each batch shape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import keras
@@ -89,6 +90,20 @@ def recur(name: str, projected: Tensor, mask: Tensor, kernel: Tensor, state: Ten
         return states, gradient
 
     return states_of(projected, kernel, state)
+
+
+def compile_loops(shapes: Iterable[tuple[int, int, int]], name: str = "tanh") -> None:
+    """Compile both loops for shapes (T, B, H) ahead of their use, two at a time."""
+    forward, backward = _COMPILED[name]
+
+    def compiled(shape: tuple[int, int, int]) -> None:
+        steps, rows, units = shape
+        states, kernel = tf.zeros(shape), tf.zeros((units, units))
+        mask = tf.ones((steps, rows, 1), tf.bool)
+        backward(forward(states, mask, kernel, states[0]), mask, kernel, states)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(compiled, shapes))
 
 
 @keras.saving.register_keras_serializable(package="sentiment")

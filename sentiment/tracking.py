@@ -59,6 +59,9 @@ class NullRun:
     def snapshot(self, snapshot: Snapshot, epoch: int) -> None:
         """Log the hidden states of the probes after an epoch."""
 
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run."""
+
     def model(self, folder: Path) -> None:
         """Log the bundle in `folder` as a model."""
 
@@ -82,6 +85,10 @@ class Run(NullRun):
         mlflow.log_table(snapshot.table(), f"hidden_states/epoch_{epoch:02d}.json")
         drawn = picture(snapshot, f"final hidden states after epoch {epoch}")
         mlflow.log_image(drawn, key="hidden_states", step=int(epoch))
+
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run, shown beside its name."""
+        mlflow.set_tag(name, text)
 
     def model(self, folder: Path) -> None:
         """Log the bundle as a model that needs NumPy and this package's code, not TensorFlow."""
@@ -171,7 +178,10 @@ def tracked(
     settings: dict[str, Any],
     datasets: list[Dataset],
 ) -> Iterator[Run]:
-    """Run the body in an MLflow run: FINISHED at its end, KILLED by an interrupt, else FAILED."""
+    """Run the body in an MLflow run: FINISHED at its end, KILLED by an interrupt, else FAILED.
+
+    The tag `failure` then says why.
+    """
     experiment_id = _open_store(folders, experiment)
     mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=_origin(folders))
     status = "FAILED"
@@ -183,6 +193,9 @@ def tracked(
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
+        raise
+    except Exception as error:
+        mlflow.set_tag("failure", str(error) or type(error).__name__)
         raise
     finally:
         mlflow.end_run(status)

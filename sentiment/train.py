@@ -1,25 +1,23 @@
 """Stage 2: a prepared set in, a trained bundle out, every epoch in MLflow.
 
-Knows the order of the work: hold reviews back, train, keep the best epoch, save, log. Knows
-nothing of the other stages; they meet through files.
+Knows the order of the work: hold reviews back, train, save the best epoch, log. Knows nothing of
+the other stages; they meet through files.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from sentiment import batches, bundle, network, quiet, snapshots, tracking
+from sentiment import bundle, tracking
 from sentiment.config import ModelSettings, TrainSettings, as_dict
 from sentiment.errors import InputError
 from sentiment.folders import Folders
-from sentiment.learning import Outcome, Step, Trainer
-from sentiment.prepared import PreparedSet, Split
-from sentiment.progress import BatchReport, EpochReport, Watcher
+from sentiment.partition import divide
+from sentiment.prepared import PreparedSet
+from sentiment.progress import Clock, EpochReport, Watcher
+from sentiment.session import Session
 from sentiment.tokenizer import Tokenizer
 
 
@@ -31,42 +29,7 @@ class Trained:
     name: str
     run_id: str
     epochs: list[EpochReport]
-    seconds: float
-
-    @property
-    def best(self) -> EpochReport:
-        """The epoch whose weights were kept."""
-        return [report for report in self.epochs if report.best][-1]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The training split in two: what is learnt from, what choices are made on, and the probes."""
-
-    learnt: batches.Examples
-    held: batches.Examples
-    probes: batches.Examples
-    probe_texts: tuple[str, ...]
-
-
-def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float) -> Parts:
-    """Hold back `share` of the reviews; which ones depends on their number alone.
-
-    So runs with different seeds are compared on the same reviews, and show the same probes.
-    """
-    encoded = split.encoded.last(model.longest_review)
-    order = np.random.default_rng(0).permutation(len(split))
-    count = max(1, round(len(split) * share))
-    held, learnt = np.sort(order[:count]), np.sort(order[count:])
-
-    def examples(rows: np.ndarray) -> batches.Examples:
-        chosen = encoded.take(rows)
-        features = tokenizer.features(chosen, model.ngrams)
-        return batches.Examples(features, chosen.offsets, split.labels[rows].astype(np.float32))
-
-    probes = held[snapshots.choose_probes(split.labels[held], encoded.lengths[held])]
-    texts = tuple(split.text(row) for row in probes)
-    return Parts(examples(learnt), examples(held), examples(probes), texts)
+    best: EpochReport
 
 
 def train(
@@ -79,151 +42,63 @@ def train(
     name: str | None = None,
     track: bool = True,
     watcher: Watcher | None = None,
+    clock: Clock | None = None,
 ) -> Trained:
     """Train a network on the training split of `data` and save its best epoch as a bundle.
 
-    Best means the lowest loss on the reviews held back. Raises InputError where the name is taken.
+    Best means the lowest loss on the reviews held back; it is saved also where training is
+    interrupted or fails after it. Raises InputError where the name is taken and DivergedError
+    where the loss is no longer a number.
     """
-    watcher = watcher or Watcher()
-    started = time.perf_counter()
+    watcher, clock = watcher or Watcher(), clock or Clock()
     name = _free_name(folders.models, name, data, model, settings)
+    folder = folders.models / name
     watcher.note(f"training {name}")
-    tokenizer = data.tokenizer.up_to(model.ngrams)
-    parts = divide(data.split("train"), tokenizer, model, settings.validation_share)
+    with clock.part("data"):
+        tokenizer = data.tokenizer.up_to(model.ngrams)
+        parts = divide(data.split("train"), tokenizer, model, settings.validation_share)
     with _run(data, model, settings, folders, experiment, name, track) as run:
-        session = _Session(parts, model, settings, tokenizer, run, watcher)
-        reports = session.run_epochs()
-        record = {
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "settings": {
-                "prepare": data.settings,
-                "model": as_dict(model),
-                "train": as_dict(settings),
-            },
-            "run": {"id": run.id, "name": name, "experiment": experiment},
-            "data": {
-                "dataset": data.settings["dataset"],
-                "folder": data.folder.name,
-                "digests": {part: stats["digest"] for part, stats in data.splits.items()},
-            },
-            "metrics": _metrics(next(report for report in reversed(reports) if report.best)),
-        }
-        embedding, weights = session.best_arrays()
-        folder = folders.models / name
-        bundle.write(
-            folder, tokenizer=tokenizer, embedding=embedding, weights=weights, record=record
-        )
-        run.model(folder)
-    return Trained(folder, name, run.id, reports, time.perf_counter() - started)
+        rows = tokenizer.feature_count
+        session = Session(parts, model, settings, rows=rows, run=run, watcher=watcher, clock=clock)
+        try:
+            session.run_epochs()
+        except BaseException:
+            if session.reports:
+                watcher.note(f"epoch {session.best.epoch}, the best so far, is kept in {folder}")
+            raise
+        finally:
+            if session.reports:
+                with clock.part("saving"):
+                    record = _record(data, model, settings, session.best)
+                    record["run"] = {"id": run.id, "name": name, "experiment": experiment}
+                    _save(folder, tokenizer, session, record)
+                with clock.part("logging"):
+                    run.model(folder)
+    return Trained(folder, name, run.id, session.reports, session.best)
 
 
-class _Session:
-    """One network while it is trained, and the best weights it has had."""
-
-    def __init__(
-        self,
-        parts: Parts,
-        model: ModelSettings,
-        settings: TrainSettings,
-        tokenizer: Tokenizer,
-        run: tracking.NullRun,
-        watcher: Watcher,
-    ):
-        self._parts, self._model, self._settings = parts, model, settings
-        self._run, self._watcher = run, watcher
-        with quiet.hushed():
-            self._network = network.build(model, rows=tokenizer.feature_count, seed=settings.seed)
-            self._batches = -(-len(parts.learnt) // settings.batch_size)
-            steps = self._batches * settings.epochs
-            self._trainer = Trainer(self._network, settings, steps=steps)
-        self._kept = self._network.get_weights()
-        self._lowest = float("inf")
-
-    def run_epochs(self) -> list[EpochReport]:
-        """Train until the last epoch, or until validation has not improved for long enough."""
-        reports: list[EpochReport] = []
-        since_best = 0
-        for epoch in range(1, self._settings.epochs + 1):
-            report = self._epoch(epoch)
-            reports.append(report)
-            self._run.metrics(_metrics(report), step=epoch)
-            self._run.snapshot(self._snapshot(), epoch)
-            self._watcher.epoch(report)
-            since_best = 0 if report.best else since_best + 1
-            if since_best >= self._settings.patience:
-                self._watcher.note(f"no better validation loss for {since_best} epochs: stopping")
-                break
-        return reports
-
-    def best_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return embedding and weights of the best epoch."""
-        self._network.set_weights(self._kept)
-        return network.arrays(self._network, self._model)
-
-    def _epoch(self, epoch: int) -> EpochReport:
-        settings, learnt = self._settings, self._parts.learnt
-        order = np.random.default_rng([settings.seed, epoch])
-        rows = batches.arrange(learnt, settings.batch_size, order)
-        started = time.perf_counter()
-        total = Step(0.0, 0.0, 0.0)
-        stream = batches.stream(learnt, rows, settings.batch_size)
-        for batch, step in enumerate(self._trainer.run_epoch(stream), 1):
-            total = total + step
-            self._watcher.batch(self._batch_report(epoch, batch, total, started))
-        seconds = time.perf_counter() - started
-        held = self._read(self._parts.held)
-        loss = held.loss(self._parts.held.labels)
-        best = loss < self._lowest
-        if best:
-            self._lowest, self._kept = loss, self._network.get_weights()
-        return EpochReport(
-            epoch=epoch,
-            epochs=settings.epochs,
-            seconds=seconds,
-            reviews_per_second=len(learnt) / seconds,
-            train_loss=total.loss / total.reviews,
-            train_accuracy=total.correct / total.reviews,
-            validation_loss=loss,
-            validation_accuracy=held.accuracy(self._parts.held.labels),
-            best=best,
-        )
-
-    def _batch_report(self, epoch: int, batch: int, total: Step, started: float) -> BatchReport:
-        spent = time.perf_counter() - started
-        left = self._batches * (self._settings.epochs - epoch + 1) - batch
-        return BatchReport(
-            epoch=epoch,
-            epochs=self._settings.epochs,
-            batch=batch,
-            batches=self._batches,
-            loss=total.loss / total.reviews,
-            accuracy=total.correct / total.reviews,
-            reviews_per_second=total.reviews / spent,
-            seconds_left=left * spent / batch,
-        )
-
-    def _read(self, examples: batches.Examples) -> Outcome:
-        size = self._settings.batch_size
-        rows = batches.arrange(examples, size, None)
-        return self._trainer.read(batches.stream(examples, rows, size), rows)
-
-    def _snapshot(self) -> snapshots.Snapshot:
-        probes = self._parts.probes
-        outcome = self._read(probes)
-        labels = probes.labels.astype(np.int8)
-        return snapshots.Snapshot(
-            outcome.states, labels, outcome.probabilities, self._parts.probe_texts
-        )
-
-
-def _metrics(report: EpochReport) -> dict[str, float]:
+def _record(
+    data: PreparedSet, model: ModelSettings, settings: TrainSettings, best: EpochReport
+) -> dict:
     return {
-        "train/loss": report.train_loss,
-        "train/accuracy": report.train_accuracy,
-        "train/reviews_per_second": report.reviews_per_second,
-        "validation/loss": report.validation_loss,
-        "validation/accuracy": report.validation_accuracy,
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "settings": {
+            "prepare": data.settings,
+            "model": as_dict(model),
+            "train": as_dict(settings),
+        },
+        "data": {
+            "dataset": data.settings["dataset"],
+            "folder": data.folder.name,
+            "digests": {part: stats["digest"] for part, stats in data.splits.items()},
+        },
+        "metrics": best.metrics(),
     }
+
+
+def _save(folder: Path, tokenizer: Tokenizer, session: Session, record: dict) -> None:
+    embedding, weights = session.best_arrays()
+    bundle.write(folder, tokenizer=tokenizer, embedding=embedding, weights=weights, record=record)
 
 
 @contextmanager

@@ -22,13 +22,14 @@ FLOORS = [
         "recipes",
     },
     {"prepared", "bundle", "network", "learning", "tracking"},
-    {"runtime"},
-    {"pyfunc", "prepare", "train", "evaluate", "predict", "lecture"},
+    {"runtime", "partition", "diagnosis"},
+    {"session", "pyfunc"},
+    {"prepare", "train", "evaluate", "predict", "lecture"},
     {"cli"},
 ]
 OWNERS = {
-    "tensorflow": {"recurrence", "optimizer", "batches", "network", "learning"},
-    "keras": {"recurrence", "optimizer", "network", "learning", "lecture"},
+    "tensorflow": {"recurrence", "optimizer", "batches", "network", "learning", "diagnosis"},
+    "keras": {"recurrence", "optimizer", "network", "learning", "diagnosis", "lecture"},
     "tensorflow_datasets": {"reviews"},
     "mlflow": {"tracking", "pyfunc"},
     "matplotlib": {"snapshots"},

@@ -1,0 +1,49 @@
+"""The training split in two: reviews that are learnt from, and reviews that choices are made on.
+
+Knows prepared splits, the tokenizer and arrays; knows nothing of the network.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentiment import snapshots
+from sentiment.batches import Examples
+from sentiment.config import ModelSettings
+from sentiment.prepared import Split
+from sentiment.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is learnt from, what choices are made on, and the probes, some of the latter.
+
+    truncated: the share of all reviews that were too long to be read whole.
+    """
+
+    learnt: Examples
+    held: Examples
+    probes: Examples
+    probe_texts: tuple[str, ...]
+    truncated: float
+
+
+def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float) -> Parts:
+    """Hold back `share` of the reviews; which ones depends on their number alone.
+
+    So runs with different seeds are compared on the same reviews, and show the same probes.
+    """
+    encoded = split.encoded.last(model.longest_review)
+    order = np.random.default_rng(0).permutation(len(split))
+    count = max(1, round(len(split) * share))
+    held, learnt = np.sort(order[:count]), np.sort(order[count:])
+
+    def examples(rows: np.ndarray) -> Examples:
+        chosen = encoded.take(rows)
+        features = tokenizer.features(chosen, model.ngrams)
+        return Examples(features, chosen.offsets, split.labels[rows].astype(np.float32))
+
+    probes = held[snapshots.choose_probes(split.labels[held], encoded.lengths[held])]
+    texts = tuple(split.text(row) for row in probes)
+    truncated = float(np.mean(split.encoded.lengths > model.longest_review))
+    return Parts(examples(learnt), examples(held), examples(probes), texts, truncated)

@@ -1,0 +1,163 @@
+"""One network while it is trained: its epochs, the best weights so far, when to stop, what to say.
+
+Knows the trainer, the run and the watcher; knows nothing of files or of where models go.
+"""
+
+import math
+import time
+
+import numpy as np
+
+from sentiment import batches, diagnosis, network, recurrence
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.errors import DivergedError
+from sentiment.learning import Outcome, Step, Trainer
+from sentiment.partition import Parts
+from sentiment.progress import BatchReport, Clock, EpochReport, Watcher
+from sentiment.snapshots import Snapshot
+from sentiment.tracking import NullRun
+
+
+class Session:
+    """A network, what it learns from, and how it has done. `reports` has an entry an epoch."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        model: ModelSettings,
+        settings: TrainSettings,
+        *,
+        rows: int,
+        run: NullRun,
+        watcher: Watcher,
+        clock: Clock,
+    ):
+        self.reports: list[EpochReport] = []
+        self._parts, self._model, self._settings = parts, model, settings
+        self._run, self._watcher, self._clock = run, watcher, clock
+        with clock.part("building"):
+            self._network = network.build(model, rows=rows, seed=settings.seed)
+            self._batches = -(-len(parts.learnt) // settings.batch_size)
+            self._trainer = Trainer(self._network, settings, steps=self._batches * settings.epochs)
+        with clock.part("compiling"):
+            self._compile()
+        self._kept: list[np.ndarray] = []
+        self._lowest = math.inf
+
+    @property
+    def best(self) -> EpochReport:
+        """The epoch whose weights are kept."""
+        return [report for report in self.reports if report.best][-1]
+
+    def run_epochs(self) -> None:
+        """Train until the last epoch, or until validation has not improved for long enough.
+
+        Raises DivergedError where the loss is no longer a number; the best weights stay.
+        """
+        since_best = 0
+        for epoch in range(1, self._settings.epochs + 1):
+            report, held = self._epoch(epoch)
+            self.reports.append(report)
+            with self._clock.part("logging"):
+                self._run.metrics(report.metrics(), step=epoch)
+                self._run.snapshot(self._snapshot(), epoch)
+            self._watcher.epoch(report)
+            if epoch > 1 or epoch == self._settings.epochs:
+                self._diagnose(report, held)
+            since_best = 0 if report.best else since_best + 1
+            if since_best >= self._settings.patience:
+                self._watcher.note(f"no better validation loss for {since_best} epochs: stopping")
+                break
+
+    def best_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return embedding and weights of the best epoch."""
+        self._network.set_weights(self._kept)
+        return network.arrays(self._network, self._model)
+
+    def _compile(self) -> None:
+        """Compile the recurrence for every width that is to come, rather than where it comes."""
+        lengths = [np.diff(part.offsets) for part in (self._parts.learnt, self._parts.held)]
+        widths = sorted({batches.width(int(length)) for length in np.concatenate(lengths)})
+        rows, units = self._settings.batch_size, self._model.units
+        recurrence.compile_loops([(width, rows, units) for width in widths])
+
+    def _epoch(self, epoch: int) -> tuple[EpochReport, Outcome]:
+        settings, learnt = self._settings, self._parts.learnt
+        order = np.random.default_rng([settings.seed, epoch])
+        rows = batches.arrange(learnt, settings.batch_size, order)
+        started = time.perf_counter()
+        total = Step(0.0, 0.0, 0.0)
+        stream = batches.stream(learnt, rows, settings.batch_size)
+        with self._clock.part("epochs"):
+            for batch, step in enumerate(self._trainer.run_epoch(stream), 1):
+                total = total + step
+                self._check(step.loss, f"in epoch {epoch}, batch {batch}")
+                self._watcher.batch(self._batch_report(epoch, batch, total, started))
+        seconds = time.perf_counter() - started
+        with self._clock.part("validation"):
+            held = self._read(self._parts.held)
+        loss = held.loss(self._parts.held.labels)
+        self._check(loss, f"on the validation reviews after epoch {epoch}")
+        best = loss < self._lowest
+        if best:
+            self._lowest, self._kept = loss, self._network.get_weights()
+        report = EpochReport(
+            epoch=epoch,
+            epochs=settings.epochs,
+            seconds=seconds,
+            reviews_per_second=len(learnt) / seconds,
+            train_loss=total.loss / total.reviews,
+            train_accuracy=total.correct / total.reviews,
+            validation_loss=loss,
+            validation_accuracy=held.accuracy(self._parts.held.labels),
+            best=best,
+        )
+        return report, held
+
+    def _check(self, loss: float, where: str) -> None:
+        if not math.isfinite(loss):
+            rate = self._settings.learning_rate / 3
+            raise DivergedError(
+                f"the loss is no longer a number {where}",
+                remedy=f"sentiment train --clip 1 --learning-rate {rate:.1g}",
+            )
+
+    def _batch_report(self, epoch: int, batch: int, total: Step, started: float) -> BatchReport:
+        spent = time.perf_counter() - started
+        left = self._batches * (self._settings.epochs - epoch + 1) - batch
+        return BatchReport(
+            epoch=epoch,
+            epochs=self._settings.epochs,
+            batch=batch,
+            batches=self._batches,
+            loss=total.loss / total.reviews,
+            accuracy=total.correct / total.reviews,
+            reviews_per_second=total.reviews / spent,
+            seconds_left=left * spent / batch,
+        )
+
+    def _diagnose(self, report: EpochReport, held: Outcome) -> None:
+        """Where validation is no better than chance, say so and what to look at."""
+        if not diagnosis.near_chance(report.validation_accuracy, self._parts.held.labels):
+            return
+        found = diagnosis.Diagnosis(
+            diagnosis.gradient_norms(self._network, self._model, self._parts.held),
+            diagnosis.saturated_share(held.states),
+            self._parts.truncated,
+            self._settings.learning_rate,
+        )
+        told = found.findings()
+        self._run.tag("diagnosis", "; ".join(told))
+        chance = f"validation accuracy {report.validation_accuracy:.1%} is near chance"
+        self._watcher.note("\n  ".join([chance, *told]))
+
+    def _read(self, examples: batches.Examples) -> Outcome:
+        size = self._settings.batch_size
+        rows = batches.arrange(examples, size, None)
+        return self._trainer.read(batches.stream(examples, rows, size), rows)
+
+    def _snapshot(self) -> Snapshot:
+        probes = self._parts.probes
+        outcome = self._read(probes)
+        labels = probes.labels.astype(np.int8)
+        return Snapshot(outcome.states, labels, outcome.probabilities, self._parts.probe_texts)
