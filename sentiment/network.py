@@ -12,6 +12,27 @@ from sentiment.recurrence import FusedSimpleRNN
 
 
 @keras.saving.register_keras_serializable(package="sentiment")
+class WordsAtRandom(keras.initializers.RandomUniform):
+    """Small random vectors for the first `words` rows, zeros for the n-grams that follow.
+
+    An n-gram that training never meets, or always drops, then says nothing.
+    """
+
+    def __init__(self, words: int, *, seed=None):
+        super().__init__(-0.05, 0.05, seed=seed)
+        self.words = words
+
+    def __call__(self, shape, dtype=None):
+        """Return the first table, float (rows, E)."""
+        drawn = super().__call__((self.words, shape[1]), dtype)
+        return tf.concat([drawn, tf.zeros((shape[0] - self.words, shape[1]), drawn.dtype)], axis=0)
+
+    def get_config(self):
+        """Return the settings as Keras keeps them."""
+        return {"words": self.words, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="sentiment")
 class FeatureEmbedding(keras.layers.Layer):
     """The sum of the vectors of a token's features: its word and the n-grams that end with it.
 
@@ -20,12 +41,16 @@ class FeatureEmbedding(keras.layers.Layer):
     in training, the others being scaled up, so that no verdict rests on one n-gram alone.
     """
 
-    def __init__(self, rows: int, size: int, *, ngram_dropout: float = 0.0, seed=None, **kwargs):
+    def __init__(
+        self, words: int, ngrams: int, size: int, *, ngram_dropout: float = 0.0, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.ngram_dropout = ngram_dropout
-        start = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
-        self.table = keras.layers.Embedding(rows, size, embeddings_initializer=start, name="table")
+        start = WordsAtRandom(words, seed=seed)
+        self.table = keras.layers.Embedding(
+            words + ngrams, size, embeddings_initializer=start, name="table"
+        )
         self._draws = keras.random.SeedGenerator(seed)
 
     def build(self, shape):
@@ -86,15 +111,17 @@ class TimePooling(keras.layers.Layer):
         return super().get_config() | {"kind": self.kind}
 
 
-def build(settings: ModelSettings, *, rows: int, seed: int) -> keras.Model:
+def build(settings: ModelSettings, *, words: int, ngrams: int, seed: int) -> keras.Model:
     """Return the network that maps int32 ids (B, T, K) to logits (B, 1) and final states (B, S).
 
+    words: rows of the embedding table for padding, unknown and words; ngrams: rows for n-grams.
     With another `readout` than the last state, the pooled states take the final states' place.
     """
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
     ids = keras.Input((None, settings.ngrams), dtype="int32", name="ids")
     flow = FeatureEmbedding(
-        rows,
+        words,
+        ngrams,
         settings.embedding,
         ngram_dropout=settings.ngram_dropout,
         seed=next(seeds),

@@ -15,6 +15,7 @@ from sentiment.learning import Outcome, Step, Trainer
 from sentiment.partition import Parts
 from sentiment.progress import BatchReport, Clock, EpochReport, Watcher
 from sentiment.snapshots import Snapshot
+from sentiment.tokenizer import Tokenizer
 from sentiment.tracking import NullRun
 
 
@@ -27,7 +28,7 @@ class Session:
         model: ModelSettings,
         settings: TrainSettings,
         *,
-        rows: int,
+        tokenizer: Tokenizer,
         run: NullRun,
         watcher: Watcher,
         clock: Clock,
@@ -36,7 +37,12 @@ class Session:
         self._parts, self._model, self._settings = parts, model, settings
         self._run, self._watcher, self._clock = run, watcher, clock
         with clock.part("building"):
-            self._network = network.build(model, rows=rows, seed=settings.seed)
+            self._network = network.build(
+                model,
+                words=tokenizer.vocabulary_size,
+                ngrams=len(tokenizer.ngrams),
+                seed=settings.seed,
+            )
             self._batches = -(-len(parts.learnt) // settings.batch_size)
             self._trainer = Trainer(self._network, settings, steps=self._batches * settings.epochs)
         with clock.part("compiling"):

@@ -58,8 +58,9 @@ def train(
         tokenizer = data.tokenizer.up_to(model.ngrams)
         parts = divide(data.split("train"), tokenizer, model, settings.validation_share)
     with _run(data, model, settings, folders, experiment, name, track) as run:
-        rows = tokenizer.feature_count
-        session = Session(parts, model, settings, rows=rows, run=run, watcher=watcher, clock=clock)
+        session = Session(
+            parts, model, settings, tokenizer=tokenizer, run=run, watcher=watcher, clock=clock
+        )
         try:
             session.run_epochs()
         except BaseException:

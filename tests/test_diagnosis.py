@@ -49,7 +49,7 @@ def by_hand(table, weights, ids, label):
 
 
 def test_gradient_norms_are_those_of_the_formulas():
-    made = network.build(SMALL, rows=20, seed=0)
+    made = network.build(SMALL, words=20, ngrams=0, seed=0)
     draws = np.random.default_rng(0)
     table = made.get_layer("embedding").table
     table.set_weights([draws.normal(0, 0.5, (20, 3))])
@@ -75,7 +75,7 @@ def test_gradient_norms_are_those_of_the_formulas():
     ],
 )
 def test_gradients_can_be_measured_in_every_shape_of_network(model):
-    made = network.build(model, rows=20, seed=0)
+    made = network.build(model, words=20, ngrams=0, seed=0)
     features = np.random.default_rng(0).integers(1, 20, (21, model.ngrams)).astype(np.int32)
     examples = Examples(features, np.array([0, 9, 9, 21]), np.array([1, 0, 1], np.float32))
     assert all(0 < norm < 10 for norm in diagnosis.gradient_norms(made, model, examples))
@@ -145,7 +145,7 @@ def test_clipping_bounds_the_norm_of_the_gradient():
     batch = [(ids, np.array([1, 0, 1, 0], np.float32), np.ones(4, np.float32))]
     moved = {}
     for clip in (0.0, 1e6, 1e-9):
-        made = network.build(SMALL, rows=20, seed=0)
+        made = network.build(SMALL, words=20, ngrams=0, seed=0)
         before = made.get_layer("classifier").get_weights()[0]
         settings = TrainSettings(clip=clip, batch_size=4, learning_rate=0.01)
         list(Trainer(made, settings, steps=10).run_epoch(batch))

@@ -76,7 +76,9 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     split = prepared.split("test")
     rows = np.random.default_rng(0).choice(len(split), 1000, replace=False)
     texts = [split.text(row) for row in rows]
-    keras_model = network.build(model.settings, rows=model.tokenizer.feature_count, seed=0)
+    keras_model = network.build(
+        model.settings, words=model.tokenizer.feature_count, ngrams=0, seed=0
+    )
     keras_model.get_layer("embedding").set_weights([model.embedding])
     parts = ("kernel", "recurrent_kernel", "bias")
     keras_model.get_layer("rnn_1").set_weights(

@@ -17,7 +17,7 @@ SHAPES = [
 
 
 def build(settings):
-    made = network.build(settings, rows=50, seed=0)
+    made = network.build(settings, words=50, ngrams=0, seed=0)
     draws = np.random.default_rng(0)
     made.set_weights(
         [draws.normal(0, 0.5, w.shape) if w.dtype == np.float32 else w for w in made.get_weights()]
@@ -81,8 +81,16 @@ def test_arrays_have_the_names_and_shapes_of_a_bundle(settings):
     assert {name: array.shape for name, array in weights.items()} == weight_shapes(settings)
 
 
+def test_ngrams_begin_as_zeros_and_words_at_random():
+    made = network.build(ModelSettings(units=4), words=30, ngrams=20, seed=0)
+    table = made.get_layer("embedding").get_weights()[0]
+    assert table.shape == (50, 16)
+    assert not table[30:].any() and np.unique(table[:30]).size == 30 * 16
+    assert np.abs(table).max() <= 0.05
+
+
 def test_the_recurrent_kernel_begins_as_the_identity():
-    made = network.build(ModelSettings(units=4), rows=50, seed=0)
+    made = network.build(ModelSettings(units=4), words=50, ngrams=0, seed=0)
     np.testing.assert_array_equal(made.get_layer("rnn_1").get_weights()[1], np.eye(4))
 
 
@@ -95,7 +103,7 @@ def test_pooling_covers_the_real_steps_alone(kind, expected):
 
 
 def test_dropped_ngrams_are_made_up_for_and_words_are_never_dropped():
-    layer = network.FeatureEmbedding(3, 1, ngram_dropout=0.75, seed=0)
+    layer = network.FeatureEmbedding(3, 0, 1, ngram_dropout=0.75, seed=0)
     layer.build((None, None, 2))
     layer.table.set_weights([np.array([[9.0], [1.0], [10.0]])])
     ids = np.tile(np.array([1, 2], np.int32), (1, 20_000, 1))
