@@ -109,9 +109,13 @@ def read(folder: Path) -> Bundle:
         ) from error
     for name in _PARTS:
         files.check(folder / name, recorded[name], remedy=REMEDY)
-    tokenizer = Tokenizer.read(folder)
+    with files.readable(folder / "ngrams.npy", remedy=REMEDY):
+        tokenizer = Tokenizer.read(folder)
     embedding = files.read_array(folder / "embedding.npy", remedy=REMEDY)
-    with np.load(folder / "weights.npz", allow_pickle=False) as stored:
+    with (
+        files.readable(folder / "weights.npz", remedy=REMEDY),
+        np.load(folder / "weights.npz", allow_pickle=False) as stored,
+    ):
         weights = {name: stored[name] for name in stored.files}
     bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
     _check_shapes(bundle)

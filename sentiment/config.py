@@ -62,7 +62,7 @@ class ModelSettings:
 
     units: int = setting(16, "hidden units in each SimpleRNN layer", 1, 1024)
     layers: int = setting(1, "SimpleRNN layers, one above the other", 1, 8)
-    bidirectional: bool = setting(False, "read the review backwards as well")
+    bidirectional: bool = setting(True, "read the review backwards as well")
     embedding: int = setting(16, "size of a word's vector", 1, 1024)
     ngrams: int = setting(3, "longest n-gram with a vector of its own; 1 is words alone", 1, 3)
     readout: Literal["last", "mean", "max"] = setting(
@@ -72,7 +72,8 @@ class ModelSettings:
         1024, "tokens read; what comes before the last ones is cut", 1, 65536
     )
     dropout: float = setting(0.3, "share of the final state left out in training", 0.0, 0.95)
-    ngram_dropout: float = setting(0.7, "share of n-grams left out in training", 0.0, 0.99)
+    word_dropout: float = setting(0.2, "share of words left out in training", 0.0, 0.95)
+    ngram_dropout: float = setting(0.85, "share of n-grams left out in training", 0.0, 0.99)
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -56,21 +57,26 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
     """Return the object in `path`; raise DamagedFileError where there is none."""
-    try:
+    with readable(path, remedy=remedy):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds no JSON object", remedy=remedy)
     return content
 
 
+@contextmanager
+def readable(path: Path, *, remedy: str) -> Iterator[None]:
+    """Raise DamagedFileError where the body can't make sense of `path`."""
+    try:
+        yield
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
+
+
 def read_array(path: Path, *, remedy: str) -> np.ndarray:
     """Return the array in `path`, mapped into memory rather than read."""
-    try:
+    with readable(path, remedy=remedy):
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
 
 
 @contextmanager

@@ -37,16 +37,25 @@ class FeatureEmbedding(keras.layers.Layer):
     """The sum of the vectors of a token's features: its word and the n-grams that end with it.
 
     Maps int ids (B, T, K) to float32 (B, T, E); id 0 adds nothing, and a token whose word has
-    id 0 is padding and masked. `ngram_dropout` is the share of n-gram vectors left out at random
-    in training, the others being scaled up, so that no verdict rests on one n-gram alone.
+    id 0 is padding and masked. In training `word_dropout` and `ngram_dropout` are the shares of
+    vectors left out at random, so that no verdict rests on one of them alone. A word left out is
+    as if it had no vector; the n-grams that stay are scaled up to make up for those that go.
     """
 
     def __init__(
-        self, words: int, ngrams: int, size: int, *, ngram_dropout: float = 0.0, seed=None, **kwargs
+        self,
+        words: int,
+        ngrams: int,
+        size: int,
+        *,
+        word_dropout: float = 0.0,
+        ngram_dropout: float = 0.0,
+        seed=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.ngram_dropout = ngram_dropout
+        self.word_dropout, self.ngram_dropout = word_dropout, ngram_dropout
         start = WordsAtRandom(words, seed=seed)
         self.table = keras.layers.Embedding(
             words + ngrams, size, embeddings_initializer=start, name="table"
@@ -61,16 +70,15 @@ class FeatureEmbedding(keras.layers.Layer):
     def call(self, ids, training=False):
         """Return the summed vectors, float32 (B, T, E)."""
         read = tf.not_equal(ids, 0)
-        share = 1.0
-        if training and self.ngram_dropout and ids.shape[-1] > 1:
-            share = 1.0 - self.ngram_dropout
-            kept = keras.random.uniform(tf.shape(ids[..., 1:]), seed=self._draws) < share
-            read = tf.concat([read[..., :1], read[..., 1:] & kept], axis=-1)
+        share = 1.0 - self.ngram_dropout
+        if training:
+            chances = [1.0 - self.word_dropout] + [share] * (ids.shape[-1] - 1)
+            read &= keras.random.uniform(tf.shape(ids), seed=self._draws) < chances
         # Only the rows that count are gathered, and from the variable itself: Keras's Embedding
         # would first copy the whole table, at every step.
         where = tf.where(read)
         vectors = tf.gather(self.table.embeddings.value, tf.gather_nd(ids, where))
-        if share < 1.0:
+        if training:
             vectors *= tf.where(where[:, 2:] > 0, 1.0 / share, 1.0)
         shape = tf.shape(ids)
         token = where[:, 0] * tf.cast(shape[1], tf.int64) + where[:, 1]
@@ -123,6 +131,7 @@ def build(settings: ModelSettings, *, words: int, ngrams: int, seed: int) -> ker
         words,
         ngrams,
         settings.embedding,
+        word_dropout=settings.word_dropout,
         ngram_dropout=settings.ngram_dropout,
         seed=next(seeds),
         name="embedding",

@@ -105,7 +105,8 @@ class PreparedSet:
         """The vocabulary, built from the training split alone."""
         for name in ("words.txt", "ngrams.npy"):
             self._check(name)
-        return Tokenizer.read(self.folder)
+        with files.readable(self.folder / "ngrams.npy", remedy=REMEDY):
+            return Tokenizer.read(self.folder)
 
     def split(self, name: str) -> Split:
         """Return one split; raise DamagedFileError where a file isn't what was written."""

@@ -13,7 +13,7 @@ from sentiment.progress import Watcher
 from sentiment.tracking import store_uri
 from sentiment.train import train
 
-SMALL = ModelSettings(units=4, embedding=3, ngrams=1)
+SMALL = ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=False)
 HEALTHY = {"gradients": (0.1, 0.2, 0.3), "saturated": 0.1, "truncated": 0.1, "learning_rate": 0.003}
 
 
@@ -70,7 +70,7 @@ def test_gradient_norms_are_those_of_the_formulas():
     "model",
     [
         ModelSettings(units=4, layers=2, bidirectional=True, ngrams=2),
-        ModelSettings(units=4, readout="mean"),
+        ModelSettings(units=4, readout="mean", bidirectional=False),
         ModelSettings(units=4, readout="max", bidirectional=True),
     ],
 )

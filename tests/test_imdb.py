@@ -82,7 +82,11 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     keras_model.get_layer("embedding").set_weights([model.embedding])
     parts = ("kernel", "recurrent_kernel", "bias")
     keras_model.get_layer("rnn_1").set_weights(
-        [model.weights[f"rnn_1.forward.{part}"] for part in parts]
+        [
+            model.weights[f"rnn_1.{direction}.{part}"]
+            for direction in bundle.directions(model.settings)
+            for part in parts
+        ]
     )
     keras_model.get_layer("classifier").set_weights(
         [model.weights["classifier.kernel"], model.weights["classifier.bias"]]

@@ -8,8 +8,8 @@ from sentiment.bundle import weight_shapes
 from sentiment.config import ModelSettings
 
 SHAPES = [
-    ModelSettings(units=4, embedding=3, ngrams=1),
-    ModelSettings(units=4, embedding=3, ngrams=3, layers=2),
+    ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=False),
+    ModelSettings(units=4, embedding=3, ngrams=3, layers=2, bidirectional=False),
     ModelSettings(units=4, embedding=3, ngrams=2, bidirectional=True),
     ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=True, readout="mean"),
     ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=True, readout="max"),
@@ -59,7 +59,7 @@ def test_the_classifier_reads_the_final_state_and_nothing_else(settings):
 
 
 def test_the_state_is_that_of_stock_layers_on_the_summed_vectors():
-    settings = ModelSettings(units=4, embedding=3, ngrams=2)
+    settings = ModelSettings(units=4, embedding=3, ngrams=2, bidirectional=False)
     made, ids = build(settings), draw_ids(settings, 3, 8)
     ids[1, 5:] = 0
     table, weights = network.arrays(made, settings)
@@ -102,15 +102,17 @@ def test_pooling_covers_the_real_steps_alone(kind, expected):
     np.testing.assert_allclose(found, [expected, [0.0, 0.0]], atol=1e-7)
 
 
-def test_dropped_ngrams_are_made_up_for_and_words_are_never_dropped():
-    layer = network.FeatureEmbedding(3, 0, 1, ngram_dropout=0.75, seed=0)
+def test_dropped_ngrams_are_made_up_for_and_dropped_words_are_not():
+    layer = network.FeatureEmbedding(3, 0, 1, word_dropout=0.5, ngram_dropout=0.75, seed=0)
     layer.build((None, None, 2))
     layer.table.set_weights([np.array([[9.0], [1.0], [10.0]])])
     ids = np.tile(np.array([1, 2], np.int32), (1, 20_000, 1))
     found = layer(ids, training=True).numpy().ravel()
-    # Kept with a chance of 1/4, and then 4 times as large: 1 + 40, or else 1 + 0.
-    assert set(np.unique(found)) == {1.0, 41.0}
-    assert found.mean() == pytest.approx(11.0, abs=0.6)  # 4 standard errors of 17.3 / √20,000
+    # A word is 1 or left out; an n-gram is kept with a chance of 1/4, and then 4 times as large.
+    values, counts = np.unique(found, return_counts=True)
+    assert values.tolist() == [0.0, 1.0, 40.0, 41.0]
+    # Of 20,000: 3/8, 3/8, 1/8, 1/8, each within four standard errors of at most 69.
+    np.testing.assert_allclose(counts, [7500, 7500, 2500, 2500], atol=4 * 69)
     assert np.all(layer(ids, training=False).numpy() == 11.0)
 
 

@@ -14,7 +14,7 @@ from sentiment.progress import Watcher
 from sentiment.runtime import Classifier
 from sentiment.train import divide, train
 
-SMALL = ModelSettings(units=4, embedding=4)
+SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 
 
 class Listener(Watcher):

@@ -1,0 +1,227 @@
+"""How accurate the recipes are on the official test reviews, beside their peers.
+
+Run by `make bench-accuracy`; writes benchmarks/accuracy.md. Each recipe is trained with three
+seeds, each in a process of its own; the peers learn from the same reviews in the same run. Every
+choice is made on a tenth of the training reviews. Where fastText is not installed, its row says so.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from sentiment import bundle, folders, quiet
+from sentiment.config import PrepareSettings
+from sentiment.metrics import wilson_interval
+from sentiment.prepare import prepare
+from sentiment.tokenizer import tokenise
+
+quiet.set_environment()
+
+SEEDS = (0, 1, 2)
+VOCABULARY, SIZE, LONGEST = 20_000, 64, 256  # of the network as tutorials write it
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `size` is in bytes, `memory` in bytes or 0 where not measured."""
+
+    name: str
+    accuracies: list[float]
+    seconds: float
+    size: int
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Data:
+    """The official reviews, and which of the training ones choices are made on."""
+
+    texts: list[str]
+    labels: np.ndarray
+    test_texts: list[str]
+    test_labels: np.ndarray
+    held: np.ndarray  # bool (N,)
+
+    def accuracy(self, said: np.ndarray) -> float:
+        """Return the share of test reviews that `said`, bool (N,), gets right."""
+        return float(np.mean(said == (self.test_labels == 1)))
+
+
+def load() -> Data:
+    """Return the reviews of the prepared set."""
+    opened, _ = prepare(PrepareSettings(), folders.find())
+    train, test = opened.split("train"), opened.split("test")
+    held = np.zeros(len(train), bool)
+    held[np.random.default_rng(0).permutation(len(train))[: len(train) // 10]] = True
+    texts = [[split.text(row) for row in range(len(split))] for split in (train, test)]
+    return Data(texts[0], train.labels, texts[1], test.labels, held)
+
+
+def recipe(name: str) -> Row:
+    """Train a recipe with each seed, as `sentiment train` does, tracking included."""
+    models = folders.find().models
+    accuracies, seconds, memory, size = [], [], 0, 0
+    for seed in SEEDS:
+        run = f"bench-{name}-{seed}-{time.time_ns()}"
+        command = [sys.executable, "-c", "from sentiment.cli import main; main()", "train"]
+        command += ["--recipe", name, "--seed", str(seed), "--name", run]
+        command += ["--experiment", "benchmark"]
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            sys.exit(f"{' '.join(command)} ended with status {status}")
+        seconds.append(time.perf_counter() - started)
+        memory = max(memory, usage.ru_maxrss * 1024)
+        made = bundle.read(models / run)
+        accuracies.append(made.record["metrics"]["test/accuracy"])
+        size = sum(path.stat().st_size for path in made.folder.iterdir())
+        print(f"{name}, seed {seed}: {accuracies[-1]:.2%} in {seconds[-1]:.0f} s", flush=True)
+    title = f"sentiment train --recipe {name}"
+    return Row(title, accuracies, statistics.median(seconds), size, memory)
+
+
+def logistic(data: Data) -> Row:
+    """TF-IDF of words and pairs, and logistic regression; C chosen on the held-back tenth."""
+    started = time.perf_counter()
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    known = vectorizer.fit_transform(data.texts)
+
+    def fitted(rows: np.ndarray, c: float) -> LogisticRegression:
+        return LogisticRegression(C=c, max_iter=1000).fit(known[rows], data.labels[rows])
+
+    learnt = ~data.held
+    scores = {
+        c: fitted(learnt, c).score(known[data.held], data.labels[data.held]) for c in (1, 10, 100)
+    }
+    model = fitted(np.ones(len(data.held), bool), max(scores, key=lambda c: scores[c]))
+    said = model.predict(vectorizer.transform(data.test_texts)) == 1
+    words = sum(len(word.encode()) for word in vectorizer.vocabulary_)
+    size = model.coef_.nbytes + vectorizer.idf_.nbytes + words
+    seconds = time.perf_counter() - started
+    return Row("TF-IDF(1,2) + logistic regression", [data.accuracy(said)], seconds, size)
+
+
+def tutorial(data: Data) -> Row:
+    """Embedding(20000, 64) + SimpleRNN(64) as tutorials write it, up to five epochs."""
+    with quiet.hushed():
+        import keras
+    started = time.perf_counter()
+    keras.utils.set_random_seed(0)
+    counts: dict[str, int] = {}
+    split = [tokenise(text) for text in data.texts]
+    for words in split:
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+    kept = sorted(counts, key=lambda word: -counts[word])[: VOCABULARY - 2]
+    ids = {word: number for number, word in enumerate(kept, 2)}
+
+    def padded(reviews: Sequence[list[str]]) -> np.ndarray:
+        rows = [[ids.get(word, 1) for word in words] for words in reviews]
+        return keras.utils.pad_sequences(rows, LONGEST)
+
+    model = keras.Sequential(
+        [
+            keras.Input((LONGEST,), dtype="int32"),
+            keras.layers.Embedding(VOCABULARY, SIZE, mask_zero=True),
+            keras.layers.SimpleRNN(SIZE),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    known = padded(split)
+    stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+    model.fit(
+        known[~data.held],
+        data.labels[~data.held],
+        validation_data=(known[data.held], data.labels[data.held]),
+        batch_size=64,
+        epochs=5,
+        callbacks=[stop],
+        verbose=0,
+    )
+    test = padded([tokenise(text) for text in data.test_texts])
+    said = model.predict(test, batch_size=256, verbose=0)[:, 0] >= 0.5
+    seconds = time.perf_counter() - started
+    size = sum(weight.nbytes for weight in model.get_weights())
+    return Row("Keras Embedding + SimpleRNN(64), tutorial", [data.accuracy(said)], seconds, size)
+
+
+def fasttext(data: Data) -> Row | None:
+    """Return the row of fastText with bigrams of size 32, or None where it is not installed."""
+    try:
+        import fasttext as library
+    except ImportError:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.txt"
+        lines = (
+            f"__label__{label} {' '.join(tokenise(text))}\n"
+            for text, label in zip(data.texts, data.labels, strict=True)
+        )
+        started = time.perf_counter()
+        path.write_text("".join(lines), "utf-8")
+        model = library.train_supervised(
+            str(path), dim=32, wordNgrams=2, lr=0.5, epoch=5, thread=2, verbose=0
+        )
+        # Its own predict() doesn't know NumPy 2; the function below it does.
+        said = [
+            model.f.predict(" ".join(tokenise(text)) + "\n", 1, 0.0, "strict")[0][1] == "__label__1"
+            for text in data.test_texts
+        ]
+        seconds = time.perf_counter() - started
+        model.save_model(str(path.with_suffix(".bin")))
+        size = path.with_suffix(".bin").stat().st_size
+    return Row("fastText, bigrams, dim 32", [data.accuracy(np.array(said))], seconds, size)
+
+
+def line(row: Row, reviews: int) -> str:
+    """Return a row of the table in Markdown."""
+    mean = statistics.mean(row.accuracies)
+    low, high = wilson_interval(round(mean * reviews), reviews)
+    spread = f"{min(row.accuracies):.2%} to {max(row.accuracies):.2%}"
+    seeds = f"{len(row.accuracies)} seeds, {spread}" if len(row.accuracies) > 1 else "1 run"
+    memory = f"{row.memory / 2**30:.1f} GiB" if row.memory else "–"
+    return (
+        f"| {row.name} | **{mean:.2%}** | {low:.2%} to {high:.2%} | {seeds} | {row.seconds:.0f} s "
+        f"| {row.size / 1e6:.1f} MB | {memory} |"
+    )
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    data = load()
+    rows = [recipe("default"), recipe("words")]
+    for peer in (logistic, tutorial, fasttext):
+        made = peer(data)
+        rows += [made] if made else []
+        print(f"{peer.__name__}: {made.accuracies[0]:.2%}" if made else "fasttext: skipped")
+    lines = [
+        "| | test accuracy | 95 % interval | runs | time | model | memory |",
+        "|---|---|---|---|---|---|---|",
+        *(line(row, len(data.test_texts)) for row in rows),
+        "",
+        "Time is from start to the end of the evaluation, the median of the seeds. "
+        "`make bench-accuracy`.",
+    ]
+    if len(rows) < 5:
+        lines.append("fastText is not installed here: skipped.")
+    text = "\n".join(lines) + "\n"
+    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

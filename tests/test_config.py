@@ -1,0 +1,69 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from sentiment import folders
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, as_dict
+from sentiment.errors import InputError
+
+KINDS = (PrepareSettings, ModelSettings, TrainSettings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (ModelSettings, "units", 0),
+        (ModelSettings, "dropout", 0.96),
+        (ModelSettings, "ngrams", 4),
+        (TrainSettings, "learning_rate", float("nan")),
+        (TrainSettings, "validation_share", 0.6),
+        (PrepareSettings, "vocabulary", 9),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_the_name_of_its_option(kind, name, value):
+    with pytest.raises(InputError, match=f"--{name.replace('_', '-')} must be from"):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_settings_have_a_meaning_and_cannot_be_changed(kind):
+    for declared in dataclasses.fields(kind):
+        assert declared.metadata["meaning"]
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(kind(), declared.name, declared.default)
+
+
+def test_no_two_kinds_share_a_name():
+    settings = [kind() for kind in KINDS]
+    assert len(as_dict(*settings)) == sum(len(dataclasses.fields(kind)) for kind in KINDS)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for name in ("data", "mlruns", "deep/er"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.delenv("SENTIMENT_HOME", raising=False)
+    monkeypatch.chdir(tmp_path / "deep" / "er")
+    return tmp_path
+
+
+def test_a_project_is_found_from_a_folder_below_it(project):
+    assert folders.find().root == project
+
+
+def test_where_there_is_no_project_the_working_folder_is_one(project):
+    (project / "mlruns").rmdir()
+    assert folders.find().root == project / "deep" / "er"
+
+
+def test_the_home_that_is_named_wins(project, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", "../named")
+    assert folders.find().root == project / "deep" / "named"
+
+
+def test_reviews_lie_where_tfds_keeps_them(project, monkeypatch):
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    assert folders.find().tfds == project / "data" / "tensorflow_datasets"
+    monkeypatch.setenv("TFDS_DATA_DIR", "~/tfds")
+    assert folders.find().tfds == Path.home() / "tfds"

@@ -1,0 +1,72 @@
+import math
+
+import numpy as np
+import pytest
+
+from sentiment import metrics
+
+LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 1])
+SAID = np.array([0.9, 0.8, 0.3, 0.2, 0.6, 0.1, 0.3, 0.5])
+# Called positive: 0.9, 0.8, 0.6, 0.5. Hits 3, alarms 1, misses 1 (the 0.3), rest 3.
+
+
+def test_counts_and_shares_by_hand():
+    scores = metrics.score(LABELS, SAID)
+    assert scores.confusion == ((3, 1), (1, 3))
+    assert (scores.reviews, scores.accuracy) == (8, 0.75)
+    assert (scores.precision, scores.recall, scores.f1) == (0.75, 0.75, 0.75)
+
+
+def test_auc_by_hand():
+    # Of 16 pairs: 0.9 and 0.8 win 4 each; 0.5 wins 3; 0.3 wins 2 and ties with one: 2.5.
+    assert metrics.roc_auc(LABELS, SAID) == 13.5 / 16
+
+
+def test_losses_by_hand():
+    labels, said = np.array([1, 0]), np.array([0.5, 0.25])
+    assert metrics.log_loss(labels, said) == pytest.approx((math.log(2) - math.log(0.75)) / 2)
+    assert metrics.score(labels, said).brier == pytest.approx((0.25 + 0.0625) / 2)
+
+
+def test_calibration_error_by_hand():
+    # Two bins: below 0.5 said 0.1 + 0.3 with one positive; above said 0.8 with none.
+    labels, said = np.array([0, 1, 0]), np.array([0.1, 0.3, 0.8])
+    assert metrics.calibration_error(labels, said, bins=2) == pytest.approx((0.6 + 0.8) / 3)
+    assert metrics.calibration_error(np.array([1, 0]), np.array([1.0, 0.0])) == 0
+
+
+def test_the_interval_is_wilsons():
+    # 8 of 10, z = 1.96: centre (0.8 + 0.19208) / 1.38416 = 0.716738,
+    # reach 1.96·√(0.016 + 0.009604) / 1.38416 = 0.226579.
+    low, high = metrics.wilson_interval(8, 10)
+    assert (low, high) == (pytest.approx(0.490159, abs=1e-5), pytest.approx(0.943317, abs=1e-5))
+    assert metrics.wilson_interval(0, 10)[0] == 0 < metrics.wilson_interval(0, 10)[1]
+    assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("digits", [1, 8])
+def test_everything_equals_scikit_learn(digits):
+    from sklearn import metrics as peer
+
+    draws = np.random.default_rng(0)
+    labels = draws.integers(0, 2, 500)
+    said = np.clip(labels * 0.2 + draws.uniform(0, 0.8, 500), 0.001, 0.999).round(digits)
+    scores = metrics.score(labels, said)
+    called = said >= 0.5
+    assert scores.accuracy == pytest.approx(peer.accuracy_score(labels, called))
+    assert scores.precision == pytest.approx(peer.precision_score(labels, called))
+    assert scores.recall == pytest.approx(peer.recall_score(labels, called))
+    assert scores.f1 == pytest.approx(peer.f1_score(labels, called))
+    assert scores.roc_auc == pytest.approx(peer.roc_auc_score(labels, said))
+    assert scores.brier == pytest.approx(peer.brier_score_loss(labels, said))
+    assert np.array_equal(scores.confusion, peer.confusion_matrix(labels, called))
+    if digits == 8:  # one digit gives 0 and 1, which each clips at a place of its own
+        assert scores.log_loss == pytest.approx(peer.log_loss(labels, said))
+
+
+def test_where_a_measure_has_no_meaning_nothing_breaks():
+    scores = metrics.score(np.zeros(3), np.array([0.1, 0.2, 0.3]))
+    assert (scores.precision, scores.recall, scores.f1) == (0, 0, 0)
+    assert math.isnan(scores.roc_auc)
+    assert scores.accuracy == 1
+    assert math.isfinite(metrics.score(np.array([1.0]), np.array([0.0])).log_loss)

@@ -1,0 +1,115 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from build import TINY, tiny_bundle
+
+from sentiment.runtime import Classifier, pack
+
+TEXTS = ["a good film with a heart", "bad", "", "never seen words", "a bad film, a bad heart"]
+
+
+def shaped(**changes):
+    return dataclasses.replace(TINY, **changes)
+
+
+def layer(entering, weights, prefix, backward):
+    """Return the states after every step, straight from h_t = tanh(x_t K + h_(t-1) R + b)."""
+    kernel, recurrent_kernel, bias = (
+        weights[f"{prefix}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
+    )
+    state, states = np.zeros(len(bias)), []
+    for vector in entering[::-1] if backward else entering:
+        state = np.tanh(vector @ kernel + state @ recurrent_kernel + bias)
+        states.append(state)
+    return states[::-1] if backward else states
+
+
+def slowly(bundle, text):
+    """Return what the classifier reads of one text, one step at a time."""
+    settings = bundle.settings
+    encoded = bundle.tokenizer.encode([text]).last(settings.longest_review)
+    features = bundle.tokenizer.features(encoded, settings.ngrams)
+    flow = [sum(bundle.embedding[i] for i in row if i > 0) for row in features]
+    if not flow:
+        return np.zeros(settings.state_size)
+    names = ("forward", "backward") if settings.bidirectional else ("forward",)
+    for number in range(1, settings.layers + 1):
+        parts = [layer(flow, bundle.weights, f"rnn_{number}.{n}", n == "backward") for n in names]
+        flow = [np.concatenate(step) for step in zip(*parts, strict=True)]
+    if settings.readout == "mean":
+        return np.mean(flow, axis=0)
+    if settings.readout == "max":
+        return np.max(flow, axis=0)
+    # The final state of each direction: backward it is the one at the first token.
+    ends = {"forward": -1, "backward": 0}
+    return np.concatenate([part[ends[n]] for n, part in zip(names, parts, strict=True)])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"ngrams": 1},
+        {"bidirectional": True},
+        {"layers": 2},
+        {"layers": 3, "bidirectional": True},
+        {"readout": "mean"},
+        {"readout": "max", "bidirectional": True},
+        {"longest_review": 2},
+    ],
+)
+def test_states_follow_the_formula_in_every_shape_of_network(tmp_path, changes):
+    bundle = tiny_bundle(tmp_path / "model", shaped(**changes))
+    classifier = Classifier(bundle)
+    expected = np.array([slowly(bundle, text) for text in TEXTS])
+    found = classifier.final_states(classifier.encode(TEXTS))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    logits = expected @ bundle.weights["classifier.kernel"] + bundle.weights["classifier.bias"]
+    np.testing.assert_allclose(
+        classifier.predict(TEXTS), 1 / (1 + np.exp(-logits[:, 0])), atol=1e-6
+    )
+
+
+def test_one_step_by_hand(tmp_path):
+    bundle = tiny_bundle(tmp_path / "model", shaped(units=1, embedding=1, ngrams=1))
+    bundle.weights.update(
+        {
+            "rnn_1.forward.kernel": np.array([[0.5]], "f4"),
+            "rnn_1.forward.recurrent_kernel": np.array([[2.0]], "f4"),
+            "rnn_1.forward.bias": np.array([0.25], "f4"),
+            "classifier.kernel": np.array([[3.0]], "f4"),
+            "classifier.bias": np.array([-1.0], "f4"),
+        }
+    )
+    table = np.ones_like(bundle.embedding)
+    classifier = Classifier(dataclasses.replace(bundle, embedding=table))
+    # h_1 = tanh(0.75) = 0.635149; h_2 = tanh(0.75 + 2·0.635149) = tanh(2.020298) = 0.965436;
+    # logit 3·0.965436 - 1 = 1.896308, sigmoid 0.869471.
+    assert classifier.predict(["a film"])[0] == pytest.approx(0.869471, abs=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"bidirectional": True, "layers": 2}])
+def test_neither_the_batch_nor_the_order_changes_a_probability(tmp_path, changes):
+    classifier = Classifier(tiny_bundle(tmp_path / "model", shaped(**changes)))
+    texts = [" ".join(TEXTS[: n % 5 + 1] * (n % 7 + 1)) for n in range(700)]
+    together = classifier.predict(texts)
+    alone = np.concatenate([classifier.predict([text]) for text in texts[:40]])
+    np.testing.assert_allclose(together[:40], alone, atol=1e-6)
+    np.testing.assert_allclose(classifier.predict(texts[::-1])[::-1], together, atol=1e-6)
+
+
+def test_packing_puts_the_longest_first_and_each_step_together():
+    # Reviews of 2, 0 and 3 tokens, at places 0-1, none and 2-4 of the flat array.
+    packed = pack(np.array([0, 2, 2, 5]))
+    assert packed.order.tolist() == [2, 0, 1]
+    assert packed.active.tolist() == [2, 2, 1]
+    assert packed.where.tolist() == [2, 0, 3, 1, 4]
+    assert pack(np.array([0, 2, 2, 5]), backward=True).where.tolist() == [4, 1, 3, 0, 2]
+
+
+def test_reviews_without_tokens_have_the_initial_state(tmp_path):
+    classifier = Classifier(tiny_bundle(tmp_path / "model"))
+    states = classifier.final_states(classifier.encode(["", " ... "]))
+    np.testing.assert_array_equal(states, np.zeros((2, 3)))
+    assert classifier.predict([]).shape == (0,)
