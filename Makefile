@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test setup lock clean
+.PHONY: train test setup lock clean peers bench-speed bench-accuracy bench-growth
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -32,6 +32,19 @@ lock:  ## pin anew what pyproject.toml asks for
 	$(bin)/pip install --quiet uv
 	$(bin)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+peers: setup  ## what benchmarks compare with; where one can't be had its row is skipped
+	-$(bin)/pip install --quiet torch==2.13.0
+	-$(bin)/pip install --quiet fasttext==0.9.3
+
+bench-speed: peers
+	$(bin)/python benchmarks/speed.py
+
+bench-accuracy: peers
+	$(bin)/python benchmarks/accuracy.py
+
+bench-growth: setup
+	$(bin)/python benchmarks/growth.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

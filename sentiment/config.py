@@ -91,7 +91,18 @@ class TrainSettings:
     epochs: int = setting(3, "passes over the training reviews", 1, 1000)
     batch_size: int = setting(64, "reviews in a training step", 1, 4096)
     learning_rate: float = setting(0.003, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
-    recurrent_rate: float = setting(0.02, "the recurrent kernel's share of that rate", 0.0, 1.0)
+    recurrent_rate: float = setting(
+        0.02,
+        "share of that rate for the recurrent kernel and its bias, which act at each step",
+        0.0,
+        1.0,
+    )
+    input_rate: float = setting(
+        0.2, "share of that rate for the kernel that words enter the state through", 0.0, 1.0
+    )
+    label_smoothing: float = setting(
+        0.1, "how far labels move towards one half, against false certainty", 0.0, 0.9
+    )
     clip: float = setting(0.0, "largest norm of the gradient of all weights; 0: no limit", 0.0, 1e6)
     validation_share: float = setting(0.1, "share of the training reviews held back", 0.01, 0.5)
     patience: int = setting(2, "epochs without a better validation loss before stopping", 1, 1000)

@@ -49,6 +49,21 @@ class Step:
         )
 
 
+def _shares(network: keras.Model, settings: TrainSettings) -> dict[str, float]:
+    """Return the share of the learning rate that each weight of the recurrent layers has."""
+    named = {
+        "kernel": settings.input_rate,
+        "recurrent_kernel": settings.recurrent_rate,
+        "bias": settings.recurrent_rate,
+    }
+    return {
+        variable.path: named[variable.name]
+        for layer in network.layers
+        if layer.name.startswith("rnn_")
+        for variable in layer.trainable_variables
+    }
+
+
 class Trainer:
     """A network, its optimizer, and their compiled training step.
 
@@ -57,11 +72,11 @@ class Trainer:
 
     def __init__(self, network: keras.Model, settings: TrainSettings, *, steps: int):
         self.network = network
-        self._clip = settings.clip
+        self._clip, self._smoothing = settings.clip, settings.label_smoothing
         rate = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate, steps, end_learning_rate=0.0
         )
-        self.optimizer = RowAdam(rate, recurrent_rate=settings.recurrent_rate)
+        self.optimizer = RowAdam(rate, shares=_shares(network, settings))
         self.optimizer.build(network.trainable_variables)
         orders = network.inputs[0].shape[-1]
         ids = tf.TensorSpec((settings.batch_size, None, orders), tf.int32)
@@ -73,14 +88,18 @@ class Trainer:
     def _train_step(self, ids, labels, weights):
         with tf.GradientTape() as tape:
             logits = self.network(ids, training=True)["logit"][:, 0]
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
-            total, reviews = tf.reduce_sum(losses * weights), tf.reduce_sum(weights)
-            loss = total / reviews
+            soft = labels + self._smoothing * (0.5 - labels)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=soft, logits=logits)
+            reviews = tf.reduce_sum(weights)
+            loss = tf.reduce_sum(losses * weights) / reviews
         variables = self.network.trainable_variables
         gradients = tape.gradient(loss, variables)
         if self._clip:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip)
         self.optimizer.apply(gradients, variables)
+        # What is reported is the cross-entropy against the labels as they are.
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+        total = tf.reduce_sum(losses * weights)
         right = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
         return total, tf.reduce_sum(right * weights), reviews
 

@@ -13,17 +13,17 @@ class RowAdam(keras.optimizers.Adam):
 
     Where a gradient is sparse (`tf.IndexedSlices`, as an embedding's is), moments and weights of
     the other rows stay as they are: the "lazy" form of Adam (Kingma & Ba 2015, algorithm 1, row by
-    row). `recurrent_rate` scales the learning rate of every variable named `recurrent_kernel`.
+    row). `shares` maps the path of a variable to its share of the learning rate; others have all.
     """
 
-    def __init__(self, learning_rate=0.001, *, recurrent_rate: float = 1.0, **kwargs):
+    def __init__(self, learning_rate=0.001, *, shares: dict[str, float] | None = None, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        self.recurrent_rate = recurrent_rate
+        self.shares = shares or {}
 
     def update_step(self, gradient, variable, learning_rate):
         """Update `variable`, a `tf.Variable`, in place."""
-        if self._trainable_variables[self._get_variable_index(variable)].name == "recurrent_kernel":
-            learning_rate = learning_rate * self.recurrent_rate
+        path = self._trainable_variables[self._get_variable_index(variable)].path
+        learning_rate = learning_rate * self.shares.get(path, 1.0)
         if isinstance(gradient, tf.IndexedSlices):
             self._update_rows(gradient, variable, learning_rate)
         else:
@@ -47,4 +47,4 @@ class RowAdam(keras.optimizers.Adam):
 
     def get_config(self):
         """Return the settings as Keras keeps them."""
-        return super().get_config() | {"recurrent_rate": self.recurrent_rate}
+        return super().get_config() | {"shares": self.shares}

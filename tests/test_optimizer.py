@@ -40,14 +40,14 @@ def test_a_row_used_twice_in_a_batch_gets_the_sum_of_its_gradients():
     np.testing.assert_array_equal(twice.numpy(), once.numpy())
 
 
-def test_the_recurrent_kernel_learns_at_its_own_rate():
+def test_a_variable_learns_at_its_share_of_the_rate():
     kernels = [variable([[1.0]], "kernel"), variable([[1.0]], "recurrent_kernel")]
-    optimizer = RowAdam(0.1, recurrent_rate=0.02)
+    optimizer = RowAdam(0.1, shares={kernels[1].path: 0.02})
     optimizer.apply([tf.ones((1, 1)), tf.ones((1, 1))], kernels)
     # Adam's first step is the learning rate, whatever the gradient.
     np.testing.assert_allclose([k.numpy()[0, 0] for k in kernels], [0.9, 0.998], atol=1e-6)
 
 
 def test_settings_survive_saving():
-    settings = RowAdam(0.1, recurrent_rate=0.02).get_config()
-    assert RowAdam.from_config(settings).recurrent_rate == 0.02
+    settings = RowAdam(0.1, shares={"a/kernel": 0.5}).get_config()
+    assert RowAdam.from_config(settings).shares == {"a/kernel": 0.5}
