@@ -88,9 +88,12 @@ class ModelSettings:
 class TrainSettings:
     """How the network is trained."""
 
-    epochs: int = setting(3, "passes over the training reviews", 1, 1000)
+    epochs: int = setting(2, "passes over the training reviews", 1, 1000)
     batch_size: int = setting(64, "reviews in a training step", 1, 4096)
-    learning_rate: float = setting(0.003, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
+    learning_rate: float = setting(0.001, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
+    prior: float = setting(
+        0.03, "how strongly vectors begin as log-count ratios of the labels; 0: at random", 0.0, 1.0
+    )
     recurrent_rate: float = setting(
         0.02,
         "share of that rate for the recurrent kernel and its bias, which act at each step",

@@ -157,6 +157,16 @@ def build(settings: ModelSettings, *, words: int, ngrams: int, seed: int) -> ker
     return keras.Model(ids, {"logit": head(flow), "state": read_state}, name="sentiment")
 
 
+def begin_with(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
+    """Add `ratios`, float32 (rows,), to the embedding table along one random direction.
+
+    So each vector begins where counting has it, and the recurrence begins by adding them up.
+    """
+    table = network.get_layer("embedding").table.embeddings
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], table.shape[1])
+    table.assign(table.numpy() + np.outer(ratios, signs).astype(np.float32))
+
+
 def arrays(network: keras.Model, settings: ModelSettings) -> tuple[np.ndarray, dict]:
     """Return the embedding table, float32 (rows, E), and the other weights under bundle names."""
     weights = {}

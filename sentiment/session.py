@@ -13,6 +13,7 @@ from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import DivergedError
 from sentiment.learning import Outcome, Step, Trainer
 from sentiment.partition import Parts
+from sentiment.prior import log_count_ratios
 from sentiment.progress import BatchReport, Clock, EpochReport, Watcher
 from sentiment.snapshots import Snapshot
 from sentiment.tokenizer import Tokenizer
@@ -43,6 +44,9 @@ class Session:
                 ngrams=len(tokenizer.ngrams),
                 seed=settings.seed,
             )
+            if settings.prior:
+                ratios = log_count_ratios(parts.learnt, tokenizer.feature_count)
+                network.begin_with(self._network, settings.prior * ratios, seed=settings.seed)
             self._batches = -(-len(parts.learnt) // settings.batch_size)
             self._trainer = Trainer(self._network, settings, steps=self._batches * settings.epochs)
         with clock.part("compiling"):

@@ -22,7 +22,7 @@ FLOORS = [
         "recipes",
     },
     {"prepared", "bundle", "network", "learning", "tracking"},
-    {"runtime", "partition", "diagnosis"},
+    {"runtime", "partition", "diagnosis", "prior"},
     {"session", "pyfunc"},
     {"prepare", "train", "evaluate", "predict", "lecture"},
     {"cli"},
