@@ -41,9 +41,9 @@ class PrepareSettings:
 
     dataset: str = setting("imdb", "imdb, sample, or a CSV, TSV or JSONL file of labelled texts")
     vocabulary: int = setting(80_000, "most words kept, the most frequent first", 10, 1_000_000)
-    least_word: int = setting(2, "times a word must occur in training", 1, 1000)
-    least_bigram: int = setting(2, "times a pair of words must occur", 1, 1000)
-    least_trigram: int = setting(3, "times three words in a row must occur", 1, 1000)
+    least_word: int = setting(10, "times a word must occur in training", 1, 1000)
+    least_bigram: int = setting(20, "times a pair of words must occur", 1, 1000)
+    least_trigram: int = setting(20, "times three words in a row must occur", 1, 1000)
     text_column: str = setting("text", "column that holds the text, in a file")
     label_column: str = setting("label", "column that holds the label, in a file")
 
@@ -73,7 +73,7 @@ class ModelSettings:
     )
     dropout: float = setting(0.3, "share of the final state left out in training", 0.0, 0.95)
     word_dropout: float = setting(0.2, "share of words left out in training", 0.0, 0.95)
-    ngram_dropout: float = setting(0.85, "share of n-grams left out in training", 0.0, 0.99)
+    ngram_dropout: float = setting(0.7, "share of n-grams left out in training", 0.0, 0.99)
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -90,7 +90,7 @@ class TrainSettings:
 
     epochs: int = setting(2, "passes over the training reviews", 1, 1000)
     batch_size: int = setting(64, "reviews in a training step", 1, 4096)
-    learning_rate: float = setting(0.001, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
+    learning_rate: float = setting(0.002, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
     prior: float = setting(
         0.03, "how strongly vectors begin as log-count ratios of the labels; 0: at random", 0.0, 1.0
     )
