@@ -41,9 +41,9 @@ class PrepareSettings:
 
     dataset: str = setting("imdb", "imdb, sample, or a CSV, TSV or JSONL file of labelled texts")
     vocabulary: int = setting(80_000, "most words kept, the most frequent first", 10, 1_000_000)
-    least_word: int = setting(10, "times a word must occur in training", 1, 1000)
-    least_bigram: int = setting(20, "times a pair of words must occur", 1, 1000)
-    least_trigram: int = setting(20, "times three words in a row must occur", 1, 1000)
+    least_word: int = setting(10, "times a word must occur in 25,000 reviews", 1, 1000)
+    least_bigram: int = setting(20, "times a pair of words must occur in them", 1, 1000)
+    least_trigram: int = setting(20, "times three words in a row must", 1, 1000)
     text_column: str = setting("text", "column that holds the text, in a file")
     label_column: str = setting("label", "column that holds the label, in a file")
 

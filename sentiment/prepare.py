@@ -14,6 +14,8 @@ from sentiment.folders import Folders
 from sentiment.prepared import PreparedSet
 from sentiment.progress import Watcher
 
+_STATED_FOR = 25_000  # reviews: the size of IMDB's training split
+
 
 def prepare(
     settings: PrepareSettings,
@@ -34,11 +36,12 @@ def prepare(
     if folder.is_dir() and not again:
         return prepared.open_set(folder), False
     splits = load()
+    least_word, *least_ngram = _least(settings, len(splits["train"].texts))
     vocabulary, encoded = tokenizer.fit(
         watcher.follow(splits["train"].texts, "building vocabulary", len(splits["train"].texts)),
         most_words=settings.vocabulary,
-        least_word=settings.least_word,
-        least_ngram=(settings.least_bigram, settings.least_trigram),
+        least_word=least_word,
+        least_ngram=least_ngram,
     )
     with files.whole_folder(folder) as aside:
         vocabulary.write(aside)
@@ -56,6 +59,15 @@ def prepare(
         }
         files.write_json(aside / "manifest.json", {**manifest, "files": files.record(aside)})
     return prepared.open_set(folder), True
+
+
+def _least(settings: PrepareSettings, reviews: int) -> list[int]:
+    """Return how often a word, a pair and three words must occur in so many training reviews.
+
+    The settings are stated for 25,000; fewer reviews ask for less, but for two at least.
+    """
+    stated = (settings.least_word, settings.least_bigram, settings.least_trigram)
+    return [max(min(least, 2), round(least * reviews / _STATED_FOR)) for least in stated]
 
 
 def _source(

@@ -107,7 +107,7 @@ def test_findings_name_what_was_measured_and_what_to_change(changes, option):
 
 def test_training_that_does_not_learn_says_so_while_it_runs(sample, tmp_path):
     listener = Listener()
-    settings = TrainSettings(epochs=3, learning_rate=1e-7)
+    settings = TrainSettings(epochs=3, learning_rate=1e-7, prior=0.0)
     train(sample, SMALL, settings, Folders(tmp_path), track=False, watcher=listener)
     told = [note for note in listener.notes if "near chance" in note]
     assert told and "raise --learning-rate" in told[0]
@@ -129,8 +129,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_the_best_epoch_is_kept(
             bias.assign([float("nan")])
 
     folders, saboteur = Folders(tmp_path), Saboteur()
+    settings = TrainSettings(learning_rate=0.003)
     with pytest.raises(DivergedError, match="no longer a number in epoch 2, batch 1") as caught:
-        train(sample, SMALL, TrainSettings(), folders, name="diverges", watcher=saboteur)
+        train(sample, SMALL, settings, folders, name="diverges", watcher=saboteur)
     assert "--clip 1 --learning-rate 0.001" in caught.value.remedy
     kept = bundle.read(folders.models / "diverges")
     assert np.isfinite(kept.weights["classifier.bias"]).all()

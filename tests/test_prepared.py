@@ -93,3 +93,13 @@ def test_the_record_names_every_file(made):
     written = {path.name for path in made.folder.iterdir()} - {"manifest.json"}
     assert set(manifest["files"]) == written
     assert manifest["files"]["words.txt"]["sha256"] == files.digest(made.folder / "words.txt")
+
+
+def test_fewer_reviews_ask_for_fewer_occurrences(tmp_path):
+    def words(**settings):
+        made, _ = prepare(PrepareSettings(dataset="sample", **settings), Folders(tmp_path))
+        return made.manifest["vocabulary"]["words"]
+
+    # 240 reviews are about a hundredth of 25,000: 10 becomes 2, and so does 200; 300 becomes 3.
+    assert words() == words(least_word=200) > words(least_word=300)
+    assert words(least_word=1) > words()

@@ -79,7 +79,7 @@ def test_a_run_names_every_setting_and_version(trained, client, sample):
     assert run.info.status == "FINISHED"
     assert run.info.run_name == trained.name
     params = run.data.params
-    assert params["units"] == "4" and params["learning_rate"] == "0.003"
+    assert params["units"] == "4" and params["learning_rate"] == str(TrainSettings().learning_rate)
     assert params["dataset"] == "sample" and params["vocabulary"] == "80000"
     assert {"version.tensorflow", "version.mlflow", "version.numpy"} <= run.data.tags.keys()
 

@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_metrics_and_weights(sample, folders):
 
 
 def test_training_learns_the_sample(sample, folders):
-    made = run(sample, folders, epochs=12, learning_rate=0.02, patience=12, name="learns")
+    made = run(sample, folders, epochs=12, learning_rate=0.02, prior=0.0, patience=12)
     assert made.epochs[-1].train_accuracy > 0.95 > 0.7 > made.epochs[0].train_accuracy
 
 
