@@ -82,7 +82,7 @@ def pytorch() -> Callable[[Batch], float]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 
