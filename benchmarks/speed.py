@@ -19,7 +19,7 @@ with quiet.hushed():
     import keras
     import tensorflow as tf
 
-    from sentiment import batches, folders, network, recurrence
+    from sentiment import batches, folders, network
     from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
     from sentiment.learning import Trainer
     from sentiment.prepare import prepare
@@ -29,15 +29,20 @@ try:
 except ImportError:
     torch = None
 
-VOCABULARY, SIZE, STEPS, ROWS = 20_000, 64, 256, 64
+VOCABULARY, SIZE, STEPS, ROWS, LONGEST = 20_000, 64, 256, 64, 1024
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids (B, T, 1), labels (B,), weights (B,)
 
 
 def ours() -> Callable[[Batch], float]:
-    """Return the training step of this project's network, words alone."""
-    model = ModelSettings(units=SIZE, embedding=SIZE, ngrams=1)
+    """Return the training step of this project's network as the others are: words, one layer."""
+    model = ModelSettings(
+        units=SIZE, bidirectional=False, embedding=SIZE, ngrams=1, dropout=0.0, word_dropout=0.0
+    )
     made = network.build(model, words=VOCABULARY, ngrams=0, seed=0)
     trainer = Trainer(made, TrainSettings(batch_size=ROWS), steps=100_000)
+    # Longer widths do not occur: reviews are cut to LONGEST words.
+    widths = [width for width in batches.WIDTHS if width <= LONGEST]
+    made.get_layer("rnn_1").compile_loops([(ROWS, width) for width in widths])
     return lambda batch: next(trainer.run_epoch([batch])).loss
 
 
@@ -130,11 +135,11 @@ def made_up_batch() -> Batch:
     return ids, draws.integers(0, 2, ROWS).astype(np.float32), np.ones(ROWS, np.float32)
 
 
-def real_batches(longest: int = 1024) -> list[Batch]:
+def real_batches() -> list[Batch]:
     """Return one epoch over the 25,000 real training reviews, neighbours in length together."""
     data, _ = prepare(PrepareSettings(), folders.find())
     split = data.split("train")
-    encoded = split.encoded.last(longest)
+    encoded = split.encoded.last(LONGEST)
     ids = np.where(encoded.tokens < VOCABULARY, encoded.tokens, 1)[:, None].astype(np.int32)
     examples = batches.Examples(ids, encoded.offsets, split.labels.astype(np.float32))
     rows = batches.arrange(examples, ROWS, np.random.default_rng(0))
@@ -168,8 +173,6 @@ def main() -> None:
     share = once["NumPy, matrix products alone"] / once["sentiment"]
     lines += [f"Share of this machine's own limit that a step reaches: {share:.0%}.", ""]
     epoch = real_batches()
-    widths = sorted({part[0].shape[1] for part in epoch})
-    recurrence.compile_loops([(width, ROWS, SIZE) for width in widths])
     whole = {n: lambda s=s: [s(part) for part in epoch] for n, s in steps.items()}
     taken = interleaved(whole, chosen.epochs)
     reviews = sum(int(part[2].sum()) for part in epoch)

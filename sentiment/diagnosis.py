@@ -12,6 +12,7 @@ import tensorflow as tf
 from sentiment.batches import Examples
 from sentiment.config import ModelSettings
 from sentiment.network import TimePooling
+from sentiment.recurrence import FusedSimpleRNN
 
 NEAR_CHANCE = 0.05  # accuracy above the larger class's share that still counts as chance
 _REVIEWS = 32  # of about median length, whose gradients are measured
@@ -85,6 +86,7 @@ def gradient_norms(
     rest_of_state = network(ids)["state"][:, model.units :]
     if model.bidirectional:
         layer = layer.forward_layer
+    layer = _telling_all(layer)
     classifier = network.get_layer("classifier")
 
     def norm(step: int) -> float:
@@ -116,10 +118,18 @@ def _alike(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     return ids, examples.labels[rows]
 
 
+def _telling_all(layer: FusedSimpleRNN) -> FusedSimpleRNN:
+    """Return a copy of `layer` that puts out the states of all steps, and the last."""
+    copy = FusedSimpleRNN.from_config(
+        layer.get_config() | {"return_sequences": True, "return_state": True}
+    )
+    copy.build((None, None, layer.cell.kernel.shape[0]))
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
 def _read(layer, entering, state):
     """Return the states of all steps, (B, T, H), and the last, (B, H), from `state` or zeros."""
     if entering.shape[1] == 0:
         return tf.zeros((entering.shape[0], 0, layer.units)), state
-    start = tf.zeros((entering.shape[0], layer.units)) if state is None else state
-    _, states, (last,) = layer.inner_loop(entering, start, mask=None)
-    return states, last
+    return layer(entering, initial_state=state)

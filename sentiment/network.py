@@ -69,6 +69,9 @@ class FeatureEmbedding(keras.layers.Layer):
 
     def call(self, ids, training=False):
         """Return the summed vectors, float32 (B, T, E)."""
+        if ids.shape[-1] == 1 and not (training and self.word_dropout):
+            # Words alone: what padding gathers is masked, so that its row is never moved.
+            return tf.gather(self.table.embeddings.value, ids[..., 0])
         read = tf.not_equal(ids, 0)
         share = 1.0 - self.ngram_dropout
         if training:
@@ -167,17 +170,26 @@ def begin_with(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
     table.assign(table.numpy() + np.outer(ratios, signs).astype(np.float32))
 
 
-def arrays(network: keras.Model, settings: ModelSettings) -> tuple[np.ndarray, dict]:
+def recurrent_layers(network: keras.Model) -> dict[str, FusedSimpleRNN]:
+    """Return the recurrent layers by the names their weights have in a bundle."""
+    layers = {}
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Bidirectional):
+            layers[f"{layer.name}.forward"] = layer.forward_layer
+            layers[f"{layer.name}.backward"] = layer.backward_layer
+        elif isinstance(layer, FusedSimpleRNN):
+            layers[f"{layer.name}.forward"] = layer
+    return layers
+
+
+def arrays(network: keras.Model) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the embedding table, float32 (rows, E), and the other weights under bundle names."""
     weights = {}
-    for number in range(1, settings.layers + 1):
-        layer = network.get_layer(f"rnn_{number}")
-        sides = (layer.forward_layer, layer.backward_layer) if settings.bidirectional else (layer,)
-        for direction, side in zip(("forward", "backward"), sides, strict=False):
-            for name, value in zip(
-                ("kernel", "recurrent_kernel", "bias"), side.get_weights(), strict=True
-            ):
-                weights[f"rnn_{number}.{direction}.{name}"] = value
+    for prefix, layer in recurrent_layers(network).items():
+        for name, value in zip(
+            ("kernel", "recurrent_kernel", "bias"), layer.get_weights(), strict=True
+        ):
+            weights[f"{prefix}.{name}"] = value
     for name, value in zip(
         ("kernel", "bias"), network.get_layer("classifier").get_weights(), strict=True
     ):

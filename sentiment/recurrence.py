@@ -5,11 +5,13 @@ Knows Keras and TensorFlow; knows nothing of reviews or of how a network is put 
 Keras's own layer multiplies input by kernel at every step and lets automatic differentiation
 add up the kernels' gradients step by step. Here the input is projected in one product before
 the loop, the loop keeps only h·recurrent_kernel and the activation, and the gradient of the
-recurrent kernel is one product after it. XLA compiles the two loops, once for each batch shape.
+recurrent kernel is one product after it. XLA compiles the loops, once for each batch shape, and
+the two halves of a batch run side by side, as one step is too small a product for two cores.
 """
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeAlias
 
 import keras
@@ -22,88 +24,129 @@ _ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
     "tanh": (tf.tanh, lambda state: 1.0 - state * state),
     "relu": (tf.nn.relu, lambda state: tf.cast(state > 0.0, state.dtype)),
 }
+_ROWS = tf.TensorSpec((None, None), tf.float32)
+_SEQUENCE = tf.TensorSpec((None, None, None), tf.float32)
+_MASK = tf.TensorSpec((None, None, 1), tf.bool)
 
 
-def _loops(name: str) -> tuple[Callable, Callable]:
-    """Return the compiled forward and backward loops for the activation `name`."""
+@cache
+def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Callable]:
+    """Return the compiled forward and backward loops for the activation `name`.
+
+    A signature without sizes makes one function of all shapes: XLA compiles it for each shape
+    once, whether it is met ahead of training or in it.
+    """
     activation, derivative = _ACTIVATIONS[name]
 
-    @tf.function(jit_compile=True, reduce_retracing=True)
-    def forward(projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor) -> Tensor:
-        """Return h_t for all steps, (T, B, H); a masked step holds the state before it."""
-        steps = tf.shape(projected)[0]
-        states = tf.TensorArray(projected.dtype, steps, element_shape=state.shape)
+    def place(t: Tensor, steps: Tensor) -> Tensor:
+        return steps - 1 - t if backwards else t
 
-        def step(t: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
-            new = activation(projected[t] + state @ kernel)
-            state = tf.where(mask[t], new, state)
-            return t + 1, state, states.write(t, state)
+    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, _ROWS])
+    def forward(projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor) -> tuple:
+        """Return the state before each step, (T, B, H), and the last, (B, H)."""
+        steps = tf.shape(projected)[1]
+        before = tf.TensorArray(tf.float32, steps, element_shape=state.shape)
 
-        loop = tf.while_loop(lambda t, *_: t < steps, step, (0, state, states))
-        return loop[2].stack()
+        def step(t: Tensor, state: Tensor, before: tf.TensorArray) -> tuple:
+            before, at = before.write(t, state), place(t, steps)
+            new = activation(projected[:, at] + state @ kernel)
+            return t + 1, tf.where(mask[:, at], new, state), before
 
-    @tf.function(jit_compile=True, reduce_retracing=True)
-    def backward(states: Tensor, mask: Tensor, kernel: Tensor, upstream: Tensor) -> tuple:
-        """Return dL/d(pre-activation), (T, B, H), and dL/dh_0, (B, H), from dL/dh_t (T, B, H)."""
-        steps = tf.shape(states)[0]
-        slope = tf.where(mask, derivative(states), 0.0)
-        hold = tf.cast(~mask, states.dtype)
+        _, last, before = tf.while_loop(lambda t, *_: t < steps, step, (0, state, before))
+        return before.stack(), last
+
+    upstream_shape = _SEQUENCE if sequences else _ROWS
+
+    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _ROWS, _MASK, _ROWS, upstream_shape])
+    def backward(
+        before: Tensor, last: Tensor, mask: Tensor, kernel: Tensor, upstream: Tensor
+    ) -> tuple:
+        """Return dL/d(pre-activation), (T, B, H) in the loop's order, and dL/dh_0, (B, H).
+
+        upstream: dL/dh_t of all steps, (B, T, H) in the loop's order, or of the last, (B, H).
+        """
+        steps = tf.shape(before)[0]
         back = tf.transpose(kernel)
-        grads = tf.TensorArray(states.dtype, steps, element_shape=states.shape[1:])
+        grads = tf.TensorArray(tf.float32, steps, element_shape=last.shape)
 
-        def step(t: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
-            carried += upstream[t]
-            grad = carried * slope[t]
-            return t - 1, carried * hold[t] + grad @ back, grads.write(t, grad)
+        def step(t: Tensor, state: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
+            if sequences:
+                carried += upstream[:, t]
+            read = mask[:, place(t, steps)]
+            grad = tf.where(read, carried * derivative(state), 0.0)
+            carried = tf.where(read, 0.0, carried) + grad @ back
+            return t - 1, before[t], carried, grads.write(t, grad)
 
-        start = (steps - 1, tf.zeros_like(states[0]), grads)
+        carried = tf.zeros_like(last) if sequences else upstream
+        start = (steps - 1, last, carried, grads)
         loop = tf.while_loop(lambda t, *_: t >= 0, step, start)
-        return loop[2].stack(), loop[1]
+        return loop[3].stack(), loop[2]
 
     return forward, backward
 
 
-_COMPILED = {name: _loops(name) for name in _ACTIVATIONS}
+def _halves(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Return the two halves of a batch, or the whole where its size is odd or unknown."""
+    rows = tensors[0].shape[0]
+    parts = 2 if rows and rows % 2 == 0 else 1
+    return list(zip(*(tf.split(tensor, parts) for tensor in tensors), strict=True))
 
 
-def recur(name: str, projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor) -> Tensor:
-    """Return all states h_t = activation(projected_t + h_{t-1}·kernel), float32 (T, B, H).
+def recur(
+    name: str,
+    projected: Tensor,
+    mask: Tensor,
+    kernel: Tensor,
+    state: Tensor,
+    *,
+    backwards: bool = False,
+    sequences: bool = True,
+) -> Tensor:
+    """Return h_t = activation(projected_t + h_{t-1}·kernel): all states or the last alone.
 
-    projected: float32 (T, B, H); mask: bool (T, B, 1), False holds the state;
+    projected: float32 (B, T, H); mask: bool (B, T, 1), False holds the state;
     kernel: float32 (H, H); state: float32 (B, H), the state before the first step.
+    `backwards` reads from the last step to the first. All states are float32 (B, T, H) in the
+    order in which they were reached; the last is float32 (B, H).
     """
-    forward, backward = _COMPILED[name]
+    forward, backward = _loops(name, backwards, sequences)
 
     @tf.custom_gradient
-    def states_of(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
+    def run(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
         # A tape outside a tf.function would otherwise differentiate the loop itself as well.
-        entering = [tf.stop_gradient(part) for part in (projected, mask, kernel, state)]
-        states = forward(*entering)
+        flow, seen, weights, first = map(tf.stop_gradient, (projected, mask, kernel, state))
+        parts = _halves(flow, seen, first)
+        read = [forward(flow, seen, weights, first) for flow, seen, first in parts]
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            grad, before = backward(states, mask, kernel, upstream)
-            units = tf.shape(kernel)[0]
-            previous = tf.concat([state[tf.newaxis], states[:-1]], axis=0)
-            flat = tf.reshape(previous, [-1, units])
-            return grad, tf.matmul(flat, tf.reshape(grad, [-1, units]), transpose_a=True), before
+            pulls = tf.split(upstream, len(parts))
+            found = [
+                backward(before, last, seen, weights, pull)
+                for (before, last), (_, seen, _), pull in zip(read, parts, pulls, strict=True)
+            ]
+            of_kernel = [
+                tf.matmul(_flat(before), _flat(grads), transpose_a=True)
+                for (before, _), (grads, _) in zip(read, found, strict=True)
+            ]
+            of_input = tf.concat([_swapped(grads) for grads, _ in found], 0)
+            if backwards:
+                of_input = tf.reverse(of_input, [1])
+            return of_input, tf.add_n(of_kernel), tf.concat([start for _, start in found], 0)
 
-        return states, gradient
+        if not sequences:
+            return tf.concat([last for _, last in read], 0), gradient
+        states = [tf.concat([before[1:], last[tf.newaxis]], 0) for before, last in read]
+        return tf.concat([_swapped(part) for part in states], 0), gradient
 
-    return states_of(projected, kernel, state)
+    return run(projected, kernel, state)
 
 
-def compile_loops(shapes: Iterable[tuple[int, int, int]], name: str = "tanh") -> None:
-    """Compile both loops for shapes (T, B, H) ahead of their use, two at a time."""
-    forward, backward = _COMPILED[name]
+def _flat(sequence: Tensor) -> Tensor:
+    return tf.reshape(sequence, [-1, tf.shape(sequence)[-1]])
 
-    def compiled(shape: tuple[int, int, int]) -> None:
-        steps, rows, units = shape
-        states, kernel = tf.zeros(shape), tf.zeros((units, units))
-        mask = tf.ones((steps, rows, 1), tf.bool)
-        backward(forward(states, mask, kernel, states[0]), mask, kernel, states)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(compiled, shapes))
+def _swapped(sequence: Tensor) -> Tensor:
+    return tf.transpose(sequence, [1, 0, 2])
 
 
 @keras.saving.register_keras_serializable(package="sentiment")
@@ -117,7 +160,10 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
     """
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Return last output (B, H), all outputs (B, T, H) and [last state (B, H)]."""
+        """Return last output (B, H), all outputs (B, T, H) and [last state (B, H)].
+
+        Without `return_sequences` or `return_state`, the last output stands for all three.
+        """
         if not self._fusable():
             return super().inner_loop(sequences, initial_state, mask, training)
         cell = self.cell
@@ -125,32 +171,50 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
         projected = tf.tensordot(tf.convert_to_tensor(sequences), cell.kernel.value, 1)
         if cell.use_bias:
             projected += cell.bias
-        projected = tf.transpose(projected, [1, 0, 2])
-        shape = tf.shape(projected)
         if mask is None:
-            seen = tf.ones([shape[0], shape[1], 1], tf.bool)
-        else:
-            seen = tf.transpose(tf.cast(mask, tf.bool))[:, :, tf.newaxis]
-        if self.go_backwards:
-            projected, seen = tf.reverse(projected, [0]), tf.reverse(seen, [0])
-        name = keras.activations.serialize(cell.activation)
-        states = recur(name, projected, seen, cell.recurrent_kernel.value, state)
-        outputs = states
-        if mask is not None:
-            outputs = self._as_stock_outputs(states, seen, state)
-        last = outputs[-1]
-        return last, tf.transpose(outputs, [1, 0, 2]), [states[-1]]
+            mask = tf.ones(tf.shape(projected)[:2])
+        seen = tf.cast(mask, tf.bool)[:, :, tf.newaxis]
+        states = self._recur(projected, seen, state)
+        told = self._told(tf.reverse(seen, [1]) if self.go_backwards else seen)
+        if self.return_sequences:
+            outputs = tf.where(told, states, 0.0)
+            return outputs[:, -1], outputs, [states[:, -1]]
+        last = tf.where(told[:, -1], states, 0.0)
+        return last, last, [states]
 
-    def _as_stock_outputs(self, states: Tensor, seen: Tensor, state: Tensor) -> Tensor:
-        """Return what the stock layer puts out at masked steps, (T, B, H).
+    def compile_loops(self, shapes: Iterable[tuple[int, int]]) -> None:
+        """Compile both loops for batches of shapes (B, T) ahead of their use, two at a time."""
 
-        Where nothing has been read yet it puts out zeros, though the state is the initial one;
-        with `zero_output_for_mask` it puts out zeros at every masked step.
+        def compiled(shape: tuple[int, int]) -> None:
+            projected = tf.zeros((*shape, self.units))
+            with tf.GradientTape() as tape:
+                tape.watch(projected)
+                states = self._recur(projected, tf.ones((*shape, 1), tf.bool), projected[:, 0])
+            tape.gradient(states, projected)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(compiled, shapes))
+
+    def _recur(self, projected: Tensor, seen: Tensor, state: Tensor) -> Tensor:
+        return recur(
+            keras.activations.serialize(self.cell.activation),
+            projected,
+            seen,
+            self.cell.recurrent_kernel.value,
+            state,
+            backwards=self.go_backwards,
+            sequences=self.return_sequences,
+        )
+
+    def _told(self, seen: Tensor) -> Tensor:
+        """Return where the stock layer puts out its state rather than zeros, bool (B, T, 1).
+
+        It puts out zeros where nothing has been read yet, though the state is the initial one,
+        and with `zero_output_for_mask` at every masked step.
         """
         if self.zero_output_for_mask:
-            return tf.where(seen, states, 0.0)
-        unread = tf.math.cumprod(tf.cast(~seen, states.dtype), axis=0)
-        return states - unread * state
+            return seen
+        return tf.cumsum(tf.cast(seen, tf.int32), axis=1) > 0
 
     def _fusable(self) -> bool:
         cell = self.cell

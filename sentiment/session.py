@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from sentiment import batches, diagnosis, network, recurrence
+from sentiment import batches, diagnosis, network
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import DivergedError
 from sentiment.learning import Outcome, Step, Trainer
@@ -82,14 +82,15 @@ class Session:
     def best_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return embedding and weights of the best epoch."""
         self._network.set_weights(self._kept)
-        return network.arrays(self._network, self._model)
+        return network.arrays(self._network)
 
     def _compile(self) -> None:
         """Compile the recurrence for every width that is to come, rather than where it comes."""
         lengths = [np.diff(part.offsets) for part in (self._parts.learnt, self._parts.held)]
         widths = sorted({batches.width(int(length)) for length in np.concatenate(lengths)})
-        rows, units = self._settings.batch_size, self._model.units
-        recurrence.compile_loops([(width, rows, units) for width in widths])
+        shapes = [(self._settings.batch_size, width) for width in widths]
+        for layer in network.recurrent_layers(self._network).values():
+            layer.compile_loops(shapes)
 
     def _epoch(self, epoch: int) -> tuple[EpochReport, Outcome]:
         settings, learnt = self._settings, self._parts.learnt

@@ -57,7 +57,7 @@ def test_gradient_norms_are_those_of_the_formulas():
     examples = Examples(
         ids.reshape(-1, 1).astype(np.int32), np.array([0, 7, 14]), np.array([1, 0], np.float32)
     )
-    table, weights = network.arrays(made, SMALL)
+    table, weights = network.arrays(made)
     expected = np.mean(
         [by_hand(table, weights, row, label) for row, label in zip(ids, (1, 0), strict=True)],
         axis=0,

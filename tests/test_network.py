@@ -62,7 +62,7 @@ def test_the_state_is_that_of_stock_layers_on_the_summed_vectors():
     settings = ModelSettings(units=4, embedding=3, ngrams=2, bidirectional=False)
     made, ids = build(settings), draw_ids(settings, 3, 8)
     ids[1, 5:] = 0
-    table, weights = network.arrays(made, settings)
+    table, weights = network.arrays(made)
     vectors = (table[ids] * (ids > 0)[..., None]).sum(axis=2).astype(np.float32)
     stock = keras.layers.SimpleRNN(4)
     stock.build((None, None, 3))
@@ -76,7 +76,7 @@ PARTS = ("kernel", "recurrent_kernel", "bias")
 
 @pytest.mark.parametrize("settings", SHAPES)
 def test_arrays_have_the_names_and_shapes_of_a_bundle(settings):
-    table, weights = network.arrays(build(settings), settings)
+    table, weights = network.arrays(build(settings))
     assert table.shape == (50, 3)
     assert {name: array.shape for name, array in weights.items()} == weight_shapes(settings)
 
@@ -122,4 +122,6 @@ def test_the_gradient_of_the_table_touches_only_rows_that_were_read():
         loss = tf.reduce_sum(made(ids)["logit"])
     gradient = tape.gradient(loss, made.get_layer("embedding").table.embeddings.value)
     assert isinstance(gradient, tf.IndexedSlices)
-    assert sorted(gradient.indices.numpy()) == [7, 9]
+    moved = np.abs(gradient.values.numpy()).sum(axis=1) > 0
+    assert sorted(gradient.indices.numpy()[moved]) == [7, 9]
+    assert set(gradient.indices.numpy()) <= {0, 7, 9}
