@@ -116,15 +116,22 @@ def numpy_limit() -> Callable[[Batch], float]:
     return step
 
 
-def interleaved(steps: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Return the median seconds of each, taken in turn; the first round warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for repeat in range(repeats + 1):
-        for name, step in steps.items():
+def interleaved(
+    passes: dict[str, Callable[[], None]], warm_ups: dict[str, Callable[[], None]], repeats: int
+) -> dict[str, float]:
+    """Return the median seconds of each pass, taken in turn.
+
+    A library's idle threads spin for a while after its last product, on the cores that the next
+    contender needs: each turn therefore begins with a pause and a warm-up that is not timed.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in passes}
+    for _ in range(repeats):
+        for name, run in passes.items():
+            time.sleep(0.5)
+            warm_ups[name]()
             started = time.perf_counter()
-            step()
-            if repeat:
-                seconds[name].append(time.perf_counter() - started)
+            run()
+            seconds[name].append(time.perf_counter() - started)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
@@ -168,13 +175,18 @@ def main() -> None:
         steps["PyTorch nn.RNN"] = pytorch()
     batch = made_up_batch()
     limit = {**steps, "NumPy, matrix products alone": numpy_limit()}
-    once = interleaved({n: lambda s=s: s(batch) for n, s in limit.items()}, chosen.repeats)
+    warm_ups = {n: lambda s=s: [s(batch) for _ in range(3)] for n, s in limit.items()}
+    once = interleaved(
+        {n: lambda s=s: s(batch) for n, s in limit.items()}, warm_ups, chosen.repeats
+    )
     lines = table(f"One training step, {ROWS} reviews × {STEPS} words × {SIZE} units", once, ROWS)
     share = once["NumPy, matrix products alone"] / once["sentiment"]
     lines += [f"Share of this machine's own limit that a step reaches: {share:.0%}.", ""]
     epoch = real_batches()
     whole = {n: lambda s=s: [s(part) for part in epoch] for n, s in steps.items()}
-    taken = interleaved(whole, chosen.epochs)
+    for run in whole.values():
+        run()  # Stock Keras compiles for each width where it first meets it.
+    taken = interleaved(whole, warm_ups, chosen.epochs)
     reviews = sum(int(part[2].sum()) for part in epoch)
     lines += table(
         f"One epoch over the {reviews:,} real reviews, up to 1,024 words", taken, reviews
