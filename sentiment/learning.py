@@ -101,7 +101,7 @@ class Trainer:
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
         total = tf.reduce_sum(losses * weights)
         right = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
-        return total, tf.reduce_sum(right * weights), reviews
+        return tf.stack([total, tf.reduce_sum(right * weights), reviews])
 
     def _read(self, ids):
         outputs = self.network(ids, training=False)
@@ -110,8 +110,7 @@ class Trainer:
     def run_epoch(self, batches: Iterable) -> Iterator[Step]:
         """Train on each batch and yield what came of it."""
         for ids, labels, weights in batches:
-            loss, correct, reviews = self._step(ids, labels, weights)
-            yield Step(float(loss), float(correct), float(reviews))
+            yield Step(*self._step(ids, labels, weights).numpy().tolist())
 
     def read(self, batches: Iterable, rows: list[np.ndarray]) -> Outcome:
         """Return what the network says of reviews; `rows[b]` are those of batch b."""

@@ -69,9 +69,20 @@ class FeatureEmbedding(keras.layers.Layer):
 
     def call(self, ids, training=False):
         """Return the summed vectors, float32 (B, T, E)."""
-        if ids.shape[-1] == 1 and not (training and self.word_dropout):
-            # Words alone: what padding gathers is masked, so that its row is never moved.
-            return tf.gather(self.table.embeddings.value, ids[..., 0])
+        # Laid out by time step, as the recurrence wants it: it undoes the transpose at the end, and
+        # TensorFlow then drops both.
+        ids = tf.transpose(ids, [1, 0, 2])
+        vectors = self._words(ids) if self._is_plain(ids, training) else self._sum(ids, training)
+        return tf.transpose(vectors, [1, 0, 2])
+
+    def _is_plain(self, ids, training) -> bool:
+        return ids.shape[-1] == 1 and not (training and self.word_dropout)
+
+    def _words(self, ids):
+        # What padding gathers is masked, so that its row is never moved.
+        return tf.gather(self.table.embeddings.value, ids[..., 0])
+
+    def _sum(self, ids, training):
         read = tf.not_equal(ids, 0)
         share = 1.0 - self.ngram_dropout
         if training:
@@ -83,10 +94,10 @@ class FeatureEmbedding(keras.layers.Layer):
         vectors = tf.gather(self.table.embeddings.value, tf.gather_nd(ids, where))
         if training:
             vectors *= tf.where(where[:, 2:] > 0, 1.0 / share, 1.0)
-        shape = tf.shape(ids)
-        token = where[:, 0] * tf.cast(shape[1], tf.int64) + where[:, 1]
-        summed = tf.math.unsorted_segment_sum(vectors, token, shape[0] * shape[1])
-        return tf.reshape(summed, [shape[0], shape[1], self.table.output_dim])
+        steps, rows = tf.unstack(tf.shape(ids)[:2])
+        token = where[:, 0] * tf.cast(rows, tf.int64) + where[:, 1]
+        summed = tf.math.unsorted_segment_sum(vectors, token, steps * rows)
+        return tf.reshape(summed, [steps, ids.shape[1] or rows, self.table.output_dim])
 
     def compute_mask(self, ids, mask=None):
         """Return which tokens are real, bool (B, T)."""

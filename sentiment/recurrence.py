@@ -27,69 +27,76 @@ _ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
 _ROWS = tf.TensorSpec((None, None), tf.float32)
 _SEQUENCE = tf.TensorSpec((None, None, None), tf.float32)
 _MASK = tf.TensorSpec((None, None, 1), tf.bool)
+_NUMBER = tf.TensorSpec((), tf.int32)
 
 
 @cache
 def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Callable]:
     """Return the compiled forward and backward loops for the activation `name`.
 
-    A signature without sizes makes one function of all shapes: XLA compiles it for each shape
-    once, whether it is met ahead of training or in it.
+    Each reads b neighbouring rows of a batch of B, from `row` on. A signature without sizes makes
+    one function of all shapes: XLA compiles it for each shape once, whether it is met ahead of
+    training or in it.
     """
     activation, derivative = _ACTIVATIONS[name]
 
     def place(t: Tensor, steps: Tensor) -> Tensor:
         return steps - 1 - t if backwards else t
 
-    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, _ROWS])
-    def forward(projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor) -> tuple:
-        """Return the state before each step, (T, B, H), and the last, (B, H)."""
-        steps = tf.shape(projected)[1]
-        before = tf.TensorArray(tf.float32, steps, element_shape=state.shape)
+    def rows_of(sequence: Tensor, t: Tensor, row: Tensor, state: Tensor) -> Tensor:
+        """Return rows `row` to `row` + b of step t, (b, the last axis of `sequence`)."""
+        return tf.slice(sequence, [t, row, 0], [1, tf.shape(state)[0], tf.shape(sequence)[2]])[0]
 
-        def step(t: Tensor, state: Tensor, before: tf.TensorArray) -> tuple:
-            before, at = before.write(t, state), place(t, steps)
-            new = activation(projected[:, at] + state @ kernel)
-            return t + 1, tf.where(mask[:, at], new, state), before
+    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, _ROWS, _NUMBER])
+    def forward(
+        projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor, row: Tensor
+    ) -> Tensor:
+        """Return the initial state and the state after each step, (T + 1, b, H)."""
+        steps = tf.shape(projected)[0]
+        states = tf.TensorArray(tf.float32, steps + 1, element_shape=state.shape)
 
-        _, last, before = tf.while_loop(lambda t, *_: t < steps, step, (0, state, before))
-        return before.stack(), last
+        def step(t: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
+            at = place(t, steps)
+            new = activation(rows_of(projected, at, row, state) + state @ kernel)
+            state = tf.where(rows_of(mask, at, row, state), new, state)
+            return t + 1, state, states.write(t + 1, state)
+
+        start = (0, state, states.write(0, state))
+        return tf.while_loop(lambda t, *_: t < steps, step, start)[2].stack()
 
     upstream_shape = _SEQUENCE if sequences else _ROWS
 
-    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _ROWS, _MASK, _ROWS, upstream_shape])
+    # The kernel comes transposed: with that left to do, XLA hands the loop to a thread of its own,
+    # and the two halves of a batch wait for each other.
+    @tf.function(
+        jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, upstream_shape, _NUMBER]
+    )
     def backward(
-        before: Tensor, last: Tensor, mask: Tensor, kernel: Tensor, upstream: Tensor
+        states: Tensor, mask: Tensor, transposed: Tensor, upstream: Tensor, row: Tensor
     ) -> tuple:
-        """Return dL/d(pre-activation), (T, B, H) in the loop's order, and dL/dh_0, (B, H).
+        """Return dL/d(pre-activation), (T, b, H) in the loop's order, and dL/dh_0, (b, H).
 
-        upstream: dL/dh_t of all steps, (B, T, H) in the loop's order, or of the last, (B, H).
+        states: what `forward` returned; transposed: the recurrent kernel's transpose;
+        upstream: dL/dh_t of all steps, (T, B, H) in the loop's order, or of the last, (b, H).
         """
-        steps = tf.shape(before)[0]
-        back = tf.transpose(kernel)
-        grads = tf.TensorArray(tf.float32, steps, element_shape=last.shape)
+        steps = tf.shape(states)[0] - 1
+        carried = tf.zeros_like(states[0]) if sequences else upstream
+        grads = tf.TensorArray(tf.float32, steps, element_shape=carried.shape)
 
-        def step(t: Tensor, state: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
+        def step(count: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
+            t = steps - 1 - count
             if sequences:
-                carried += upstream[:, t]
-            read = mask[:, place(t, steps)]
-            grad = tf.where(read, carried * derivative(state), 0.0)
-            carried = tf.where(read, 0.0, carried) + grad @ back
-            return t - 1, before[t], carried, grads.write(t, grad)
+                carried += rows_of(upstream, t, row, carried)
+            read = rows_of(mask, place(t, steps), row, carried)
+            grad = tf.where(read, carried * derivative(states[t + 1]), 0.0)
+            carried = tf.where(read, 0.0, carried) + grad @ transposed
+            return count + 1, carried, grads.write(t, grad)
 
-        carried = tf.zeros_like(last) if sequences else upstream
-        start = (steps - 1, last, carried, grads)
-        loop = tf.while_loop(lambda t, *_: t >= 0, step, start)
-        return loop[3].stack(), loop[2]
+        start = (0, carried, grads)
+        _, carried, grads = tf.while_loop(lambda count, *_: count < steps, step, start)
+        return grads.stack(), carried
 
     return forward, backward
-
-
-def _halves(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
-    """Return the two halves of a batch, or the whole where its size is odd or unknown."""
-    rows = tensors[0].shape[0]
-    parts = 2 if rows and rows % 2 == 0 else 1
-    return list(zip(*(tf.split(tensor, parts) for tensor in tensors), strict=True))
 
 
 def recur(
@@ -104,39 +111,42 @@ def recur(
 ) -> Tensor:
     """Return h_t = activation(projected_t + h_{t-1}·kernel): all states or the last alone.
 
-    projected: float32 (B, T, H); mask: bool (B, T, 1), False holds the state;
+    projected: float32 (T, B, H); mask: bool (T, B, 1), False holds the state;
     kernel: float32 (H, H); state: float32 (B, H), the state before the first step.
-    `backwards` reads from the last step to the first. All states are float32 (B, T, H) in the
+    `backwards` reads from the last step to the first. All states are float32 (T, B, H) in the
     order in which they were reached; the last is float32 (B, H).
     """
     forward, backward = _loops(name, backwards, sequences)
+    # Two halves of a batch run side by side; one of odd or unknown size runs as a whole.
+    size = projected.shape[1]
+    firsts = (0, size // 2) if size and size % 2 == 0 else (0,)
 
     @tf.custom_gradient
     def run(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
         # A tape outside a tf.function would otherwise differentiate the loop itself as well.
-        flow, seen, weights, first = map(tf.stop_gradient, (projected, mask, kernel, state))
-        parts = _halves(flow, seen, first)
-        read = [forward(flow, seen, weights, first) for flow, seen, first in parts]
+        flow, seen, weights, start = map(tf.stop_gradient, (projected, mask, kernel, state))
+        parts = list(zip(firsts, tf.split(start, len(firsts)), strict=True))
+        read = [forward(flow, seen, weights, start, row) for row, start in parts]
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            pulls = tf.split(upstream, len(parts))
+            pulls = [upstream] * len(parts) if sequences else tf.split(upstream, len(parts))
+            back = tf.transpose(weights)
             found = [
-                backward(before, last, seen, weights, pull)
-                for (before, last), (_, seen, _), pull in zip(read, parts, pulls, strict=True)
+                backward(states, seen, back, pull, row)
+                for states, pull, row in zip(read, pulls, firsts, strict=True)
             ]
             of_kernel = [
-                tf.matmul(_flat(before), _flat(grads), transpose_a=True)
-                for (before, _), (grads, _) in zip(read, found, strict=True)
+                tf.matmul(_flat(states[:-1]), _flat(grads), transpose_a=True)
+                for states, (grads, _) in zip(read, found, strict=True)
             ]
-            of_input = tf.concat([_swapped(grads) for grads, _ in found], 0)
+            of_input = tf.concat([grads for grads, _ in found], 1)
             if backwards:
-                of_input = tf.reverse(of_input, [1])
+                of_input = tf.reverse(of_input, [0])
             return of_input, tf.add_n(of_kernel), tf.concat([start for _, start in found], 0)
 
         if not sequences:
-            return tf.concat([last for _, last in read], 0), gradient
-        states = [tf.concat([before[1:], last[tf.newaxis]], 0) for before, last in read]
-        return tf.concat([_swapped(part) for part in states], 0), gradient
+            return tf.concat([states[-1] for states in read], 0), gradient
+        return tf.concat([states[1:] for states in read], 1), gradient
 
     return run(projected, kernel, state)
 
@@ -146,6 +156,7 @@ def _flat(sequence: Tensor) -> Tensor:
 
 
 def _swapped(sequence: Tensor) -> Tensor:
+    """Exchange the axes of rows and steps. TensorFlow drops two of these in a row."""
     return tf.transpose(sequence, [1, 0, 2])
 
 
@@ -168,28 +179,33 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
             return super().inner_loop(sequences, initial_state, mask, training)
         cell = self.cell
         state = initial_state[0] if isinstance(initial_state, (list, tuple)) else initial_state
-        projected = tf.tensordot(tf.convert_to_tensor(sequences), cell.kernel.value, 1)
+        flow = _swapped(tf.convert_to_tensor(sequences))
+        projected = tf.matmul(_flat(flow), cell.kernel.value)
         if cell.use_bias:
-            projected += cell.bias
+            projected = tf.nn.bias_add(projected, cell.bias.value)
+        steps, rows = tf.unstack(tf.shape(flow)[:2])
+        projected = tf.reshape(projected, [steps, flow.shape[1] or rows, self.units])
         if mask is None:
-            mask = tf.ones(tf.shape(projected)[:2])
-        seen = tf.cast(mask, tf.bool)[:, :, tf.newaxis]
+            mask = tf.ones(tf.shape(sequences)[:2])
+        seen = _swapped(tf.cast(mask, tf.bool)[:, :, tf.newaxis])
         states = self._recur(projected, seen, state)
-        told = self._told(tf.reverse(seen, [1]) if self.go_backwards else seen)
+        seen = tf.reverse(seen, [0]) if self.go_backwards else seen
         if self.return_sequences:
-            outputs = tf.where(told, states, 0.0)
-            return outputs[:, -1], outputs, [states[:, -1]]
-        last = tf.where(told[:, -1], states, 0.0)
+            outputs = _swapped(tf.where(self._told(seen), states, 0.0))
+            return outputs[:, -1], outputs, [states[-1]]
+        told = seen[-1] if self.zero_output_for_mask else tf.reduce_any(seen, axis=0)
+        last = tf.where(told, states, 0.0)
         return last, last, [states]
 
     def compile_loops(self, shapes: Iterable[tuple[int, int]]) -> None:
         """Compile both loops for batches of shapes (B, T) ahead of their use, two at a time."""
 
         def compiled(shape: tuple[int, int]) -> None:
-            projected = tf.zeros((*shape, self.units))
+            rows, steps = shape
+            projected = tf.zeros((steps, rows, self.units))
             with tf.GradientTape() as tape:
                 tape.watch(projected)
-                states = self._recur(projected, tf.ones((*shape, 1), tf.bool), projected[:, 0])
+                states = self._recur(projected, tf.ones((steps, rows, 1), tf.bool), projected[0])
             tape.gradient(states, projected)
 
         with ThreadPoolExecutor(2) as pool:
@@ -207,14 +223,14 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
         )
 
     def _told(self, seen: Tensor) -> Tensor:
-        """Return where the stock layer puts out its state rather than zeros, bool (B, T, 1).
+        """Return where the stock layer puts out its state rather than zeros, bool (T, B, 1).
 
         It puts out zeros where nothing has been read yet, though the state is the initial one,
         and with `zero_output_for_mask` at every masked step.
         """
         if self.zero_output_for_mask:
             return seen
-        return tf.cumsum(tf.cast(seen, tf.int32), axis=1) > 0
+        return tf.cumsum(tf.cast(seen, tf.int32), axis=0) > 0
 
     def _fusable(self) -> bool:
         cell = self.cell
