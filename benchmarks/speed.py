@@ -43,7 +43,7 @@ def ours() -> Callable[[Batch], float]:
     trainer = Trainer(made, TrainSettings(batch_size=ROWS), steps=100_000)
     # Longer widths do not occur: reviews are cut to LONGEST words.
     widths = [width for width in batches.WIDTHS if width <= LONGEST]
-    made.get_layer("rnn_1").compile_loops([(ROWS, width) for width in widths])
+    made.get_layer("rnn_1").compile_loops(ROWS, widths)
     return lambda batch: next(trainer.run_epoch([batch])).loss
 
 

@@ -197,19 +197,22 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
         last = tf.where(told, states, 0.0)
         return last, last, [states]
 
-    def compile_loops(self, shapes: Iterable[tuple[int, int]]) -> None:
-        """Compile both loops for batches of shapes (B, T) ahead of their use, two at a time."""
+    def compile_loops(self, rows: int, widths: Iterable[int]) -> None:
+        """Compile both loops for batches of `rows` rows ahead of their use, two widths at a time.
 
-        def compiled(shape: tuple[int, int]) -> None:
-            rows, steps = shape
-            projected = tf.zeros((steps, rows, self.units))
+        In a graph, as that is where they will be used: XLA keeps another program for use outside.
+        """
+
+        @tf.function(input_signature=[tf.TensorSpec((None, rows, self.units), tf.float32)])
+        def once(projected: Tensor) -> Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(projected)
-                states = self._recur(projected, tf.ones((steps, rows, 1), tf.bool), projected[0])
-            tape.gradient(states, projected)
+                seen = tf.ones_like(projected[:, :, :1], tf.bool)
+                states = self._recur(projected, seen, projected[0])
+            return tape.gradient(states, projected)
 
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(compiled, shapes))
+            list(pool.map(lambda width: once(tf.zeros((width, rows, self.units))), widths))
 
     def _recur(self, projected: Tensor, seen: Tensor, state: Tensor) -> Tensor:
         return recur(

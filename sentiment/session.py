@@ -88,9 +88,8 @@ class Session:
         """Compile the recurrence for every width that is to come, rather than where it comes."""
         lengths = [np.diff(part.offsets) for part in (self._parts.learnt, self._parts.held)]
         widths = sorted({batches.width(int(length)) for length in np.concatenate(lengths)})
-        shapes = [(self._settings.batch_size, width) for width in widths]
         for layer in network.recurrent_layers(self._network).values():
-            layer.compile_loops(shapes)
+            layer.compile_loops(self._settings.batch_size, widths)
 
     def _epoch(self, epoch: int) -> tuple[EpochReport, Outcome]:
         settings, learnt = self._settings, self._parts.learnt
