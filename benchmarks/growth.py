@@ -26,7 +26,7 @@ from sentiment.runtime import Classifier
 quiet.set_environment()
 with quiet.hushed():
     from sentiment.batches import Examples
-    from sentiment.partition import Parts, divide
+    from sentiment.partition import Parts, divide, unlabelled
     from sentiment.session import Session
     from sentiment.tracking import NullRun
 
@@ -102,17 +102,12 @@ class Growth:
 
     def tripled(self, parts: Parts, made: bundle.Bundle) -> Parts:
         """Return `parts` with the unlabelled reviews added, labelled by `made`."""
-        encoded = self.data.split("unsupervised").encoded.last(made.settings.longest_review)
+        split = self.data.split("unsupervised")
+        encoded = split.encoded.last(made.settings.longest_review)
         classifier = Classifier(made)
         labels = classifier.probabilities(classifier.final_states(encoded))
-        features = made.tokenizer.features(encoded, made.settings.ngrams)
-        learnt = parts.learnt
-        offsets = [learnt.offsets, encoded.offsets[1:] + learnt.offsets[-1]]
-        both = Examples(
-            np.concatenate([learnt.features, features]),
-            np.concatenate(offsets),
-            np.concatenate([learnt.labels, labels]),
-        )
+        extra = unlabelled(split, made.tokenizer, made.settings)
+        both = parts.learnt + replace(extra, labels=labels)
         return replace(parts, learnt=both)
 
 

@@ -19,7 +19,8 @@ WIDTHS = (16, 32, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 20
 class Examples:
     """Reviews ready for the network.
 
-    features: int32 (total tokens, K); offsets: int64 (N + 1,); labels: float32 (N,).
+    features: int32 (total tokens, K); offsets: int64 (N + 1,); labels: float32 (N,), the
+    probability that the review is positive: 0 or 1 where a person has said so.
     """
 
     features: np.ndarray
@@ -28,6 +29,14 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __add__(self, other: "Examples") -> "Examples":
+        """Return these reviews and those of `other` after them."""
+        return Examples(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
+            np.concatenate([self.labels, other.labels]),
+        )
 
 
 def width(length: int) -> int:

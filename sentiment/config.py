@@ -107,6 +107,12 @@ class TrainSettings:
         0.1, "how far labels move towards one half, against false certainty", 0.0, 0.9
     )
     clip: float = setting(0.0, "largest norm of the gradient of all weights; 0: no limit", 0.0, 1e6)
+    own_labels: int = setting(
+        1,
+        "rounds that also learn from the unlabelled reviews, labelled by the round before",
+        0,
+        10,
+    )
     validation_share: float = setting(0.1, "share of the training reviews held back", 0.01, 0.5)
     patience: int = setting(2, "epochs without a better validation loss before stopping", 1, 1000)
     seed: int = setting(0, "of every random draw", 0, 2**31 - 1)

@@ -28,6 +28,13 @@ class Parts:
     truncated: float
 
 
+def unlabelled(split: Split, tokenizer: Tokenizer, model: ModelSettings) -> Examples:
+    """Return reviews that nobody has labelled, with one half in the place of their labels."""
+    encoded = split.encoded.last(model.longest_review)
+    features = tokenizer.features(encoded, model.ngrams)
+    return Examples(features, encoded.offsets, np.full(len(split), 0.5, np.float32))
+
+
 def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float) -> Parts:
     """Hold back `share` of the reviews; which ones depends on their number alone.
 

@@ -5,6 +5,7 @@ Knows the trainer, the run and the watcher; knows nothing of files or of where m
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,8 +35,12 @@ class Session:
         run: NullRun,
         watcher: Watcher,
         clock: Clock,
+        epochs_before: int = 0,
+        epochs_in_all: int | None = None,
     ):
         self.reports: list[EpochReport] = []
+        self._epochs_before = epochs_before
+        self._epochs_in_all = epochs_in_all or settings.epochs
         self._parts, self._model, self._settings = parts, model, settings
         self._run, self._watcher, self._clock = run, watcher, clock
         with clock.part("building"):
@@ -67,19 +72,25 @@ class Session:
         Raises DivergedError where the loss is no longer a number; the best weights stay.
         """
         since_best = 0
-        for epoch in range(1, self._settings.epochs + 1):
+        first, last = self._epochs_before + 1, self._epochs_before + self._settings.epochs
+        for epoch in range(first, last + 1):
             report, held = self._epoch(epoch)
             self.reports.append(report)
             with self._clock.part("logging"):
                 self._run.metrics(report.metrics(), step=epoch)
                 self._run.snapshot(self._snapshot(), epoch)
             self._watcher.epoch(report)
-            if epoch > 1 or epoch == self._settings.epochs:
+            if epoch > first or epoch == last:
                 self._diagnose(report, held)
             since_best = 0 if report.best else since_best + 1
             if since_best >= self._settings.patience:
                 self._watcher.note(f"no better validation loss for {since_best} epochs: stopping")
                 break
+
+    def with_own_labels(self, examples: batches.Examples) -> batches.Examples:
+        """Return `examples` labelled with P(positive) as the best epoch has it."""
+        self._network.set_weights(self._kept)
+        return replace(examples, labels=self._read(examples).probabilities)
 
     def best_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return embedding and weights of the best epoch."""
@@ -120,7 +131,7 @@ class Session:
             self._best_logits = held.logits
         report = EpochReport(
             epoch=epoch,
-            epochs=settings.epochs,
+            epochs=self._epochs_in_all,
             seconds=seconds,
             reviews_per_second=len(learnt) / seconds,
             train_loss=total.loss / total.reviews,
@@ -141,10 +152,11 @@ class Session:
 
     def _batch_report(self, epoch: int, batch: int, total: Step, started: float) -> BatchReport:
         spent = time.perf_counter() - started
-        left = self._batches * (self._settings.epochs - epoch + 1) - batch
+        last = self._epochs_before + self._settings.epochs
+        left = self._batches * (last - epoch + 1) - batch
         return BatchReport(
             epoch=epoch,
-            epochs=self._settings.epochs,
+            epochs=self._epochs_in_all,
             batch=batch,
             batches=self._batches,
             loss=total.loss / total.reviews,

@@ -6,19 +6,22 @@ the other stages; they meet through files.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sentiment import bundle, tracking
 from sentiment.config import ModelSettings, TrainSettings, as_dict
 from sentiment.errors import InputError
 from sentiment.folders import Folders
-from sentiment.partition import divide
+from sentiment.partition import Parts, divide, unlabelled
 from sentiment.prepared import PreparedSet
 from sentiment.progress import Clock, EpochReport, Watcher
 from sentiment.session import Session
 from sentiment.tokenizer import Tokenizer
+
+UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ def train(
 ) -> Trained:
     """Train a network on the training split of `data` and save its best epoch as a bundle.
 
-    Best means the lowest loss on the reviews held back; it is saved also where training is
-    interrupted or fails after it. Raises InputError where the name is taken and DivergedError
-    where the loss is no longer a number.
+    Best means the lowest loss on the reviews held back, over all rounds; it is saved also where
+    training is interrupted or fails after it. Raises InputError where the name is taken and
+    DivergedError where the loss is no longer a number.
     """
     watcher, clock = watcher or Watcher(), clock or Clock()
     name = _free_name(folders.models, name, data, model, settings)
@@ -58,25 +61,90 @@ def train(
         tokenizer = data.tokenizer.up_to(model.ngrams)
         parts = divide(data.split("train"), tokenizer, model, settings.validation_share)
     with _run(data, model, settings, folders, experiment, name, track) as run:
-        session = Session(
-            parts, model, settings, tokenizer=tokenizer, run=run, watcher=watcher, clock=clock
+        rounds = _Rounds(data, parts, tokenizer, model, settings, run, watcher, clock)
+        try:
+            rounds.run()
+        except BaseException:
+            if rounds.sessions:
+                best = rounds.kept.best.epoch
+                watcher.note(f"epoch {best}, the best so far, is kept in {folder}")
+            raise
+        finally:
+            if rounds.sessions:
+                with clock.part("saving"):
+                    record = _record(data, model, settings, rounds.kept.best)
+                    record["temperature"] = rounds.kept.temperature()
+                    record["run"] = {"id": run.id, "name": name, "experiment": experiment}
+                    _save(folder, tokenizer, rounds.kept, record)
+                with clock.part("logging"):
+                    run.model(folder)
+    return Trained(folder, name, run.id, rounds.reports, rounds.kept.best)
+
+
+class _Rounds:
+    """One network after another, each a round.
+
+    The first learns from the labelled reviews; each later one begins anew and learns from the
+    unlabelled ones too, which the network before it has labelled.
+    `sessions` are those that have finished an epoch.
+    """
+
+    def __init__(
+        self,
+        data: PreparedSet,
+        parts: Parts,
+        tokenizer: Tokenizer,
+        model: ModelSettings,
+        settings: TrainSettings,
+        run: tracking.NullRun,
+        watcher: Watcher,
+        clock: Clock,
+    ):
+        self.sessions: list[Session] = []
+        self._data, self._parts, self._tokenizer = data, parts, tokenizer
+        self._model, self._settings = model, settings
+        self._watcher = watcher
+        self._session = partial(Session, tokenizer=tokenizer, run=run, watcher=watcher, clock=clock)
+        self._later = settings.own_labels if UNSUPERVISED in data.splits else 0
+
+    @property
+    def reports(self) -> list[EpochReport]:
+        """How all epochs went."""
+        return [report for session in self.sessions for report in session.reports]
+
+    @property
+    def kept(self) -> Session:
+        """The session whose best epoch is the model."""
+        return min(self.sessions, key=lambda session: session.best.validation_loss)
+
+    def run(self) -> None:
+        """Train all rounds."""
+        self._train(self._parts, self._settings)
+        if not self._later:
+            return
+        extra = unlabelled(self._data.split(UNSUPERVISED), self._tokenizer, self._model)
+        # What a network says is less than certain as it is.
+        settings = replace(self._settings, label_smoothing=0.0)
+        for number in range(1, self._later + 1):
+            self._watcher.note(
+                f"round {number}: {len(extra):,} unlabelled reviews join, labelled by the network"
+            )
+            extra = self.sessions[-1].with_own_labels(extra)
+            self._train(replace(self._parts, learnt=self._parts.learnt + extra), settings)
+
+    def _train(self, parts: Parts, settings: TrainSettings) -> None:
+        session = self._session(
+            parts,
+            self._model,
+            settings,
+            epochs_before=len(self.reports),
+            epochs_in_all=settings.epochs * (1 + self._later),
         )
         try:
             session.run_epochs()
-        except BaseException:
-            if session.reports:
-                watcher.note(f"epoch {session.best.epoch}, the best so far, is kept in {folder}")
-            raise
         finally:
             if session.reports:
-                with clock.part("saving"):
-                    record = _record(data, model, settings, session.best)
-                    record["temperature"] = session.temperature()
-                    record["run"] = {"id": run.id, "name": name, "experiment": experiment}
-                    _save(folder, tokenizer, session, record)
-                with clock.part("logging"):
-                    run.model(folder)
-    return Trained(folder, name, run.id, session.reports, session.best)
+                self.sessions.append(session)
 
 
 def _record(

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from sentiment import bundle
+from sentiment import train as stage
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.folders import Folders
 from sentiment.prepare import prepare
 from sentiment.progress import Watcher
 from sentiment.runtime import Classifier
+from sentiment.session import Session
 from sentiment.train import divide, train
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -39,7 +41,8 @@ def sample(folders):
 
 
 def run(sample, folders, model=SMALL, name=None, **settings):
-    return train(sample, model, TrainSettings(**settings), folders, name=name, track=False)
+    chosen = TrainSettings(**{"own_labels": 0} | settings)
+    return train(sample, model, chosen, folders, name=name, track=False)
 
 
 def runtime_loss(sample, made, calibrated=False):
@@ -125,7 +128,7 @@ def test_reviews_held_back_are_not_learnt_from_and_do_not_depend_on_the_seed(sam
 
 def test_watchers_are_told_of_every_batch_and_epoch(sample, folders):
     listener = Listener()
-    settings = TrainSettings(epochs=2, batch_size=32)
+    settings = TrainSettings(epochs=2, batch_size=32, own_labels=0)
     train(sample, SMALL, settings, folders, track=False, watcher=listener)
     assert len(listener.batches) == 2 * -(-216 // 32)
     assert [report.epoch for report in listener.epochs] == [1, 2]
@@ -163,3 +166,35 @@ def test_a_run_name_that_is_taken_is_refused_before_any_work(sample, folders):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(InputError, match="--units must be from 1 to 1024, got 0"):
         dataclasses.replace(SMALL, units=0)
+
+
+def test_a_later_round_learns_from_unlabelled_reviews_by_the_labels_of_the_first(
+    sample, folders, monkeypatch
+):
+    rounds = []
+
+    class Watched(Session):
+        def __init__(self, parts, model, settings, **others):
+            rounds.append((parts.learnt, settings))
+            super().__init__(parts, model, settings, **others)
+
+    monkeypatch.setattr(stage, "Session", Watched)
+    first = run(sample, folders, epochs=2, name="one-round")
+    made = run(sample, folders, epochs=2, own_labels=1, name="two-rounds")
+    (_, _), (learnt, _), (both, settings) = rounds
+    assert [report.epoch for report in made.epochs] == [1, 2, 3, 4]
+    assert made.epochs[-1].epochs == 4 and settings.label_smoothing == 0.0
+    np.testing.assert_array_equal(both.labels[: len(learnt)], learnt.labels)
+    classifier = Classifier(bundle.read(first.folder))
+    split = sample.split("unsupervised")
+    texts = [split.text(row) for row in range(len(split))]
+    logits = classifier.logits(classifier.final_states(classifier.encode(texts)))
+    said = 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(both.labels[len(learnt) :], said, atol=1e-3)
+
+
+def test_the_round_with_the_lowest_validation_loss_is_the_one_saved(sample, folders):
+    made = run(sample, folders, epochs=3, learning_rate=0.3, own_labels=2)
+    losses = [report.validation_loss for report in made.epochs]
+    assert len(losses) == 9 and made.best.validation_loss == min(losses)
+    assert runtime_loss(sample, made) == pytest.approx(min(losses), abs=2e-3)
