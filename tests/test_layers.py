@@ -23,7 +23,7 @@ FLOORS = [
     },
     {"prepared", "bundle", "network", "learning", "tracking"},
     {"runtime", "partition", "diagnosis", "prior"},
-    {"session", "pyfunc"},
+    {"session", "pyfunc", "explain"},
     {"prepare", "train", "evaluate", "predict", "lecture"},
     {"cli"},
 ]
