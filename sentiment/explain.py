@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sentiment.bundle import directions
 from sentiment.errors import InputError
 from sentiment.runtime import GROUP, Classifier
 from sentiment.tokenizer import UNKNOWN, Encoded, tokenise
@@ -22,6 +23,7 @@ class Trace:
     tokens: the T words read; known: bool (T,), whether the vocabulary holds each;
     probabilities: float32 (T,), P(positive) of the text up to and including each word;
     states: float32 (T, S), the state of the last layer after each word of the whole text;
+    directions: which the network reads in; each has as many numbers of the state;
     deciding: int64 (S,), the row of `states` that the classifier reads of each number of the
     state, or None where it reads a pool of all rows.
     """
@@ -31,6 +33,7 @@ class Trace:
     known: np.ndarray
     probabilities: np.ndarray
     states: np.ndarray
+    directions: tuple[str, ...]
     deciding: np.ndarray | None
 
 
@@ -80,12 +83,12 @@ def trace(classifier: Classifier, text: str) -> Trace:
         finals = _final_states(classifier, _beginnings(encoded.tokens))
     else:
         finals = states
-    deciding = None
+    ways, deciding = directions(settings), None
     if settings.readout == "last":
-        ends = [len(tokens) - 1, 0] if settings.bidirectional else [len(tokens) - 1]
+        ends = [len(tokens) - 1, 0][: len(ways)]  # forward the last row, backward the first
         deciding = np.repeat(ends, settings.units)
-    known = encoded.tokens != UNKNOWN
-    return Trace(text, tokens, known, classifier.probabilities(finals), states, deciding)
+    known, probabilities = encoded.tokens != UNKNOWN, classifier.probabilities(finals)
+    return Trace(text, tokens, known, probabilities, states, ways, deciding)
 
 
 def why(classifier: Classifier, text: str) -> Effects:

@@ -24,7 +24,8 @@ FLOORS = [
     {"prepared", "bundle", "network", "learning", "tracking"},
     {"runtime", "partition", "diagnosis", "prior"},
     {"session", "pyfunc", "explain"},
-    {"prepare", "train", "evaluate", "predict", "lecture"},
+    {"drawing"},
+    {"prepare", "train", "evaluate", "predict", "lecture", "page"},
     {"cli"},
 ]
 OWNERS = {
