@@ -25,7 +25,7 @@ FLOORS = [
     {"runtime", "partition", "diagnosis", "prior"},
     {"session", "pyfunc", "explain"},
     {"drawing"},
-    {"prepare", "train", "evaluate", "predict", "lecture", "page"},
+    {"prepare", "train", "evaluate", "predict", "lecture", "page", "states"},
     {"cli"},
 ]
 OWNERS = {
@@ -36,6 +36,7 @@ OWNERS = {
     "matplotlib": {"snapshots"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "pyarrow": {"states"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
