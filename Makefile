@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test setup lock clean peers bench-speed bench-accuracy bench-growth
+.PHONY: train test setup lock clean peers pretrained bench-speed bench-accuracy bench-growth
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -45,6 +45,9 @@ bench-accuracy: peers
 
 bench-growth: setup
 	$(bin)/python benchmarks/growth.py
+
+pretrained: setup  ## train the model in the box anew
+	$(bin)/python benchmarks/pretrained.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

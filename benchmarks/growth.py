@@ -80,6 +80,7 @@ class Growth:
             "settings": {"model": as_dict(model)},
             "run": {"id": "", "name": name},
             "data": {"dataset": "imdb", "folder": self.data.folder.name},
+            "temperature": 1.0,
             "metrics": {},
         }
         made = bundle.write(

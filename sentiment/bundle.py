@@ -3,13 +3,14 @@
 Knows files, arrays and the tokenizer; knows nothing of Keras or MLflow.
 
 A bundle is a folder:
-- `bundle.json`: `format` (1), `created` (ISO 8601, UTC), `settings` (by name), `run` (`id`,
-  `name`), `data` (dataset, key, digests of the splits), `metrics` (by name) and `files` (size and
-  SHA-256 of each of the others);
+- `bundle.json`: `format` (2), `created` (ISO 8601, UTC), `settings` (by name), `run` (`id`,
+  `name`), `data` (dataset, key, digests of the splits), `temperature` (a positive number that the
+  logit is divided by before the sigmoid), `metrics` (by name) and `files` (size and SHA-256 of
+  each of the others);
 - `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
 - `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
   [·V + c], V being the number of words + 2, and the row V + its position here;
-- `embedding.npy`: float32 (V + G, E), a row for each word and n-gram;
+- `embedding.npy`: float16 (V + G, E), a row for each word and n-gram;
 - `weights.npz`: float32 arrays `rnn_1.forward.kernel` (E, H), `….recurrent_kernel` (H, H),
   `….bias` (H,), likewise `….backward.…` where the network is bidirectional and `rnn_2.…` upwards
   for further layers; `classifier.kernel` (S, 1) and `classifier.bias` (1,), S being the size of
@@ -27,7 +28,7 @@ from sentiment.config import ModelSettings
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.tokenizer import Tokenizer
 
-FORMAT = 1
+FORMAT = 2
 REMEDY = "sentiment train"
 _PARTS = ("words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
 
@@ -42,6 +43,11 @@ class Bundle:
     tokenizer: Tokenizer
     embedding: np.ndarray
     weights: dict[str, np.ndarray]
+
+    @property
+    def temperature(self) -> float:
+        """What the logit is divided by, so that probabilities are neither too bold nor too shy."""
+        return self.record["temperature"]
 
     @property
     def name(self) -> str:
@@ -79,7 +85,7 @@ def write(
     """Write a bundle, whole or not at all, and open it."""
     with files.whole_folder(folder) as aside:
         tokenizer.write(aside)
-        np.save(aside / "embedding.npy", embedding.astype(np.float32), allow_pickle=False)
+        np.save(aside / "embedding.npy", embedding.astype(np.float16), allow_pickle=False)
         np.savez(aside / "weights.npz", **weights)  # type: ignore[arg-type]
         stated = {"format": FORMAT, **record, "files": files.record(aside)}
         files.write_json(aside / "bundle.json", stated)
@@ -94,16 +100,20 @@ def read(folder: Path) -> Bundle:
     if not (folder / "bundle.json").is_file():
         raise MissingFileError(f"no model in {folder}: it holds no bundle.json", remedy=REMEDY)
     record = files.read_json(folder / "bundle.json", remedy=REMEDY)
-    if record.get("format") != FORMAT:
+    found = record.get("format")
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
         raise DamagedFileError(
-            f"{folder} is of bundle format {record.get('format')!r}; this program reads {FORMAT}",
-            remedy="pip install --upgrade sentiment",
+            f"{folder} is of bundle format {found!r}; this program reads {FORMAT}",
+            remedy="pip install --upgrade sentiment" if newer else REMEDY,
         )
     try:
         settings = ModelSettings(**record["settings"]["model"])
         recorded = {name: record["files"][name] for name in _PARTS}
         record["run"]["name"], record["created"], record["metrics"], record["data"]["dataset"]
-    except (KeyError, TypeError, InputError) as error:
+        if not 0 < float(record["temperature"]) < float("inf"):
+            raise InputError(f"temperature {record['temperature']!r} is not a positive number")
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise DamagedFileError(
             f"{folder}/bundle.json is incomplete: {error}", remedy=REMEDY
         ) from error
@@ -118,11 +128,11 @@ def read(folder: Path) -> Bundle:
     ):
         weights = {name: stored[name] for name in stored.files}
     bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
-    _check_shapes(bundle)
+    _check_arrays(bundle)
     return bundle
 
 
-def _check_shapes(bundle: Bundle) -> None:
+def _check_arrays(bundle: Bundle) -> None:
     expected = weight_shapes(bundle.settings)
     expected["embedding"] = (bundle.tokenizer.feature_count, bundle.settings.embedding)
     found = {"embedding": bundle.embedding.shape}
@@ -134,8 +144,16 @@ def _check_shapes(bundle: Bundle) -> None:
                 f"got {found.get(name)}",
                 remedy=REMEDY,
             )
-    if not all(np.isfinite(array).all() for array in bundle.weights.values()):
-        raise DamagedFileError(f"{bundle.folder}: a weight is not a finite number", remedy=REMEDY)
+    for name, array in {"embedding": bundle.embedding, **bundle.weights}.items():
+        kind = np.dtype(np.float16 if name == "embedding" else np.float32)
+        if array.dtype != kind:
+            raise DamagedFileError(
+                f"{bundle.folder}: expected {name} of {kind}, got {array.dtype}", remedy=REMEDY
+            )
+        if not np.isfinite(array).all():
+            raise DamagedFileError(
+                f"{bundle.folder}: a weight of {name} is not a finite number", remedy=REMEDY
+            )
 
 
 def update_record(bundle: Bundle, **parts: Any) -> None:

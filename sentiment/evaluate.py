@@ -62,9 +62,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures over all texts and the most confident mistakes, the worst first."""
+    """Measures over all texts and the most confident mistakes, the worst first.
+
+    `uncalibrated` has the log loss and the calibration error that probabilities would have without
+    the bundle's temperature.
+    """
 
     scores: metrics.Scores
+    uncalibrated: dict[str, float]
     mistakes: list[Mistake]
 
     def as_metrics(self, part: str) -> dict[str, float]:
@@ -93,12 +98,20 @@ def evaluate(
     classifier = Classifier(bundle)
     starts = range(0, len(texts), _AT_ONCE)
     chunks = (watcher or Watcher()).follow(starts, "classifying", len(starts))
-    said = [classifier.predict(texts[start : start + _AT_ONCE]) for start in chunks]
-    probabilities = np.concatenate(said).astype(np.float64)
+    said = [
+        classifier.logits(classifier.final_states(classifier.encode(texts[start:end])))
+        for start, end in ((start, start + _AT_ONCE) for start in chunks)
+    ]
+    logits = np.concatenate(said).astype(np.float64)
+    plain, probabilities = (1.0 / (1.0 + np.exp(-logits / t)) for t in (1.0, bundle.temperature))
     wrong = np.flatnonzero((probabilities >= 0.5) != (labels == 1))
     surest = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:worst]
     mistakes = [Mistake(texts[row], int(labels[row]), float(probabilities[row])) for row in surest]
-    return Evaluation(metrics.score(labels, probabilities), mistakes)
+    uncalibrated = {
+        "log_loss": metrics.log_loss(labels, plain),
+        "calibration_error": metrics.calibration_error(labels, plain),
+    }
+    return Evaluation(metrics.score(labels, probabilities), uncalibrated, mistakes)
 
 
 def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:

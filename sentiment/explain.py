@@ -43,8 +43,8 @@ class Effects:
 
     tokens: the T words read; known: bool (T,), whether the vocabulary holds each; probability:
     P(positive) of the whole text; without: float32 (T,), P(positive) with that one word taken out;
-    effects: float32 (T,), what the word added to the classifier's logit (log-odds, before
-    calibration): above 0 it spoke for positive, below for negative.
+    effects: float32 (T,), what the word added to the log-odds of positive, log(P / (1 - P)): above
+    0 it spoke for positive, below for negative.
     """
 
     tokens: list[str]
@@ -95,10 +95,10 @@ def why(classifier: Classifier, text: str) -> Effects:
     """Measure the effect of each word of `text` by occlusion.
 
     The text is read again without the word, its neighbours forming n-grams anew: the effect is by
-    how much the logit falls. Integrated gradients would need few readings of the text instead of
+    how much the log-odds fall. Integrated gradients would need few readings of the text instead of
     T, but they share out a path from an empty embedding that no text ever takes, and divide an
     n-gram among its words by rule; occlusion says what the model does say. Effects of words that
-    mean something only together ("not bad") do not add up to the logit.
+    mean something only together ("not bad") do not add up.
 
     Of a text above the model's longest review only the last words are read, as in `predict`.
     Raises InputError where the text holds no word that the model knows.
@@ -106,7 +106,9 @@ def why(classifier: Classifier, text: str) -> Effects:
     encoded, tokens = _read(classifier, text)
     whole = classifier.final_states(encoded)
     finals = _final_states(classifier, _occlusions(encoded.tokens))
+    # From logits, not from probabilities: those of a certain model are all 1 in float32.
     effects = classifier.logits(whole) - classifier.logits(finals)
+    effects /= np.float32(classifier.bundle.temperature)
     probability = float(classifier.probabilities(whole)[0])
     known = encoded.tokens != UNKNOWN
     return Effects(tokens, known, probability, classifier.probabilities(finals), effects)

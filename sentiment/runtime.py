@@ -136,7 +136,7 @@ class Classifier:
 
     def probabilities(self, states: np.ndarray) -> np.ndarray:
         """Return P(positive) of final states (N, S), float32 (N,)."""
-        return 1.0 / (1.0 + np.exp(-self.logits(states)))
+        return 1.0 / (1.0 + np.exp(-self.logits(states) / np.float32(self.bundle.temperature)))
 
     def logits(self, states: np.ndarray) -> np.ndarray:
         """Return what the classifier makes of final states (N, S), uncalibrated, float32 (N,)."""
@@ -150,7 +150,7 @@ class Classifier:
 
 def _embed(table: np.ndarray, features: np.ndarray) -> np.ndarray:
     """Return the summed vectors of each token's features, float32 (total tokens, E)."""
-    vectors = table[features[:, 0]]
+    vectors = table[features[:, 0]].astype(np.float32)
     for column in features.T[1:]:
         known = np.flatnonzero(column)
         vectors[known] += table[column[known]]

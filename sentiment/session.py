@@ -12,6 +12,7 @@ from sentiment import batches, diagnosis, network
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import DivergedError
 from sentiment.learning import Outcome, Step, Trainer
+from sentiment.metrics import fit_temperature
 from sentiment.partition import Parts
 from sentiment.prior import log_count_ratios
 from sentiment.progress import BatchReport, Clock, EpochReport, Watcher
@@ -52,6 +53,7 @@ class Session:
         with clock.part("compiling"):
             self._compile()
         self._kept: list[np.ndarray] = []
+        self._best_logits = np.empty(0, np.float32)
         self._lowest = math.inf
 
     @property
@@ -84,6 +86,10 @@ class Session:
         self._network.set_weights(self._kept)
         return network.arrays(self._network)
 
+    def temperature(self) -> float:
+        """Return the temperature that suits the best epoch on the reviews held back."""
+        return fit_temperature(self._parts.held.labels, self._best_logits)
+
     def _compile(self) -> None:
         """Compile the recurrence for every width that is to come, rather than where it comes."""
         lengths = [np.diff(part.offsets) for part in (self._parts.learnt, self._parts.held)]
@@ -111,6 +117,7 @@ class Session:
         best = loss < self._lowest
         if best:
             self._lowest, self._kept = loss, self._network.get_weights()
+            self._best_logits = held.logits
         report = EpochReport(
             epoch=epoch,
             epochs=settings.epochs,

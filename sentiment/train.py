@@ -71,6 +71,7 @@ def train(
             if session.reports:
                 with clock.part("saving"):
                     record = _record(data, model, settings, session.best)
+                    record["temperature"] = session.temperature()
                     record["run"] = {"id": run.id, "name": name, "experiment": experiment}
                     _save(folder, tokenizer, session, record)
                 with clock.part("logging"):

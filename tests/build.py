@@ -32,6 +32,7 @@ def tiny_bundle(folder: Path, settings: ModelSettings = TINY, seed: int = 0) -> 
             "settings": {"model": vars(settings)},
             "run": {"id": "", "name": folder.name},
             "data": {"dataset": "tiny", "folder": "tiny-00000000"},
+            "temperature": 1.25,
             "metrics": {},
         },
     )

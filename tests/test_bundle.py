@@ -26,7 +26,7 @@ def test_what_is_written_is_read_back(made):
     assert read.settings == TINY and read.name == "first"
     np.testing.assert_array_equal(read.embedding, made.embedding)
     assert read.weights.keys() == bundle.weight_shapes(TINY).keys()
-    assert read.embedding.dtype == np.float32
+    assert read.embedding.dtype == np.float16
     assert isinstance(read.embedding, np.memmap)
 
 
@@ -47,7 +47,10 @@ def test_a_damaged_part_is_refused_by_name(made, name, damage):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "of bundle format 2; this program reads 1"),
+        ({"format": 3}, "of bundle format 3; this program reads 2"),
+        ({"temperature": 0}, "not a positive number"),
+        ({"temperature": float("nan")}, "not a positive number"),
+        ({"temperature": None}, "incomplete"),
         ({"settings": {}}, "incomplete"),
         ({"settings": {"model": {"units": 0}}}, "incomplete"),
         ({"settings": {"model": {"unitz": 1}}}, "incomplete"),
@@ -72,8 +75,15 @@ def test_a_record_that_is_newer_or_incomplete_is_refused(made, changes, message)
         ),
         ("weights.npz", {"classifier.bias": np.array([np.nan], "f4")}, "not a finite number"),
         ("weights.npz", {"classifier.bias": np.array([{}])}, r"weights\.npz can't be read"),
+        (
+            "weights.npz",
+            {"classifier.bias": np.array(["a"])},
+            "expected classifier.bias of float32",
+        ),
         ("weights.npz", {"extra": np.zeros(1, "f4")}, "expected extra of shape None"),
         ("embedding.npy", np.zeros((3, 2), "f4"), "expected embedding of shape"),
+        ("embedding.npy", np.zeros((18, 2), "f4"), "expected embedding of float16"),
+        ("embedding.npy", np.full((18, 2), np.inf, "f2"), "not a finite number"),
         ("ngrams.npy", np.array([{}]), r"ngrams\.npy can't be read"),
     ],
 )
@@ -87,6 +97,15 @@ def test_a_forged_bundle_is_refused(made, name, change, message):
     rewrite(made.folder, name, write)
     with pytest.raises(DamagedFileError, match=message):
         bundle.read(made.folder)
+
+
+def test_the_remedy_depends_on_which_of_the_two_is_older(made):
+    record = json.loads((made.folder / "bundle.json").read_text())
+    for found, remedy in ((3, "pip install --upgrade sentiment"), (1, "sentiment train")):
+        (made.folder / "bundle.json").write_text(json.dumps(record | {"format": found}))
+        with pytest.raises(DamagedFileError) as caught:
+            bundle.read(made.folder)
+        assert caught.value.remedy == remedy
 
 
 def test_a_folder_without_a_bundle_is_missing_not_damaged(tmp_path):

@@ -70,3 +70,16 @@ def test_where_a_measure_has_no_meaning_nothing_breaks():
     assert math.isnan(scores.roc_auc)
     assert scores.accuracy == 1
     assert math.isfinite(metrics.score(np.array([1.0]), np.array([0.0])).log_loss)
+
+
+def test_the_temperature_is_where_certainty_matches_the_share_that_is_right():
+    # Logits of ±2 that are right three times in four: the best probability is 0.75, so that
+    # 2 / T = log(0.75 / 0.25) = 1.098612 and T = 1.820478.
+    logits = np.array([2.0, 2.0, 2.0, 2.0, -2.0, -2.0, -2.0, -2.0])
+    labels = np.array([1, 1, 1, 0, 0, 0, 0, 1])
+    assert metrics.fit_temperature(labels, logits) == pytest.approx(1.820478, abs=1e-5)
+
+
+def test_a_perfect_classifier_has_the_lowest_temperature_allowed():
+    labels = np.array([1, 0])
+    assert metrics.fit_temperature(labels, np.array([1.0, -1.0])) == pytest.approx(0.05)

@@ -74,7 +74,7 @@ def assess(
 
 
 def _show(target: "Console", opened: "Bundle", data: "Labelled", result: "Evaluation") -> None:
-    scores = result.scores
+    scores, before = result.scores, result.uncalibrated
     interval = f"{100 * scores.accuracy_low:.2f}–{show.percent(scores.accuracy_high, 2)}"
     rows = [
         ("accuracy", show.percent(scores.accuracy, 2), f"95 % interval {interval}"),
@@ -82,9 +82,13 @@ def _show(target: "Console", opened: "Bundle", data: "Labelled", result: "Evalua
         ("recall", show.percent(scores.recall, 2), "of positive reviews"),
         ("F1", show.percent(scores.f1, 2), "harmonic mean of the two"),
         ("ROC AUC", f"{scores.roc_auc:.4f}", "chance that a positive ranks above a negative"),
-        ("log loss", f"{scores.log_loss:.4f}", "nats"),
+        ("log loss", f"{scores.log_loss:.4f}", f"nats; {before['log_loss']:.4f} uncalibrated"),
         ("Brier score", f"{scores.brier:.4f}", "mean squared error of the probability"),
-        ("calibration error", f"{scores.calibration_error:.4f}", "expected, 15 equal bins"),
+        (
+            "calibration error",
+            f"{scores.calibration_error:.4f}",
+            f"expected, 15 equal bins; {before['calibration_error']:.4f} uncalibrated",
+        ),
     ]
     title = f"{opened.name} on {scores.reviews:,} reviews ({data.name})"
     columns = {"measure": "left", "value": "right", "meaning": "left"}
