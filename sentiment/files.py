@@ -80,6 +80,27 @@ def read_array(path: Path, *, remedy: str) -> np.ndarray:
 
 
 @contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give a path beside `target` to write to, and give it that name once it is written.
+
+    Where writing fails nothing is left of it, and a file that was there before stays.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise InputError(f"can't write in {target.parent}: {error.strerror}") from error
+    aside = Path(name)
+    try:
+        yield aside
+        os.fsync(handle)
+        aside.chmod(0o644)
+        aside.replace(target)
+    finally:
+        os.close(handle)
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give a folder to fill beside `target`, and give it that name once it is filled.
 

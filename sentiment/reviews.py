@@ -12,10 +12,11 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -178,23 +179,53 @@ def read_labelled(path: Path, text_column: str = "text", label_column: str = "la
         raise MissingFileError(f"no file {path}")
     rows = []
     for line, row in _rows(path):
-        for column in (text_column, label_column):
-            if not isinstance(row.get(column), str | int) or isinstance(row[column], bool):
-                have = ", ".join(str(name) for name in row if name is not None)
-                raise InputError(
-                    f"{path}, line {line}: no column {column!r}; it has {have or 'none'}",
-                    remedy="name yours with --text-column and --label-column",
-                )
-        label = _LABELS.get(str(row[label_column]).strip().lower())
+        text = _field(path, line, row, text_column)
+        named = _field(path, line, row, label_column)
+        label = _LABELS.get(named.strip().lower())
         if label is None:
             raise InputError(
                 f"{path}, line {line}: label {row[label_column]!r} is none of pos/neg, "
                 "positive/negative, 1/0"
             )
-        rows.append((str(row[text_column]), label))
+        rows.append((text, label))
     if not rows:
         raise InputError(f"{path} holds no rows")
     return _reviews(rows)
+
+
+def read_texts(path: Path, text_column: str = "text") -> Iterator[str]:
+    """Yield the texts of a CSV, TSV or JSONL file one by one, or the lines of a .txt file.
+
+    Raises MissingFileError where there is no file, and InputError, naming the line, where a row
+    lacks the column.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"no file {path}")
+    if path.suffix.lower() == ".txt":
+        with _opened(path, "\n") as file:
+            yield from (line.removesuffix("\n").removesuffix("\r") for line in file)
+    else:
+        for line, row in _rows(path):
+            yield _field(path, line, row, text_column)
+
+
+def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
+    if not isinstance(row.get(column), str | int) or isinstance(row[column], bool):
+        have = ", ".join(str(name) for name in row if name is not None)
+        raise InputError(
+            f"{path}, line {line}: no column {column!r}; it has {have or 'none'}",
+            remedy="name yours with --text-column and --label-column",
+        )
+    return str(row[column])
+
+
+@contextmanager
+def _opened(path: Path, newline: str) -> Iterator[TextIO]:
+    try:
+        with path.open(encoding="utf-8-sig", newline=newline) as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -204,7 +235,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if kind not in (".csv", ".tsv", ".jsonl"):
         raise InputError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _opened(path, "") as file:
             if kind == ".jsonl":
                 yield from _json_rows(path, file)
             else:
@@ -213,8 +244,6 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 )
                 for row in reader:
                     yield reader.line_num, row
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num + 1}: {error}") from error
 

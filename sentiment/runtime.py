@@ -93,10 +93,25 @@ class Classifier:
         by_length = np.argsort(-encoded.lengths, kind="stable")
         for start in range(0, len(encoded), GROUP):
             rows = by_length[start : start + GROUP]
-            states[rows] = self._group(encoded.take(rows))
+            states[rows] = self._read(encoded.take(rows))[1]
         return states
 
-    def _group(self, encoded: Encoded) -> np.ndarray:
+    def states(self, encoded: Encoded) -> np.ndarray:
+        """Return the state of the last layer after every token, float32 (total tokens, S).
+
+        Rows are in the order of the tokens: the forward half of a row is the state after reading
+        on to that token, the backward half, in a bidirectional network, the one after reading back
+        to it from the end. So the final state is forward the last row and backward the first.
+        """
+        states = np.empty((len(encoded.tokens), self.bundle.settings.state_size), np.float32)
+        for start in range(0, len(encoded), GROUP):
+            rows = np.arange(start, min(start + GROUP, len(encoded)))
+            place = slice(encoded.offsets[rows[0]], encoded.offsets[rows[-1] + 1])
+            states[place] = self._read(encoded.take(rows))[0]
+        return states
+
+    def _read(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
+        """Return all states (total tokens, S) and what the classifier reads of them (N, S)."""
         settings, weights = self.bundle.settings, self.bundle.weights
         features = self.bundle.tokenizer.features(encoded, settings.ngrams)
         entering = _embed(self._embedding, features)
@@ -116,8 +131,8 @@ class Classifier:
                 sequences.append(flat)
             entering = np.concatenate(sequences, axis=1)
         if settings.readout == "last":
-            return np.concatenate(finals, axis=1)
-        return _pool(entering, encoded.offsets, settings.readout)
+            return entering, np.concatenate(finals, axis=1)
+        return entering, _pool(entering, encoded.offsets, settings.readout)
 
     def probabilities(self, states: np.ndarray) -> np.ndarray:
         """Return P(positive) of final states (N, S), float32 (N,)."""

@@ -184,7 +184,7 @@ def test_usage_errors_exit_with_2(words):
 
 
 def test_help_names_every_option_with_its_range():
-    for command in ("prepare", "train", "evaluate", "predict", "ui", "lecture"):
+    for command in ("prepare", "train", "evaluate", "predict", "states", "ui", "lecture"):
         result = sentiment(command, "--help", env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
         assert result.exit_code == 0
     shown = sentiment("train", "--help", env={"COLUMNS": "200"}).stdout

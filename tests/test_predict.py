@@ -97,8 +97,11 @@ def test_an_unknown_option_is_a_usage_error(model):
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["predict", "a good film"]]
-    + [[name, "--help"] for name in ("prepare", "train", "evaluate", "predict", "ui", "lecture")],
+    [["--help"], ["predict", "a good film"], ["states", "a good film"]]
+    + [
+        [name, "--help"]
+        for name in ("prepare", "train", "evaluate", "predict", "states", "ui", "lecture")
+    ],
 )
 def test_help_and_predict_import_nothing_heavy(model, words):
     code = (
@@ -108,4 +111,4 @@ def test_help_and_predict_import_nothing_heavy(model, words):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "Usage" in done.stdout or "a good film" in done.stdout
+    assert "Usage" in done.stdout or "film" in done.stdout

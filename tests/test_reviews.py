@@ -96,3 +96,15 @@ def test_the_sample_is_balanced_and_nothing_is_in_two_splits():
     counts = {name: np.bincount(split.labels + 1).tolist() for name, split in found.items()}
     assert counts == {"train": [0, 120, 120], "test": [0, 40, 40], "unsupervised": [40]}
     assert len({text for split in found.values() for text in split.texts}) == 360
+
+
+def test_texts_alone_come_from_a_column_or_line_by_line(tmp_path):
+    table = write(tmp_path / "a.tsv", "n\tsaid\n1\tA fine film.\n2\t\n")
+    assert list(reviews.read_texts(table, "said")) == ["A fine film.", ""]
+    lines = write(tmp_path / "a.txt", "\ufeffA fine film.\r\n\nOne\u2028text\r more")
+    assert list(reviews.read_texts(lines)) == ["A fine film.", "", "One\u2028text\r more"]
+    with pytest.raises(InputError, match="line 2: no column 'text'; it has n, said"):
+        list(reviews.read_texts(table))
+    (tmp_path / "b.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        list(reviews.read_texts(tmp_path / "b.txt"))

@@ -25,26 +25,36 @@ def layer(entering, weights, prefix, backward):
     return states[::-1] if backward else states
 
 
-def slowly(bundle, text):
-    """Return what the classifier reads of one text, one step at a time."""
+def steps_of(bundle, text):
+    """Return the states of each direction of the last layer, one step at a time."""
     settings = bundle.settings
     encoded = bundle.tokenizer.encode([text]).last(settings.longest_review)
     features = bundle.tokenizer.features(encoded, settings.ngrams)
     table = bundle.embedding.astype("f8")
     flow = [sum(table[i] for i in row if i > 0) for row in features]
-    if not flow:
-        return np.zeros(settings.state_size)
     names = ("forward", "backward") if settings.bidirectional else ("forward",)
     for number in range(1, settings.layers + 1):
-        parts = [layer(flow, bundle.weights, f"rnn_{number}.{n}", n == "backward") for n in names]
-        flow = [np.concatenate(step) for step in zip(*parts, strict=True)]
-    if settings.readout == "mean":
+        parts = {
+            name: layer(flow, bundle.weights, f"rnn_{number}.{name}", name == "backward")
+            for name in names
+        }
+        flow = [np.concatenate(step) for step in zip(*parts.values(), strict=True)]
+    return parts
+
+
+def slowly(bundle, text):
+    """Return what the classifier reads of one text."""
+    parts = steps_of(bundle, text)
+    flow = [np.concatenate(step) for step in zip(*parts.values(), strict=True)]
+    if not flow:
+        return np.zeros(bundle.settings.state_size)
+    if bundle.settings.readout == "mean":
         return np.mean(flow, axis=0)
-    if settings.readout == "max":
+    if bundle.settings.readout == "max":
         return np.max(flow, axis=0)
     # The final state of each direction: backward it is the one at the first token.
     ends = {"forward": -1, "backward": 0}
-    return np.concatenate([part[ends[n]] for n, part in zip(names, parts, strict=True)])
+    return np.concatenate([part[ends[name]] for name, part in parts.items()])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +80,22 @@ def test_states_follow_the_formula_in_every_shape_of_network(tmp_path, changes):
     np.testing.assert_allclose(
         classifier.predict(TEXTS), 1 / (1 + np.exp(-logits[:, 0] / 1.25)), atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"bidirectional": True}, {"layers": 2, "bidirectional": True, "readout": "max"}]
+)
+def test_every_step_has_its_state_in_the_order_of_the_tokens(tmp_path, changes):
+    bundle = tiny_bundle(tmp_path / "model", shaped(**changes))
+    classifier = Classifier(bundle)
+    texts = [TEXTS[n % 5] for n in range(515)]  # more than are read at once
+    found = classifier.states(classifier.encode(texts))
+    parts = [steps_of(bundle, text) for text in TEXTS if text]
+    expected = [np.concatenate([*part.values()], axis=1) for part in parts]
+    assert found.shape == (103 * (6 + 1 + 0 + 3 + 6), bundle.settings.state_size)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[:16], np.concatenate(expected), atol=1e-6)
+    np.testing.assert_allclose(found[-16:], np.concatenate(expected), atol=1e-6)
 
 
 def test_one_step_by_hand(tmp_path):

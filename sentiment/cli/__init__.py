@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sentiment import __version__, quiet
-from sentiment.cli import evaluate, lecture, predict, prepare, train, ui
+from sentiment.cli import evaluate, lecture, predict, prepare, states, train, ui
 from sentiment.cli.guard import GuardedGroup, raise_terminated
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (prepare, train, evaluate, predict, ui, lecture):
+for _module in (prepare, train, evaluate, predict, states, ui, lecture):
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
 
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from sentiment.progress import BatchReport, EpochReport, Item, Watcher
 
 _REFRESH = 0.1  # seconds between two drawings of a progress line
-_WRAPPED = ("text", "meaning")  # columns that hold prose
+_WRAPPED = ("text", "meaning", "state")  # columns that hold more than fits on a line
 _PLAIN_WIDTH = 100  # columns of a table that goes to a file or a pipe
 
 
