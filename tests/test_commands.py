@@ -32,7 +32,17 @@ def at_home(home, monkeypatch):
 def trained(home):
     """The output of one `sentiment train`, which other tests go on from."""
     os.environ["SENTIMENT_HOME"] = str(home)
-    words = ["train", "--dataset", "sample", "--epochs", "6", "--learning-rate", "0.02"]
+    words = [
+        "train",
+        "--dataset",
+        "sample",
+        "--epochs",
+        "6",
+        "--own-labels",
+        "0",
+        "--learning-rate",
+        "0.02",
+    ]
     result = sentiment(*words, "--name", "first", catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout

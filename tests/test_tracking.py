@@ -40,7 +40,7 @@ def sample(folders):
 
 @pytest.fixture(scope="module")
 def trained(sample, folders):
-    made = train(sample, SMALL, TrainSettings(epochs=EPOCHS), folders)
+    made = train(sample, SMALL, TrainSettings(epochs=EPOCHS, own_labels=0), folders)
     opened = read(made.folder)
     data = test_split(opened, folders)
     result = evaluate(opened, data)
