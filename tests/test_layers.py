@@ -10,7 +10,7 @@ import sentiment
 PACKAGE = Path(sentiment.__file__).parent
 FLOORS = [
     {"errors", "progress", "quiet", "folders"},
-    {"config", "files"},
+    {"config", "files", "tables", "workers"},
     {
         "tokenizer",
         "metrics",
@@ -20,11 +20,13 @@ FLOORS = [
         "batches",
         "reviews",
         "recipes",
+        "part",
+        "columns",
     },
-    {"prepared", "bundle", "network", "learning", "tracking"},
-    {"runtime", "partition", "diagnosis", "prior"},
-    {"session", "pyfunc"},
-    {"prepare", "train", "evaluate", "predict", "lecture"},
+    {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
+    {"runtime", "partition", "diagnosis", "prior", "choice"},
+    {"session", "pyfunc", "predict"},
+    {"prepare", "train", "evaluate", "scoring", "lecture"},
     {"cli"},
 ]
 OWNERS = {
@@ -33,6 +35,7 @@ OWNERS = {
     "tensorflow_datasets": {"reviews"},
     "mlflow": {"tracking", "pyfunc"},
     "matplotlib": {"snapshots"},
+    "pyarrow": {"parquet"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

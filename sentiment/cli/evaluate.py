@@ -21,7 +21,8 @@ _EXCERPT = 300  # characters of a mistaken review in the table
 
 def command(
     model: Annotated[
-        Path | None, typer.Option(help="a model folder; the newest one if not given")
+        Path | None,
+        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="a labelled CSV, TSV or JSONL file; else the test split")
@@ -33,11 +34,11 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Measure a model on the official test reviews, or on a labelled file of your own."""
-    from sentiment import bundle
+    from sentiment import choice
     from sentiment.evaluate import labelled_file, test_split
 
     place = folders.find()
-    opened = bundle.read(model or bundle.newest(place.models))
+    opened = choice.choose(model, place.models)
     if data is None:
         texts = test_split(opened, place)
     else:
