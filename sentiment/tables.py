@@ -44,6 +44,7 @@ class Reader(ABC):
 
     def __init__(self, file: BinaryIO):
         self._file = file
+        self._mark = b""
         self.offset = 0
         self.line = 0
 
@@ -79,7 +80,10 @@ class Reader(ABC):
             first = not self.offset
             self.offset += len(raw)
             self.line += 1
-            yield raw.removeprefix(_BOM) if first else raw
+            if first and raw.startswith(_BOM):
+                self._mark = _BOM
+                raw = raw.removeprefix(_BOM)
+            yield raw
 
 
 class CsvReader(Reader):
@@ -98,7 +102,8 @@ class CsvReader(Reader):
             raise InputError(f"line 1: {error}") from error
         if self._broken:
             raise InputError(f"line 1: {self._broken}")
-        self.head = b"".join(self._taken)
+        # Excel takes a file for UTF-8 by its mark alone, so that it stays.
+        self.head = self._mark + b"".join(self._taken)
         self.newline = b"\r\n" if self.head.endswith(b"\r\n") else b"\n"
 
     def _decoded(self) -> Iterator[str]:

@@ -55,11 +55,12 @@ def assess(
     opened: "Bundle", data: "Labelled", *, worst: int, track: bool, as_json: bool = False
 ) -> "Evaluation":
     """Evaluate, and keep what was measured with the model and in the run that made it."""
-    from sentiment import evaluate
+    from sentiment import choice, evaluate
 
     with show.watching(err=as_json) as watcher:
         result = evaluate.evaluate(opened, data, worst=worst, watcher=watcher)
-        evaluate.keep(opened, result, data)
+        if opened.folder != choice.BOX:  # a package stays as it was installed
+            evaluate.keep(opened, result, data)
         if track and opened.record["run"]["id"]:
             from sentiment import tracking
 

@@ -101,8 +101,6 @@ def _check_usage(
 
 
 def _check_band(threshold: float, neutral: tuple[float, float] | None) -> None:
-    if threshold != threshold:
-        raise typer.BadParameter("must be from 0 to 1, got nan", param_hint="--threshold")
     if neutral is None:
         return
     low, high = neutral
@@ -172,7 +170,7 @@ def _file(
                 say(f"{source} has a column {name!r} already: ours is {ours!r}")
         _remark(work, one_by_one=False)
         if output is not None:
-            say(f"{work.tally.rows:,} rows written to {output}")
+            say(f"{_count(work.tally.rows, 'row')} written to {output}")
 
 
 def _remark(work: "Scoring", *, one_by_one: bool) -> None:
@@ -184,10 +182,14 @@ def _remark(work: "Scoring", *, one_by_one: bool) -> None:
         say(fact)
     if tally.bad:
         done = "left out" if work.rules.on_error == "skip" else "kept without a label"
-        say(f"{tally.bad:,} bad rows {done}")
+        say(f"{_count(tally.bad, 'bad row')} {done}")
     if one_by_one and sum(tally.warnings.values()) <= len(tally.warned):
         for number, name in tally.warned:
             say(f"warning: text {number}: {WARNINGS[name]}")
         return
     for name, times in tally.warnings.items():
-        say(f"warning: {times:,} texts: {WARNINGS[name]}")
+        say(f"warning: {_count(times, 'text')}: {WARNINGS[name]}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("s" if number != 1 else "")
