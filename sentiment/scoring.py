@@ -216,9 +216,8 @@ def to_stream(work: Scoring, file: Bytes, report: Report) -> None:
         report(work.tally.rows, chunk.offset)
 
     if isinstance(work.reader, parquet.ParquetReader):
-        sink = parquet.ParquetWriter(work.reader, work.names, file)
-        work.run(sink, after)
-        sink.close()
+        with closing(parquet.ParquetWriter(work.reader, work.names, file)) as sink:
+            work.run(sink, after)
     else:
         writer = columns.writer_of(work.reader, work.names)
         file.write(writer.head)
@@ -228,13 +227,15 @@ def to_stream(work: Scoring, file: Bytes, report: Report) -> None:
 def to_file(work: Scoring, part: Part, report: Report, *, resume: bool) -> None:
     """Write the scored rows to the file that `part` becomes.
 
-    Where the work is interrupted the part stays, for `resume`; where it fails, nothing does.
+    Where the work is interrupted the part stays, for `resume`; where it fails, nothing does. Where
+    going on is refused the part stays as well: the job that it belongs to can still go on.
     """
+    state = part.state() if resume else None
     try:
         if isinstance(work.reader, parquet.ParquetReader):
             _whole(work, part, report)
         else:
-            _resumable(work, part, report, part.state() if resume else None)
+            _resumable(work, part, report, state)
     except SentimentError:
         part.discard()
         raise

@@ -90,9 +90,15 @@ def _check_usage(
         raise typer.BadParameter("texts are given, or --input FILE, not both")
     if as_json:
         raise typer.BadParameter("--json is for texts: a file is written in its own format")
+    _check_files(source, output, resume=resume)
+
+
+def _check_files(source: Path, output: Path | None, *, resume: bool) -> None:
     kind = source.suffix.lower()
     if resume and (output is None or kind == ".parquet"):
         raise typer.BadParameter("--resume goes with --output, and not with Parquet")
+    if kind == ".parquet" and output is None and sys.stdout.isatty():
+        raise typer.BadParameter("Parquet is nothing that a terminal shows: name --output")
     if output is not None:
         if output.suffix.lower() != kind:
             raise typer.BadParameter(f"{output}: the output has the input's format, {kind}")

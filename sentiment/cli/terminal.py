@@ -3,9 +3,11 @@
 Knows streams and terminals; knows nothing of what is written.
 """
 
+import io
 import re
 import sys
 import time
+from typing import Any
 
 import typer
 
@@ -29,7 +31,7 @@ def speaks_utf8() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
-class Output:
+class Output(io.RawIOBase):
     """Standard output as a file of bytes, given UTF-8.
 
     Data formats pass as they are to a file or a pipe. A terminal gets what it can show; so does
@@ -39,11 +41,15 @@ class Output:
     def __init__(self, *, lines: bool):
         self._as_text = lines or sys.stdout.isatty()
 
-    def write(self, data: bytes) -> int:
-        """Write bytes of whole lines."""
+    def writable(self) -> bool:
+        """Tell libraries that this is for writing."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, of whole lines where they are text."""
         if not self._as_text:
             return sys.stdout.buffer.write(data)
-        text = data.decode("utf-8", "backslashreplace")
+        text = bytes(data).decode("utf-8", "backslashreplace")
         if sys.stdout.isatty():
             text = visible(text.replace("\r\n", "\n"))
         encoding = sys.stdout.encoding or "utf-8"
