@@ -8,6 +8,7 @@ import pytest
 from build import tiny_bundle
 from typer.testing import CliRunner
 
+from sentiment import choice
 from sentiment.cli import app
 from sentiment.cli.terminal import visible
 from sentiment.predict import Bands
@@ -19,6 +20,7 @@ UNNEEDED = ("rich", "pyarrow", "multiprocessing", "urllib.request")  # by a shor
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
     return tmp_path
 
 
@@ -83,7 +85,8 @@ def test_what_cannot_be_classified_is_named(model, words, given, message):
     assert "Traceback" not in result.stderr
 
 
-def test_without_a_model_the_command_that_makes_one_is_named(home):
+def test_without_a_model_the_command_that_makes_one_is_named(home, monkeypatch):
+    monkeypatch.setattr(choice, "BOX", home / "nothing")
     result = predict("fine")
     assert result.exit_code == 1
     assert "no trained model" in result.stderr and "Try: sentiment train" in result.stderr
