@@ -18,10 +18,11 @@ __all__ = ["load"]
 
 
 def load(folder: "str | PathLike[str] | None" = None) -> "Model":
-    """Open a trained model: the one in `folder`, or else the newest.
+    """Open a trained model.
 
-    Raises MissingFileError where there is none and DamagedFileError where it is not whole. Nothing
-    is imported before this is called, and then NumPy alone.
+    The one in `folder`, else the one that SENTIMENT_MODEL names, else the newest of this project,
+    else the one in the box. Raises MissingFileError where there is none and DamagedFileError where
+    it is not whole. Nothing is imported before this is called, and then NumPy alone.
     """
     from sentiment import model
 

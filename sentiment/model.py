@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import bundle, explain, folders
+from sentiment import choice, explain, folders
 from sentiment.explain import Effects, Trace
 from sentiment.runtime import Classifier
 
@@ -61,6 +61,6 @@ class Model:
 
 
 def load(folder: str | PathLike[str] | None = None) -> Model:
-    """Open the model in `folder`, or the newest trained one; see `sentiment.load`."""
-    place = Path(folder) if folder is not None else bundle.newest(folders.find().models)
-    return Model(Classifier(bundle.read(place)))
+    """Open the model in `folder`, else the one that `choice` gives; see `sentiment.load`."""
+    named = Path(folder) if folder is not None else None
+    return Model(Classifier(choice.choose(named, folders.find().models)))

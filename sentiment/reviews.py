@@ -6,20 +6,18 @@ imported only where TFDS itself is asked.
 
 import csv
 import hashlib
-import json
-import sys
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
+from sentiment import tables
 from sentiment.errors import InputError, MissingFileError, UnavailableError
 from sentiment.progress import Watcher
 from sentiment.quiet import hushed
@@ -36,7 +34,6 @@ WAYS_OUT = (
 UNLABELLED = -1
 _LABELS = {"pos": 1, "positive": 1, "1": 1, "neg": 0, "negative": 0, "0": 0}
 _TEST_SHARE = 0.2  # of a labelled file that names no splits
-_LONGEST_FIELD = 1 << 30  # characters in a CSV cell
 
 
 @dataclass(frozen=True)
@@ -175,8 +172,8 @@ def read_labelled(path: Path, text_column: str = "text", label_column: str = "la
     Raises MissingFileError where there is no file, and InputError, naming the line, where a row
     lacks a column or its label is none of pos/neg, positive/negative, 1/0.
     """
-    if not path.is_file():
-        raise MissingFileError(f"no file {path}")
+    if path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
+        raise InputError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl")
     rows = []
     for line, row in _rows(path):
         text = _field(path, line, row, text_column)
@@ -199,14 +196,8 @@ def read_texts(path: Path, text_column: str = "text") -> Iterator[str]:
     Raises MissingFileError where there is no file, and InputError, naming the line, where a row
     lacks the column.
     """
-    if not path.is_file():
-        raise MissingFileError(f"no file {path}")
-    if path.suffix.lower() == ".txt":
-        with _opened(path, "\n") as file:
-            yield from (line.removesuffix("\n").removesuffix("\r") for line in file)
-    else:
-        for line, row in _rows(path):
-            yield _field(path, line, row, text_column)
+    for line, row in _rows(path):
+        yield _field(path, line, row, text_column)
 
 
 def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
@@ -219,43 +210,10 @@ def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
     return str(row[column])
 
 
-@contextmanager
-def _opened(path: Path, newline: str) -> Iterator[TextIO]:
-    try:
-        with path.open(encoding="utf-8-sig", newline=newline) as file:
-            yield file
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start})") from error
-
-
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each row of a file with its line number."""
-    csv.field_size_limit(min(sys.maxsize, _LONGEST_FIELD))
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".tsv", ".jsonl"):
-        raise InputError(f"{path}: expected a name that ends in .csv, .tsv or .jsonl")
-    try:
-        with _opened(path, "") as file:
-            if kind == ".jsonl":
-                yield from _json_rows(path, file)
-            else:
-                reader = csv.DictReader(
-                    file, delimiter="\t" if kind == ".tsv" else ",", strict=True
-                )
-                for row in reader:
-                    yield reader.line_num, row
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num + 1}: {error}") from error
-
-
-def _json_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: expected a JSON object")
-        yield number, row
+    with tables.opened(path) as file:
+        for row in tables.reader_of(path, file).rows():
+            if row.wrong:
+                raise InputError(f"{path}, line {row.line}: {row.wrong}")
+            yield row.line, row.fields

@@ -16,6 +16,7 @@ import numpy as np
 from sentiment import files
 from sentiment.bundle import directions
 from sentiment.errors import InputError
+from sentiment.parquet import libraries
 from sentiment.runtime import GROUP, Classifier
 from sentiment.tokenizer import tokenise
 
@@ -95,7 +96,7 @@ def write(path: Path, names: list[str], parts: Iterable[States]) -> None:
 
     .csv and .parquet: a row for each state, columns text, step, word and `names`; .npz: `states`
     float32 (rows, S), `tokens` str (total tokens,) and `offsets` int64 (N + 1,). Raises InputError
-    for another suffix, and for .parquet where pyarrow is not installed.
+    for another suffix, and UnavailableError for .parquet where pyarrow is not installed.
     """
     kind = path.suffix.lower()
     if kind not in (".csv", ".parquet", ".npz"):
@@ -122,13 +123,7 @@ def write_csv(
 
 
 def _write_parquet(path: Path, names: list[str], parts: Iterable[States]) -> None:
-    try:
-        import pyarrow  # type: ignore[import-untyped]
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError(
-            "Parquet files need pyarrow, which is not installed", remedy="pip install pyarrow"
-        ) from error
+    pyarrow, parquet = libraries()
     kinds = [pyarrow.int64(), pyarrow.int64(), pyarrow.string()]
     kinds += [pyarrow.float32()] * len(names)
     schema = pyarrow.schema(list(zip([*PLACE, *names], kinds, strict=True)))

@@ -10,7 +10,7 @@ import sentiment
 PACKAGE = Path(sentiment.__file__).parent
 FLOORS = [
     {"errors", "progress", "quiet", "folders"},
-    {"config", "files"},
+    {"config", "files", "tables", "workers"},
     {
         "tokenizer",
         "metrics",
@@ -20,12 +20,14 @@ FLOORS = [
         "batches",
         "reviews",
         "recipes",
+        "part",
+        "columns",
     },
-    {"prepared", "bundle", "network", "learning", "tracking"},
-    {"runtime", "partition", "diagnosis", "prior"},
-    {"session", "pyfunc", "explain"},
+    {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
+    {"runtime", "partition", "diagnosis", "prior", "choice"},
+    {"session", "pyfunc", "predict", "explain"},
     {"drawing"},
-    {"prepare", "train", "evaluate", "predict", "lecture", "page", "states", "model"},
+    {"prepare", "train", "evaluate", "scoring", "lecture", "page", "states", "model"},
     {"cli"},
     {"__init__"},
 ]
@@ -35,9 +37,9 @@ OWNERS = {
     "tensorflow_datasets": {"reviews"},
     "mlflow": {"tracking", "pyfunc"},
     "matplotlib": {"snapshots"},
+    "pyarrow": {"parquet"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "pyarrow": {"states"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -6,6 +6,7 @@ import pytest
 from build import tiny_bundle
 
 import sentiment
+from sentiment import choice
 from sentiment.errors import MissingFileError
 from sentiment.runtime import Classifier
 
@@ -55,10 +56,16 @@ def test_a_string_in_the_place_of_texts_is_refused_rather_than_read_letter_by_le
         sentiment.load().predict("a good film")
 
 
-def test_where_there_is_no_model_it_says_so(tmp_path, monkeypatch):
+def test_where_nothing_was_trained_the_model_in_the_box_speaks(tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    with pytest.raises(MissingFileError, match="no trained model"):
-        sentiment.load()
+    model = sentiment.load()
+    assert model("An unforgettable film.") > 0.5 > model("A dull, boring mess.")
+    assert model.classifier.bundle.folder == choice.BOX
+
+
+def test_a_folder_without_a_model_says_so(tmp_path):
+    with pytest.raises(MissingFileError, match="no model in"):
+        sentiment.load(tmp_path)
 
 
 def test_the_library_imports_nothing_heavy_and_nothing_at_all_before_it_is_used(made):

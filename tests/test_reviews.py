@@ -64,7 +64,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, name, text, message):
 
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\ncaf\u00e9,1\n", "latin-1")
-    with pytest.raises(InputError, match=r"is not UTF-8 text \(byte"):
+    with pytest.raises(InputError, match=r"line 2: not UTF-8 text \(byte 3"):
         reviews.read_labelled(path)
 
 
@@ -106,5 +106,5 @@ def test_texts_alone_come_from_a_column_or_line_by_line(tmp_path):
     with pytest.raises(InputError, match="line 2: no column 'text'; it has n, said"):
         list(reviews.read_texts(table))
     (tmp_path / "b.txt").write_bytes(b"caf\xe9\n")
-    with pytest.raises(InputError, match="is not UTF-8 text"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         list(reviews.read_texts(tmp_path / "b.txt"))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from sentiment import states
 from sentiment.cli import app
-from sentiment.errors import InputError
+from sentiment.errors import UnavailableError
 from sentiment.runtime import GROUP, Classifier
 
 TEXTS = ["A good film", "", "bad xyzzy!"]
@@ -177,7 +177,7 @@ def test_what_cannot_be_done_is_named(classifier, words, given, status, message)
 
 def test_without_pyarrow_the_way_to_have_it_is_named(classifier, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match="need pyarrow, which is not installed") as raised:
+    with pytest.raises(UnavailableError, match="need pyarrow, which is not installed") as raised:
         states.write(tmp_path / "made.parquet", [], iter([]))
     assert raised.value.remedy == "pip install pyarrow"
     assert not (tmp_path / "made.parquet").exists()

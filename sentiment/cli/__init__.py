@@ -4,23 +4,42 @@ Each parses, calls one stage and shows what came of it. Stages are imported insi
 that `--help` and `predict` never wait for TensorFlow or MLflow.
 """
 
+import io
 import signal
-from typing import Annotated
+import sys
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
 from sentiment import __version__, quiet
-from sentiment.cli import evaluate, lecture, predict, prepare, states, train, ui
 from sentiment.cli.guard import GuardedGroup, raise_terminated
 
+COMMANDS = ("prepare", "train", "evaluate", "predict", "states", "ui", "lecture")
+
+
+class LazyGroup(GuardedGroup):
+    """Commands of which only the one that was typed is imported: `predict` draws no tables."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands in the order of `--help`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return one command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(import_module(f"sentiment.cli.{cmd_name}").command)
+        return typer.main.get_command(alone)
+
+
 app = typer.Typer(
-    cls=GuardedGroup,
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (prepare, train, evaluate, predict, states, ui, lecture):
-    app.command(_module.__name__.rpartition(".")[2])(_module.command)
 
 
 def _version(wanted: bool) -> None:
@@ -44,5 +63,9 @@ def sentiment(
 def main() -> None:
     """Run the command line."""
     quiet.set_environment()
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal's encoding lacks is written out, not refused.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, raise_terminated)
     app()

@@ -21,7 +21,8 @@ _EXCERPT = 300  # characters of a mistaken review in the table
 
 def command(
     model: Annotated[
-        Path | None, typer.Option(help="a model folder; the newest one if not given")
+        Path | None,
+        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="a labelled CSV, TSV or JSONL file; else the test split")
@@ -33,11 +34,11 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Measure a model on the official test reviews, or on a labelled file of your own."""
-    from sentiment import bundle
+    from sentiment import choice
     from sentiment.evaluate import labelled_file, test_split
 
     place = folders.find()
-    opened = bundle.read(model or bundle.newest(place.models))
+    opened = choice.choose(model, place.models)
     if data is None:
         texts = test_split(opened, place)
     else:
@@ -54,11 +55,12 @@ def assess(
     opened: "Bundle", data: "Labelled", *, worst: int, track: bool, as_json: bool = False
 ) -> "Evaluation":
     """Evaluate, and keep what was measured with the model and in the run that made it."""
-    from sentiment import evaluate
+    from sentiment import choice, evaluate
 
     with show.watching(err=as_json) as watcher:
         result = evaluate.evaluate(opened, data, worst=worst, watcher=watcher)
-        evaluate.keep(opened, result, data)
+        if opened.folder != choice.BOX:  # a package stays as it was installed
+            evaluate.keep(opened, result, data)
         if track and opened.record["run"]["id"]:
             from sentiment import tracking
 

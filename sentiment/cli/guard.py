@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from sentiment.cli.terminal import say
 from sentiment.errors import SentimentError
 
 FAILURE, INTERRUPTED, TERMINATED = 1, 130, 143
@@ -61,4 +62,4 @@ def _say(*lines: str | None) -> None:
     sys.stdout.flush()
     for line in lines:
         if line:
-            typer.echo(line, err=True)
+            say(line)

@@ -1,58 +1,201 @@
 """`sentiment predict`."""
 
-import json
+import os
 import sys
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sentiment import folders
+from sentiment.cli.terminal import Meter, Output, say, speaks_utf8
 from sentiment.errors import InputError
 
+if TYPE_CHECKING:
+    from sentiment.bundle import Bundle
+    from sentiment.scoring import Rules, Scoring
+
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
+_ADDED = "adds label and probability (and warnings in JSONL and Parquet), all else kept as it was; "
+_RENAMED = "predicted_label where the file has a label, and so on"
 
 
 def command(
     texts: Annotated[
         list[str] | None, typer.Argument(help="texts; - or a pipe: one text a line")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="a model folder; the newest one if not given")
+    source: Annotated[
+        Path | None,
+        typer.Option("--input", help="a file of texts: .csv, .tsv, .jsonl, .parquet or .txt"),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help=f"where the scored file goes; {_ADDED}{_RENAMED}"),
+    ] = None,
+    text_column: Annotated[str, typer.Option(help="column that holds the text")] = "text",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="positive from this probability on")
+    ] = 0.5,
+    neutral: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="neutral from LOW to HIGH, in place of a threshold"),
+    ] = None,
+    on_error: Annotated[
+        Literal["fail", "skip", "null"],
+        typer.Option(help="a bad row ends the work, is left out, or is kept without a label"),
+    ] = "fail",
+    resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted job")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON object a line")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but errors")] = False,
 ) -> None:
-    """Print the label and the probability of each text."""
-    given = _read(texts or [])
-    from sentiment import bundle
-    from sentiment.predict import predict
+    """Print the label and the probability of each text, or add them to a file of texts."""
+    _check_usage(texts, source, output, resume=resume, as_json=as_json)
+    _check_band(threshold, neutral)
+    # NumPy's threads get in each other's way here: the products are small.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from sentiment import choice
+    from sentiment.predict import Bands
+    from sentiment.scoring import Rules
 
-    opened = bundle.read(model or bundle.newest(folders.find().models))
-    for said in predict(opened, given):
-        if as_json:
-            typer.echo(json.dumps(asdict(said), ensure_ascii=False))
-        else:
-            typer.echo(f"{said.label}  {said.probability:.4f}  {said.text}")
+    rules = Rules(text_column, on_error, Bands(threshold, neutral))
+    opened = choice.choose(model, folders.find().models)
+    if not quiet and not as_json:
+        say(f"model: {opened.name} ({opened.folder})")
+    if source is None:
+        _texts(opened, texts or ["-"], rules, as_json=as_json, quiet=quiet)
+    else:
+        _file(opened, source, output, rules, resume=resume, quiet=quiet)
 
 
-def _read(texts: list[str]) -> list[str]:
-    """Return the texts given, those of standard input in the place of `-`."""
-    if not texts and sys.stdin.isatty():
-        raise InputError("no text was given", remedy=_EXAMPLE)
-    given: list[str] = []
-    for text in texts or ["-"]:
-        given += _lines() if text == "-" else [text]
-    if not given:
+def _check_usage(
+    texts: list[str] | None,
+    source: Path | None,
+    output: Path | None,
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    if source is None:
+        if output or resume:
+            raise typer.BadParameter("--output and --resume go with --input FILE")
+        if not texts and sys.stdin.isatty():
+            raise InputError("no text was given", remedy=_EXAMPLE)
+        return
+    if texts:
+        raise typer.BadParameter("texts are given, or --input FILE, not both")
+    if as_json:
+        raise typer.BadParameter("--json is for texts: a file is written in its own format")
+    _check_files(source, output, resume=resume)
+
+
+def _check_files(source: Path, output: Path | None, *, resume: bool) -> None:
+    kind = source.suffix.lower()
+    if resume and (output is None or kind == ".parquet"):
+        raise typer.BadParameter("--resume goes with --output, and not with Parquet")
+    if kind == ".parquet" and output is None and sys.stdout.isatty():
+        raise typer.BadParameter("Parquet is nothing that a terminal shows: name --output")
+    if output is not None:
+        if output.suffix.lower() != kind:
+            raise typer.BadParameter(f"{output}: the output has the input's format, {kind}")
+        if output.exists() and (not output.is_file() or output.samefile(source)):
+            raise typer.BadParameter(f"{output} is the input, or no ordinary file")
+
+
+def _check_band(threshold: float, neutral: tuple[float, float] | None) -> None:
+    if neutral is None:
+        return
+    low, high = neutral
+    if not 0 <= low <= high <= 1:
+        raise typer.BadParameter(
+            f"expected 0 <= LOW <= HIGH <= 1, got {low} {high}", param_hint="--neutral"
+        )
+    if threshold != 0.5:
+        raise typer.BadParameter("--neutral takes the place of --threshold: give one of them")
+
+
+def _texts(
+    opened: "Bundle", texts: list[str], rules: "Rules", *, as_json: bool, quiet: bool
+) -> None:
+    """Classify texts that were typed or piped."""
+    from dataclasses import replace
+
+    from sentiment import columns, scoring, tables
+
+    reader = tables.GivenReader(texts, sys.stdin.buffer)
+    work = scoring.Scoring(opened, reader, replace(rules, text_column="text"))
+    if as_json:
+        writer: columns.Writer = columns.ObjectsWriter(
+            reader, work.names, {"model": opened.name}, ascii_only=not speaks_utf8()
+        )
+    else:
+        writer = columns.writer_of(reader, work.names)
+    work.run(scoring.BytesSink(writer, Output(lines=not as_json)), lambda _: None)
+    if not work.tally.rows and not work.tally.bad:
         raise InputError("standard input held no text", remedy=_EXAMPLE)
-    return given
+    if not quiet:
+        _remark(work, one_by_one=not as_json)
 
 
-def _lines() -> list[str]:
-    """Return the lines of standard input, which is UTF-8 whatever the locale says."""
-    try:
-        text = sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"standard input is not UTF-8 text (byte {error.start})") from error
-    # Not splitlines(): a review may hold other separators than the end of a line.
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+def _file(
+    opened: "Bundle",
+    source: Path,
+    output: Path | None,
+    rules: "Rules",
+    *,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Classify a file."""
+    from sentiment import scoring
+    from sentiment.part import Part
+
+    with ExitStack() as stack:
+        reader = scoring.open_source(source, rules.text_column, stack)
+        work = scoring.Scoring(opened, reader, rules, source)
+        meter = Meter(source.stat().st_size, shown=not quiet)
+        stack.callback(meter.close)
+        if output is None:
+            scoring.to_stream(work, Output(lines=False), meter)
+        else:
+            part = Part(output, scoring.stated(work, source))
+            try:
+                scoring.to_file(work, part, meter, resume=resume)
+            except KeyboardInterrupt:
+                meter.close()
+                if part.resumable():
+                    say("The same command with --resume goes on from here.")
+                raise
+    if not quiet:
+        for name, ours in zip(scoring.ADDED, work.names, strict=True):
+            if name != ours:
+                say(f"{source} has a column {name!r} already: ours is {ours!r}")
+        _remark(work, one_by_one=False)
+        if output is not None:
+            say(f"{_count(work.tally.rows, 'row')} written to {output}")
+
+
+def _remark(work: "Scoring", *, one_by_one: bool) -> None:
+    """Say what was left out and what is doubtful: each for a few texts, counted for many."""
+    from sentiment.predict import WARNINGS
+
+    tally = work.tally
+    for fact in tally.named:
+        say(fact)
+    if tally.bad:
+        done = "left out" if work.rules.on_error == "skip" else "kept without a label"
+        say(f"{_count(tally.bad, 'bad row')} {done}")
+    if one_by_one and sum(tally.warnings.values()) <= len(tally.warned):
+        for number, name in tally.warned:
+            say(f"warning: text {number}: {WARNINGS[name]}")
+        return
+    for name, times in tally.warnings.items():
+        say(f"warning: {_count(times, 'text')}: {WARNINGS[name]}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("s" if number != 1 else "")

@@ -35,7 +35,8 @@ def command(
         typer.Option(help="a .csv, .parquet or .npz file; else a table, or CSV in a pipe"),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="a model folder; the newest one if not given")
+        Path | None,
+        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
     ] = None,
 ) -> None:
     """Show the hidden states of texts, with the words that they stand after."""
@@ -45,10 +46,10 @@ def command(
         raise typer.BadParameter(f"{output} is the input")
     if not texts and source is None and sys.stdin.isatty():
         raise InputError("no text was given", remedy=_EXAMPLE)
-    from sentiment import bundle, reviews, states
+    from sentiment import choice, reviews, states
     from sentiment.runtime import Classifier
 
-    classifier = Classifier(bundle.read(model or bundle.newest(folders.find().models)))
+    classifier = Classifier(choice.choose(model, folders.find().models))
     given = reviews.read_texts(source, text_column) if source else _given(texts or ["-"])
     names, parts = states.columns(classifier), states.read(classifier, given, steps)
     if output:

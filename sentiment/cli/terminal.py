@@ -1,0 +1,87 @@
+"""What goes to standard output and standard error, whatever stands at their other end.
+
+Knows streams and terminals; knows nothing of what is written.
+"""
+
+import io
+import re
+import sys
+import time
+from typing import Any
+
+import typer
+
+_REFRESH = 0.1  # seconds between two drawings of the progress line
+# Control characters, and those that turn the direction of writing: a terminal obeys them.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    r"""Return `text` with what a terminal would obey written out: `\x1b` for an escape."""
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    typer.echo(visible(text), err=True)
+
+
+def speaks_utf8() -> bool:
+    """Tell whether standard output can hold any character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+class Output(io.RawIOBase):
+    """Standard output as a file of bytes, given UTF-8.
+
+    Data formats pass as they are to a file or a pipe. A terminal gets what it can show; so does
+    whoever reads `lines`, in the encoding that the locale says.
+    """
+
+    def __init__(self, *, lines: bool):
+        self._as_text = lines or sys.stdout.isatty()
+
+    def writable(self) -> bool:
+        """Tell libraries that this is for writing."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, of whole lines where they are text."""
+        if not self._as_text:
+            return sys.stdout.buffer.write(data)
+        text = bytes(data).decode("utf-8", "backslashreplace")
+        if sys.stdout.isatty():
+            text = visible(text.replace("\r\n", "\n"))
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+        return len(data)
+
+    def flush(self) -> None:
+        """Send on what was written."""
+        sys.stdout.buffer.flush()
+
+
+class Meter:
+    """A progress line on standard error, where that is a terminal."""
+
+    def __init__(self, total: int, *, shown: bool):
+        self._total = max(total, 1)
+        self._shown = shown and sys.stderr.isatty()
+        self._drawn = 0.0
+        self._began = time.monotonic()
+
+    def __call__(self, rows: int, offset: int) -> None:
+        """Draw that `rows` are done and `offset` of all bytes read."""
+        now = time.monotonic()
+        if self._shown and now - self._drawn >= _REFRESH:
+            rate = rows / max(now - self._began, 1e-9)
+            share = min(offset / self._total, 1)
+            sys.stderr.write(f"\r{share:4.0%}  {rows:,} rows  {rate:,.0f} rows/s\x1b[K")
+            sys.stderr.flush()
+            self._drawn = now
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

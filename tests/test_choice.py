@@ -1,0 +1,69 @@
+import pytest
+from build import tiny_bundle
+from typer.testing import CliRunner
+
+from sentiment import choice
+from sentiment.cli import app
+from sentiment.errors import DamagedFileError, MissingFileError
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Four models, one for each way to be chosen; return their folders by that way."""
+    named, set_in, newest, boxed = (
+        tiny_bundle(folder, seed=seed).folder
+        for seed, folder in enumerate(
+            (tmp_path / "a", tmp_path / "b", tmp_path / "data" / "models" / "c", tmp_path / "d")
+        )
+    )
+    monkeypatch.setattr(choice, "BOX", boxed)
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
+    return {"named": named, "set_in": set_in, "newest": newest, "boxed": boxed}
+
+
+def test_the_one_named_the_one_set_the_newest_and_the_one_in_the_box(places, tmp_path, monkeypatch):
+    models = places["newest"].parent
+    assert choice.choose(None, tmp_path / "none").folder == places["boxed"]
+    assert choice.choose(None, models).folder == places["newest"]
+    monkeypatch.setenv("SENTIMENT_MODEL", str(places["set_in"]))
+    assert choice.choose(None, models).folder == places["set_in"]
+    assert choice.choose(places["named"], models).folder == places["named"]
+
+
+def test_without_any_the_command_that_makes_one_is_named(places, tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "BOX", tmp_path / "nothing")
+    with pytest.raises(MissingFileError) as raised:
+        choice.choose(None, tmp_path / "none")
+    assert raised.value.remedy == "sentiment train"
+
+
+def test_a_damaged_model_is_not_passed_over_for_the_next(places, monkeypatch):
+    (places["newest"] / "weights.npz").write_bytes(b"")
+    with pytest.raises(DamagedFileError):
+        choice.choose(None, places["newest"].parent)
+    monkeypatch.setenv("SENTIMENT_MODEL", str(places["newest"].parent / "gone"))
+    with pytest.raises(MissingFileError, match="gone"):
+        choice.choose(None, places["newest"].parent)
+
+
+@pytest.mark.parametrize("command", [["predict", "a good film"], ["evaluate", "--no-track"]])
+def test_predict_and_evaluate_choose_alike(command, places, tmp_path, monkeypatch):
+    (tmp_path / "mine.csv").write_text("text,label\na good film,1\na bad film,0\n")
+    if command[0] == "evaluate":
+        command = [*command, "--data", str(tmp_path / "mine.csv")]
+    monkeypatch.setenv("SENTIMENT_MODEL", str(places["set_in"]))
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "b " in (result.stderr if command[0] == "predict" else result.stdout)
+
+
+def test_evaluating_the_model_in_the_box_leaves_the_package_as_it_was(places, tmp_path):
+    data = tmp_path / "mine.csv"
+    data.write_text("text,label\na good film,1\na bad film,0\n")
+    for way, kept in (("newest", False), ("boxed", True)):
+        record = places[way] / "bundle.json"
+        before = record.read_bytes()
+        words = ["evaluate", "--no-track", "--data", str(data), "--model", str(places[way])]
+        assert CliRunner().invoke(app, words).exit_code == 0
+        assert (record.read_bytes() == before) == kept
