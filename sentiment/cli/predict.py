@@ -45,6 +45,15 @@ def command(
         tuple[float, float] | None,
         typer.Option(metavar="LOW HIGH", help="neutral from LOW to HIGH, in place of a threshold"),
     ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="show P(positive) after every word")
+    ] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="show which words moved the decision, and how far")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="write both for one text as a page that needs no network")
+    ] = None,
     on_error: Annotated[
         Literal["fail", "skip", "null"],
         typer.Option(help="a bad row ends the work, is left out, or is kept without a label"),
@@ -55,6 +64,8 @@ def command(
 ) -> None:
     """Print the label and the probability of each text, or add them to a file of texts."""
     _check_usage(texts, source, output, resume=resume, as_json=as_json)
+    if source and (trace or why or html):
+        raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
     _check_band(threshold, neutral)
     # NumPy's threads get in each other's way here: the products are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -66,7 +77,12 @@ def command(
     opened = choice.choose(model, folders.find().models)
     if not quiet and not as_json:
         say(f"model: {opened.name} ({opened.folder})")
-    if source is None:
+    if trace or why or html:
+        from sentiment.cli.explaining import Wanted, answer
+
+        wanted = Wanted(trace, why, html)
+        answer(opened, texts or ["-"], rules.bands, wanted, as_json=as_json, quiet=quiet)
+    elif source is None:
         _texts(opened, texts or ["-"], rules, as_json=as_json, quiet=quiet)
     else:
         _file(opened, source, output, rules, resume=resume, quiet=quiet)
