@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test setup lock clean peers pretrained bench-speed bench-accuracy bench-growth
+.PHONY: train test setup lock clean peers pretrained bench-predict bench-speed bench-accuracy bench-growth
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -42,6 +42,9 @@ bench-speed: peers
 
 bench-accuracy: peers
 	$(bin)/python benchmarks/accuracy.py
+
+bench-predict: peers
+	$(bin)/python benchmarks/predict.py
 
 bench-growth: setup
 	$(bin)/python benchmarks/growth.py

@@ -206,3 +206,13 @@ def arrays(network: keras.Model) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     ):
         weights[f"classifier.{name}"] = value
     return network.get_layer("embedding").get_weights()[0], weights
+
+
+def set_arrays(network: keras.Model, table: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+    """Give `network` the weights that `arrays` returns, or that a bundle holds."""
+    for prefix, layer in recurrent_layers(network).items():
+        names = ("kernel", "recurrent_kernel", "bias")
+        layer.set_weights([weights[f"{prefix}.{name}"] for name in names])
+    classifier = [weights["classifier.kernel"], weights["classifier.bias"]]
+    network.get_layer("classifier").set_weights(classifier)
+    network.get_layer("embedding").set_weights([table])

@@ -79,18 +79,7 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     keras_model = network.build(
         model.settings, words=model.tokenizer.feature_count, ngrams=0, seed=0
     )
-    keras_model.get_layer("embedding").set_weights([model.embedding])
-    parts = ("kernel", "recurrent_kernel", "bias")
-    keras_model.get_layer("rnn_1").set_weights(
-        [
-            model.weights[f"rnn_1.{direction}.{part}"]
-            for direction in bundle.directions(model.settings)
-            for part in parts
-        ]
-    )
-    keras_model.get_layer("classifier").set_weights(
-        [model.weights["classifier.kernel"], model.weights["classifier.bias"]]
-    )
+    network.set_arrays(keras_model, model.embedding, model.weights)
     classifier = Classifier(model)
     encoded = classifier.encode(texts)
     features = model.tokenizer.features(encoded, model.settings.ngrams)
@@ -99,5 +88,5 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     for part in batches.arrange(examples, 50, None):
         ids, _, _ = batches.fill(examples, part, 50)
         logits = keras_model(ids)["logit"].numpy()[:, 0]
-        expected[part] = 1 / (1 + np.exp(-logits))
+        expected[part] = 1 / (1 + np.exp(-logits / model.temperature))
     np.testing.assert_allclose(classifier.predict(texts), expected, atol=1e-5)

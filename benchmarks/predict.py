@@ -1,0 +1,202 @@
+"""How soon and how fast texts are classified, with the model in the box.
+
+Run by `make bench-predict`; writes benchmarks/predict.md. Whole processes are timed from start to
+exit, in turn, medians. Where fastText is not installed, its row says so.
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sentiment import bundle, choice, columns, folders, quiet, tables
+from sentiment.config import PrepareSettings
+from sentiment.prepare import prepare
+from sentiment.prepared import Split
+from sentiment.runtime import Classifier
+from sentiment.tokenizer import tokenise
+
+quiet.set_environment()
+
+KERAS_REVIEWS = 5_000  # of the 25,000: it is slower by far
+COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict", "--quiet"]
+COLD = {
+    '`python -c "import numpy, typer"`': [sys.executable, "-c", "import numpy, typer"],
+    '`sentiment predict "text"`': [*COMMAND, "An unforgettable film."],
+}
+
+
+@dataclass(frozen=True)
+class Process:
+    """Seconds from start to exit, and the largest memory in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def run(command: list[str]) -> Process:
+    """Run a command to its end; exit where it fails."""
+    # Byte code is kept, as it is wherever a package is installed.
+    environment = {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["SENTIMENT_MODEL"] = str(choice.BOX)
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)} ended with status {status}")
+    return Process(time.perf_counter() - started, usage.ru_maxrss * 1024)
+
+
+def cold(repeats: int) -> list[str]:
+    """Return lines on how long one text takes, the process included."""
+    taken: dict[str, list[Process]] = {name: [] for name in COLD}
+    for name, command in COLD.items():
+        run(command)
+    for _ in range(repeats):
+        for name, command in COLD.items():
+            taken[name].append(run(command))
+    base, ours = (statistics.median(p.seconds for p in processes) for processes in taken.values())
+    lines = ["| one text, from start to exit | time | peak memory |", "|---|---|---|"]
+    for name, processes in taken.items():
+        seconds = statistics.median(process.seconds for process in processes)
+        memory = max(process.memory for process in processes)
+        lines.append(f"| {name} | {seconds:.2f} s | {memory / 2**20:.0f} MiB |")
+    return [*lines, "", f"Ratio of the two: {ours / base:.2f}."]
+
+
+def scored(source: Path, repeats: int) -> Process:
+    """Return the median run that scores a CSV file into another, start-up included."""
+    output = source.with_name("scored.csv")
+    runs = [
+        run([*COMMAND, "--input", str(source), "--output", str(output)]) for _ in range(repeats)
+    ]
+    return sorted(runs, key=lambda process: process.seconds)[repeats // 2]
+
+
+def keras_rate(texts: list[str]) -> float:
+    """Return reviews/s of Keras's `model.predict` on the same weights, from raw text.
+
+    Imports, building and compiling are not counted.
+    """
+    with quiet.hushed():
+        from sentiment import network
+    opened = bundle.read(choice.BOX)
+    tokenizer, settings = opened.tokenizer, opened.settings
+    model = network.build(settings, words=tokenizer.feature_count, ngrams=0, seed=0)
+    network.set_arrays(model, opened.embedding, opened.weights)
+
+    def padded(texts: list[str]) -> np.ndarray:
+        encoded = tokenizer.encode(texts).last(settings.longest_review)
+        features, lengths = tokenizer.features(encoded, settings.ngrams), encoded.lengths
+        ids = np.zeros((len(texts), settings.longest_review, settings.ngrams), np.int32)
+        ids[np.arange(ids.shape[1]) < lengths[:, None]] = features
+        return ids
+
+    model.predict(padded(texts[:256]), batch_size=256, verbose=0)
+    started = time.perf_counter()
+    model.predict(padded(texts), batch_size=256, verbose=0)
+    return len(texts) / (time.perf_counter() - started)
+
+
+def fasttext_rate(train: Split, texts: list[str]) -> float | None:
+    """Return reviews/s of fastText with bigrams, from raw text; None where it is not installed."""
+    try:
+        import fasttext as library
+    except ImportError:
+        return None
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        for row in range(len(train)):
+            file.write(f"__label__{train.labels[row]} {' '.join(tokenise(train.text(row)))}\n")
+        file.flush()
+        model = library.train_supervised(
+            file.name, dim=32, wordNgrams=2, lr=0.5, epoch=5, thread=2, verbose=0
+        )
+    started = time.perf_counter()
+    for text in texts:
+        model.f.predict(" ".join(tokenise(text)) + "\n", 1, 0.0, "strict")
+    return len(texts) / (time.perf_counter() - started)
+
+
+def shares(source: Path) -> list[str]:
+    """Return lines on where the time of scoring goes, in one process."""
+    classifier = Classifier(bundle.read(choice.BOX))
+    spent = dict.fromkeys(("reading", "tokenising", "recurrence", "writing"), 0.0)
+
+    def timed(part: str, work: Callable):
+        started = time.perf_counter()
+        done = work()
+        spent[part] += time.perf_counter() - started
+        return done
+
+    with source.open("rb") as file:
+        reader = tables.reader_of(source, file)
+        writer = columns.writer_of(reader, ("label", "probability", "warnings"))
+        chunks = reader.chunks()
+        while rows := timed("reading", lambda: next(chunks, None)):
+            texts = [row.fields["text"] for row in rows]
+            encoded = timed("tokenising", lambda texts=texts: classifier.encode(texts))
+            states = timed("recurrence", lambda e=encoded: classifier.final_states(e))
+            said = classifier.probabilities(states).tolist()
+            timed(
+                "writing",
+                lambda rows=rows, said=said: [
+                    writer.row(row, ("positive", p, [])) for row, p in zip(rows, said, strict=True)
+                ],
+            )
+    total = sum(spent.values())
+    return [
+        "| part of the work, one process | share |",
+        "|---|---|",
+        *(f"| {part} | {seconds / total:.0%} |" for part, seconds in spent.items()),
+    ]
+
+
+def main() -> None:
+    """Measure, print and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=11, help="of the cold start")
+    parser.add_argument("--files", type=int, default=5, help="times that the file is scored")
+    chosen = parser.parse_args()
+    opened, _ = prepare(PrepareSettings(), folders.find())
+    test = opened.split("test")
+    texts = [test.text(row) for row in range(len(test))]
+    lines = [*cold(chosen.repeats), ""]
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "test.csv"
+        with source.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["text"], *([text] for text in texts)])
+        whole = scored(source, chosen.files)
+        parts = shares(source)
+    ours, theirs = len(texts) / whole.seconds, keras_rate(texts[:KERAS_REVIEWS])
+    lines += [
+        "| from raw text to label | reviews/s | ours is faster by |",
+        "|---|---|---|",
+        f"| `sentiment predict --input test.csv --output scored.csv`, start-up included | "
+        f"{ours:,.0f} | 1.0 × |",
+        f"| Keras `model.predict`, the same weights, start-up not counted | {theirs:,.0f} | "
+        f"{ours / theirs:.1f} × |",
+    ]
+    if rate := fasttext_rate(opened.split("train"), texts):
+        lines.append(
+            f"| fastText, its own model, start-up not counted | {rate:,.0f} | {ours / rate:.1f} × |"
+        )
+    else:
+        lines.append("| fastText | not installed here: skipped | |")
+    lines += ["", f"{len(texts):,} test reviews in {whole.seconds:.1f} s.", "", *parts, ""]
+    lines += ["`make bench-predict`, two cores, medians."]
+    text = "\n".join(lines) + "\n"
+    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
