@@ -59,7 +59,7 @@ def run(command: list[str]) -> Process:
 def cold(repeats: int) -> list[str]:
     """Return lines on how long one text takes, the process included."""
     taken: dict[str, list[Process]] = {name: [] for name in COLD}
-    for name, command in COLD.items():
+    for command in COLD.values():
         run(command)
     for _ in range(repeats):
         for name, command in COLD.items():
