@@ -89,11 +89,12 @@ class Classifier:
         it. A review with no token has the initial state, zeros. With the `readout` mean or max the
         pool over all steps takes the final state's place.
         """
+        pooled = self.bundle.settings.readout != "last"
         states = np.empty((len(encoded), self.bundle.settings.state_size), np.float32)
         by_length = np.argsort(-encoded.lengths, kind="stable")
         for start in range(0, len(encoded), GROUP):
             rows = by_length[start : start + GROUP]
-            states[rows] = self._read(encoded.take(rows))[1]
+            states[rows] = self._read(encoded.take(rows), every_step=pooled)[1]
         return states
 
     def states(self, encoded: Encoded) -> np.ndarray:
@@ -107,11 +108,14 @@ class Classifier:
         for start in range(0, len(encoded), GROUP):
             rows = np.arange(start, min(start + GROUP, len(encoded)))
             place = slice(encoded.offsets[rows[0]], encoded.offsets[rows[-1] + 1])
-            states[place] = self._read(encoded.take(rows))[0]
+            states[place] = self._read(encoded.take(rows), every_step=True)[0]
         return states
 
-    def _read(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
-        """Return all states (total tokens, S) and what the classifier reads of them (N, S)."""
+    def _read(self, encoded: Encoded, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return all states (total tokens, S) and what the classifier reads of them (N, S).
+
+        Without `every_step` the first are not those of the last layer, whose final states suffice.
+        """
         settings, weights = self.bundle.settings, self.bundle.weights
         features = self.bundle.tokenizer.features(encoded, settings.ngrams)
         entering = _embed(self._embedding, features)
@@ -126,10 +130,12 @@ class Classifier:
                 states = (entering @ weights[f"{prefix}.kernel"])[packed.where]
                 states += weights[f"{prefix}.bias"]
                 finals.append(recur(states, weights[f"{prefix}.recurrent_kernel"], packed))
-                flat = np.empty_like(states)
-                flat[packed.where] = states
-                sequences.append(flat)
-            entering = np.concatenate(sequences, axis=1)
+                if every_step or number < settings.layers:
+                    flat = np.empty_like(states)
+                    flat[packed.where] = states
+                    sequences.append(flat)
+            if sequences:
+                entering = np.concatenate(sequences, axis=1)
         if settings.readout == "last":
             return entering, np.concatenate(finals, axis=1)
         return entering, _pool(entering, encoded.offsets, settings.readout)

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -19,6 +20,8 @@ import numpy as np
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 RULES = 1  # raised whenever the same text would give other tokens
+_SIEVE_BITS = 20  # one byte each: what is known of 50,000 n-grams stays in the cache of a core
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / the golden ratio: neighbours fall far apart
 MOST_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
@@ -138,11 +141,21 @@ class Tokenizer:
         found[:, 0] = encoded.tokens
         for column in range(1, order):
             where, keys = _keys(encoded, column + 1, self.vocabulary_size)
+            # Most n-grams are unknown, and told so at a glance rather than by a search.
+            likely = self._sieve[_slots(keys)]
+            where, keys = where[likely], keys[likely]
             at = np.searchsorted(self.ngrams, keys)
             at[at == len(self.ngrams)] = 0
             known = self.ngrams[at] == keys if len(self.ngrams) else np.zeros(len(keys), bool)
             found[where[known], column] = at[known] + self.vocabulary_size
         return found
+
+    @cached_property
+    def _sieve(self) -> np.ndarray:
+        """Which slots hold a known n-gram, bool; one that is not known shares a slot at times."""
+        sieve = np.zeros(1 << _SIEVE_BITS, bool)
+        sieve[_slots(self.ngrams)] = True
+        return sieve
 
     def write(self, folder: Path) -> None:
         """Write `words.txt`, one word a line in order of their ids, and `ngrams.npy`."""
@@ -154,6 +167,11 @@ class Tokenizer:
         """Read what `write` wrote; the n-grams are mapped into memory."""
         words = (folder / "words.txt").read_text("utf-8").split("\n")[:-1]
         return cls(words, np.load(folder / "ngrams.npy", mmap_mode="r", allow_pickle=False))
+
+
+def _slots(keys: np.ndarray) -> np.ndarray:
+    """Return the place of each key in the sieve, uint64, by multiplicative hashing."""
+    return (keys.astype(np.uint64) * _SPREAD) >> np.uint64(64 - _SIEVE_BITS)
 
 
 def _keys(encoded: Encoded, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,3 +1,4 @@
+import itertools
 import time
 
 import numpy as np
@@ -135,3 +136,20 @@ def test_what_is_written_is_read_back(tmp_path):
 def test_more_words_than_a_key_can_hold_are_refused():
     with pytest.raises(ValueError, match="expected at most 1048574 words"):
         Tokenizer(["word"] * (1 << 20))
+
+
+def test_no_known_ngram_is_missed_and_no_other_is_taken_for_one():
+    draws = np.random.default_rng(0)
+    words = [f"w{number}" for number in range(300)]
+    rows = draws.integers(1, 302, (50, 200)).astype(np.int32)
+    encoded = Encoded(rows.ravel(), np.arange(51) * 200)
+    size = 302
+    pairs = [(int(a), int(b)) for row in rows[::2] for a, b in itertools.pairwise(row)]
+    known = sorted({a * size + b for a, b in pairs if min(a, b) > 1})
+    tokenizer = Tokenizer(words, np.array(known))
+    found = tokenizer.features(encoded, 2)[:, 1].reshape(rows.shape)
+    place = {key: size + number for number, key in enumerate(known)}
+    for row, ids in zip(rows.tolist(), found.tolist(), strict=True):
+        pairs = itertools.pairwise(row)
+        assert ids[0] == 0
+        assert ids[1:] == [place.get(a * size + b, 0) if min(a, b) > 1 else 0 for a, b in pairs]
