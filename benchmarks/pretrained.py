@@ -69,8 +69,9 @@ def card(opened: Bundle, data: evaluate.Labelled, result: evaluate.Evaluation) -
             "texts about people, for other languages, or where a wrong answer harms somebody.",
             f"- **Network**: {settings}; final hidden state → one logit. {size / 1e6:.1f} MB.",
             "- **Data**: IMDB reviews (Maas et al. 2011) as in TensorFlow Datasets "
-            "imdb_reviews/plain_text 1.0.0, training split; a tenth held back for choices and for "
-            f"the temperature ({opened.temperature:.3f}). Digest of the split "
+            "imdb_reviews/plain_text 1.0.0: the training split, a tenth of it held back for "
+            "choices and for the temperature, and the unlabelled split with the labels of a first "
+            f"round; temperature {opened.temperature:.3f}. Digest of the training split "
             f"{opened.record['data']['digests']['train'][:12]}.",
             f"- **Accuracy**: {scores.accuracy:.2%} of the {scores.reviews:,} official test "
             f"reviews (95 % interval {scores.accuracy_low:.2%} to {scores.accuracy_high:.2%}).",
