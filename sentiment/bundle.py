@@ -10,7 +10,7 @@ A bundle is a folder:
 - `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
 - `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
   [·V + c], V being the number of words + 2, and the row V + its position here;
-- `embedding.npy`: float16 (V + G, E), a row for each word and n-gram;
+- `embedding.npy`: float16 (V + G, E), a row for each word and n-gram; row 0, the padding, is zeros;
 - `weights.npz`: float32 arrays `rnn_1.forward.kernel` (E, H), `….recurrent_kernel` (H, H),
   `….bias` (H,), likewise `….backward.…` where the network is bidirectional and `rnn_2.…` upwards
   for further layers; `classifier.kernel` (S, 1) and `classifier.bias` (1,), S being the size of
@@ -85,7 +85,9 @@ def write(
     """Write a bundle, whole or not at all, and open it."""
     with files.whole_folder(folder) as aside:
         tokenizer.write(aside)
-        np.save(aside / "embedding.npy", embedding.astype(np.float16), allow_pickle=False)
+        table = embedding.astype(np.float16)
+        table[0] = 0.0
+        np.save(aside / "embedding.npy", table, allow_pickle=False)
         np.savez(aside / "weights.npz", **weights)  # type: ignore[arg-type]
         stated = {"format": FORMAT, **record, "files": files.record(aside)}
         files.write_json(aside / "bundle.json", stated)
@@ -154,6 +156,11 @@ def _check_arrays(bundle: Bundle) -> None:
             raise DamagedFileError(
                 f"{bundle.folder}: a weight of {name} is not a finite number", remedy=REMEDY
             )
+
+    if bundle.embedding[0].any():
+        raise DamagedFileError(
+            f"{bundle.folder}: row 0 of embedding, the padding, is not zeros", remedy=REMEDY
+        )
 
 
 def update_record(bundle: Bundle, **parts: Any) -> None:

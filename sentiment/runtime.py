@@ -5,6 +5,7 @@ Knows token ids, arrays and the bundle; knows nothing of TensorFlow or MLflow.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -77,6 +78,11 @@ class Classifier:
         self.bundle = bundle
         self._embedding = np.asarray(bundle.embedding)
 
+    @cached_property
+    def _whole(self) -> np.ndarray:
+        """The embedding in float32, for those who read more rows than it has."""
+        return self._embedding.astype(np.float32)
+
     def encode(self, texts: Iterable[str]) -> Encoded:
         """Return the word ids of `texts`, cut as in training."""
         encoded = self.bundle.tokenizer.encode(texts)
@@ -118,7 +124,8 @@ class Classifier:
         """
         settings, weights = self.bundle.settings, self.bundle.weights
         features = self.bundle.tokenizer.features(encoded, settings.ngrams)
-        entering = _embed(self._embedding, features)
+        many = features.size > len(self._embedding)
+        entering = _embed(self._whole if many else self._embedding, features)
         layouts = {
             name: pack(encoded.offsets, backward=name == "backward")
             for name in directions(settings)
@@ -127,7 +134,8 @@ class Classifier:
             finals, sequences = [], []
             for direction, packed in layouts.items():
                 prefix = f"rnn_{number}.{direction}"
-                states = (entering @ weights[f"{prefix}.kernel"])[packed.where]
+                # np.take is several times as fast as an index in brackets.
+                states = np.take(entering @ weights[f"{prefix}.kernel"], packed.where, axis=0)
                 states += weights[f"{prefix}.bias"]
                 finals.append(recur(states, weights[f"{prefix}.recurrent_kernel"], packed))
                 if every_step or number < settings.layers:
@@ -156,8 +164,8 @@ class Classifier:
 
 def _embed(table: np.ndarray, features: np.ndarray) -> np.ndarray:
     """Return the summed vectors of each token's features, float32 (total tokens, E)."""
-    vectors = table[features[:, 0]].astype(np.float32)
+    vectors = np.take(table, features[:, 0], axis=0).astype(np.float32, copy=False)
     for column in features.T[1:]:
-        known = np.flatnonzero(column)
-        vectors[known] += table[column[known]]
+        # Where no n-gram is known this adds row 0, which is zeros.
+        vectors += np.take(table, column, axis=0)
     return vectors

@@ -79,14 +79,14 @@ class Encoded:
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         where = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return Encoded(self.tokens[where + np.arange(offsets[-1])], offsets)
+        return Encoded(np.take(self.tokens, where + np.arange(offsets[-1])), offsets)
 
     def last(self, longest: int) -> "Encoded":
         """Return the last `longest` tokens of each review, where the verdict mostly stands."""
         lengths = np.minimum(self.lengths, longest)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         where = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths)
-        return Encoded(self.tokens[where + np.arange(offsets[-1])], offsets)
+        return Encoded(np.take(self.tokens, where + np.arange(offsets[-1])), offsets)
 
 
 class Tokenizer:
@@ -142,8 +142,8 @@ class Tokenizer:
         for column in range(1, order):
             where, keys = _keys(encoded, column + 1, self.vocabulary_size)
             # Most n-grams are unknown, and told so at a glance rather than by a search.
-            likely = self._sieve[_slots(keys)]
-            where, keys = where[likely], keys[likely]
+            likely = np.flatnonzero(np.take(self._sieve, _slots(keys)))
+            where, keys = np.take(where, likely), np.take(keys, likely)
             at = np.searchsorted(self.ngrams, keys)
             at[at == len(self.ngrams)] = 0
             known = self.ngrams[at] == keys if len(self.ngrams) else np.zeros(len(keys), bool)
@@ -170,8 +170,8 @@ class Tokenizer:
 
 
 def _slots(keys: np.ndarray) -> np.ndarray:
-    """Return the place of each key in the sieve, uint64, by multiplicative hashing."""
-    return (keys.astype(np.uint64) * _SPREAD) >> np.uint64(64 - _SIEVE_BITS)
+    """Return the place of each key in the sieve, int64, by multiplicative hashing."""
+    return ((keys.astype(np.uint64) * _SPREAD) >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
 
 
 def _keys(encoded: Encoded, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
@@ -180,20 +180,17 @@ def _keys(encoded: Encoded, order: int, base: int) -> tuple[np.ndarray, np.ndarr
     The key of words a, b, c is (a·base + b)·base + c. As ids of words begin above 0, no n-gram
     has the key of a longer one.
     """
-    tokens = encoded.tokens.astype(np.int64)
-    inside = np.ones(len(tokens), bool)
-    starts = encoded.offsets[:-1]
-    for skip in range(order - 1):
-        early = starts + skip
-        inside[early[early < encoded.offsets[1:]]] = False
-    ends = np.flatnonzero(inside)
-    keys = np.zeros(len(ends), np.int64)
-    known = np.ones(len(ends), bool)
-    for back in range(order - 1, -1, -1):
-        part = tokens[ends - back]
-        known &= part >= FIRST_WORD
-        keys = keys * base + part
-    return ends[known], keys[known]
+    keys = tokens = encoded.tokens.astype(np.int64)
+    known = words = tokens >= FIRST_WORD
+    for back in range(1, order):
+        keys, known = keys.copy(), known.copy()
+        keys[back:] += tokens[:-back] * base**back
+        known[back:] &= words[:-back]
+        # Whose words would reach back into the review before.
+        early = encoded.offsets[:-1] + back - 1
+        known[early[early < encoded.offsets[1:]]] = False
+    ends = np.flatnonzero(known)
+    return ends, np.take(keys, ends)
 
 
 def fit(
