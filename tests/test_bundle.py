@@ -84,6 +84,7 @@ def test_a_record_that_is_newer_or_incomplete_is_refused(made, changes, message)
         ("embedding.npy", np.zeros((3, 2), "f4"), "expected embedding of shape"),
         ("embedding.npy", np.zeros((18, 2), "f4"), "expected embedding of float16"),
         ("embedding.npy", np.full((18, 2), np.inf, "f2"), "not a finite number"),
+        ("embedding.npy", np.ones((18, 2), "f2"), "row 0 of embedding, the padding, is not zeros"),
         ("ngrams.npy", np.array([{}]), r"ngrams\.npy can't be read"),
     ],
 )
