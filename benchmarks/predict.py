@@ -186,7 +186,7 @@ def main() -> None:
         "|---|---|---|",
         f"| `sentiment predict --input test.csv --output scored.csv`, start-up included | "
         f"{ours:,.0f} | 1.0 × |",
-        f"| Keras `model.predict`, stock layers, the same weights, start-up not counted | {theirs:,.0f} | "
+        f"| Keras `model.predict`, stock layers, start-up not counted | {theirs:,.0f} | "
         f"{ours / theirs:.1f} × |",
     ]
     if rate := fasttext_rate(opened.split("train"), texts):
