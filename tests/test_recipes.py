@@ -24,7 +24,7 @@ def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():
     words = recipes.read("words")
     assert (words.model.ngrams, words.model.readout, words.model.layers) == (1, "last", 1)
     assert not words.model.bidirectional
-    assert words.prepare == PrepareSettings()
+    assert words.prepare == PrepareSettings(least_word=25)
 
 
 def test_a_file_of_ones_own_changes_what_it_names(tmp_path):

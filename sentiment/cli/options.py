@@ -13,6 +13,7 @@ import typer
 
 from sentiment import recipes
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
+from sentiment.errors import InputError
 from sentiment.recipes import Recipe
 
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
@@ -63,7 +64,10 @@ def _overridden(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:
         for name, value in given.items()
         if (source := sources[name]) is not None and source.name != "DEFAULT"
     }
-    return replace(part, **typed)
+    try:
+        return replace(part, **typed)
+    except InputError as error:
+        raise typer.BadParameter(error.fact) from error
 
 
 def _option(declared: Field, panel: str) -> inspect.Parameter:
