@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sentiment import batches, bundle, network
+from sentiment import batches, bundle, choice, network
 from sentiment.cli import app
 from sentiment.prepared import open_set
 from sentiment.runtime import Classifier
@@ -90,3 +90,11 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
         logits = keras_model(ids)["logit"].numpy()[:, 0]
         expected[part] = 1 / (1 + np.exp(-logits / model.temperature))
     np.testing.assert_allclose(classifier.predict(texts), expected, atol=1e-5)
+
+
+def test_the_model_in_the_box_has_the_accuracy_that_its_record_tells(prepared):
+    boxed = bundle.read(choice.BOX)
+    split = prepared.split("test")
+    said = Classifier(boxed).predict(split.text(row) for row in range(len(split))) >= 0.5
+    accuracy = np.mean(said == (split.labels == 1))
+    assert accuracy == pytest.approx(boxed.record["metrics"]["test/accuracy"], abs=1e-4)
