@@ -123,6 +123,8 @@ def _check_files(source: Path, output: Path | None, *, resume: bool) -> None:
 
 
 def _check_band(threshold: float, neutral: tuple[float, float] | None) -> None:
+    if not 0 <= threshold <= 1:  # NaN, which a range lets pass
+        raise typer.BadParameter(f"expected 0 to 1, got {threshold}", param_hint="--threshold")
     if neutral is None:
         return
     low, high = neutral
