@@ -9,14 +9,14 @@ the official ones. A tenth of the training split is held back each time.
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from sentiment import bundle, evaluate, folders, quiet
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, as_dict
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.evaluate import Labelled
 from sentiment.prepare import prepare
 from sentiment.prepared import PreparedSet
@@ -26,9 +26,9 @@ from sentiment.runtime import Classifier
 quiet.set_environment()
 with quiet.hushed():
     from sentiment.batches import Examples
+    from sentiment.journal import Journal
     from sentiment.partition import Parts, divide, unlabelled
     from sentiment.session import Session
-    from sentiment.tracking import NullRun
 
 UNITS = (32, 64, 128, 256)
 COMPILED = (
@@ -71,7 +71,7 @@ class Growth:
             model,
             TrainSettings(),
             tokenizer=tokenizer,
-            run=NullRun(),
+            journal=Journal(),
             watcher=Watcher(),
             clock=Clock(),
         )
@@ -81,7 +81,7 @@ class Growth:
         name = f"{reviews}-{model.units}"
         record = {
             "created": "",
-            "settings": {"model": as_dict(model)},
+            "settings": {"model": asdict(model)},
             "run": {"id": "", "name": name},
             "data": {"dataset": "imdb", "folder": self.data.folder.name},
             "temperature": 1.0,

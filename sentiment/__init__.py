@@ -20,9 +20,10 @@ __all__ = ["load"]
 def load(folder: "str | PathLike[str] | None" = None) -> "Model":
     """Open a trained model.
 
-    The one in `folder`, else the one that SENTIMENT_MODEL names, else the newest of this project,
-    else the one in the box. Raises MissingFileError where there is none and DamagedFileError where
-    it is not whole. Nothing is imported before this is called, and then NumPy alone.
+    The one in `folder`, which may be an address in MLflow such as models:/sentiment@champion, else
+    the one that SENTIMENT_MODEL names, else the newest of this project, else the one in the box.
+    Raises MissingFileError where there is none and DamagedFileError where it is not whole. Nothing
+    is imported before this is called, and then NumPy alone, or MLflow too for an address in it.
     """
     from sentiment import model
 

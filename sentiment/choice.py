@@ -1,6 +1,7 @@
 """Which model speaks: the order of choice, in one place.
 
-Knows bundles, where they lie and the environment; knows nothing of what is done with one.
+Knows bundles, where they lie, the registry and the environment; knows nothing of what is done
+with one.
 """
 
 import os
@@ -10,25 +11,41 @@ from pathlib import Path
 from sentiment import bundle
 from sentiment.bundle import Bundle
 from sentiment.errors import MissingFileError
+from sentiment.folders import Folders
 
 ENVIRONMENT = "SENTIMENT_MODEL"
 BOX = Path(str(resources.files("sentiment"))) / "pretrained"
 
 
-def choose(named: Path | None, models: Path) -> Bundle:
-    """Open the model `named`, else that in SENTIMENT_MODEL, the newest in `models`, or in the box.
+def choose(named: str | None, folders: Folders) -> Bundle:
+    """Open the model `named`, else that in SENTIMENT_MODEL, the newest trained, or in the box.
 
-    Raises MissingFileError where there is none. One that is damaged is never passed over for the
-    next: whoever asked would get another model's answer.
+    A name is that of a folder, or the address of a model in MLflow, such as
+    models:/sentiment@champion. Raises MissingFileError where there is none. One that is damaged is
+    never passed over for the next: whoever asked would get another model's answer.
     """
-    if named is None and (set_in := os.environ.get(ENVIRONMENT)):
-        named = Path(set_in).expanduser()
-    if named is not None:
-        return bundle.read(named)
+    named = named or os.environ.get(ENVIRONMENT)
+    if named:
+        return bundle.read(_folder(named, folders))
     try:
-        newest = bundle.newest(models)
+        newest = bundle.newest(folders.models)
     except MissingFileError:
         if not (BOX / "bundle.json").is_file():
             raise
         newest = BOX
     return bundle.read(newest)
+
+
+def _folder(named: str, folders: Folders) -> Path:
+    if not named.startswith("models:/"):
+        return Path(named).expanduser()
+    from sentiment.tracking import registry  # here, as importing MLflow takes two seconds
+
+    return registry.fetch(folders, named)
+
+
+def is_own(opened: Bundle, folders: Folders) -> bool:
+    """Tell whether a model may be written to: a package and what MLflow keeps stay as they are."""
+    return not any(
+        opened.folder.is_relative_to(kept) for kept in (BOX, folders.mlruns, folders.registry)
+    )

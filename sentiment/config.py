@@ -4,7 +4,7 @@ Knows the standard library only. Settings are frozen; a value out of its range i
 they are made, wherever it came from.
 """
 
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -129,9 +129,6 @@ def setting_of(kind: type[Settings], name: str) -> Field:
     return next(part for part in fields(kind) if part.name == name)
 
 
-def as_dict(*settings: Settings) -> dict[str, Any]:
-    """Return the values of all `settings` in one dictionary."""
-    merged: dict[str, Any] = {}
-    for part in settings:
-        merged |= asdict(part)
-    return merged
+def merged(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the values of all kinds of settings, as a bundle records them, in one dictionary."""
+    return {name: value for kind in settings.values() for name, value in kind.items()}

@@ -65,12 +65,13 @@ class Evaluation:
     """Measures over all texts and the most confident mistakes, the worst first.
 
     `uncalibrated` has the log loss and the calibration error that probabilities would have without
-    the bundle's temperature.
+    the bundle's temperature; `probabilities` P(positive) of each text, float32 (N,).
     """
 
     scores: metrics.Scores
     uncalibrated: dict[str, float]
     mistakes: list[Mistake]
+    probabilities: np.ndarray
 
     def as_metrics(self, part: str) -> dict[str, float]:
         """Return the measures as `part/name`, without counts."""
@@ -111,7 +112,8 @@ def evaluate(
         "log_loss": metrics.log_loss(labels, plain),
         "calibration_error": metrics.calibration_error(labels, plain),
     }
-    return Evaluation(metrics.score(labels, probabilities), uncalibrated, mistakes)
+    scores = metrics.score(labels, probabilities)
+    return Evaluation(scores, uncalibrated, mistakes, probabilities.astype(np.float32))
 
 
 def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:

@@ -23,6 +23,7 @@ class Trace:
     tokens: the T words read; known: bool (T,), whether the vocabulary holds each;
     probabilities: float32 (T,), P(positive) of the text up to and including each word;
     states: float32 (T, S), the state of the last layer after each word of the whole text;
+    finals: float32 (T, S), what the classifier reads of the text up to and including each word;
     directions: which the network reads in; each has as many numbers of the state;
     deciding: int64 (S,), the row of `states` that the classifier reads of each number of the
     state, or None where it reads a pool of all rows.
@@ -33,6 +34,7 @@ class Trace:
     known: np.ndarray
     probabilities: np.ndarray
     states: np.ndarray
+    finals: np.ndarray
     directions: tuple[str, ...]
     deciding: np.ndarray | None
 
@@ -88,7 +90,7 @@ def trace(classifier: Classifier, text: str) -> Trace:
         ends = [len(tokens) - 1, 0][: len(ways)]  # forward the last row, backward the first
         deciding = np.repeat(ends, settings.units)
     known, probabilities = encoded.tokens != UNKNOWN, classifier.probabilities(finals)
-    return Trace(text, tokens, known, probabilities, states, ways, deciding)
+    return Trace(text, tokens, known, probabilities, states, finals, ways, deciding)
 
 
 def why(classifier: Classifier, text: str) -> Effects:

@@ -25,6 +25,11 @@ class Folders:
         return self.root / "data" / "models"
 
     @property
+    def registry(self) -> Path:
+        """Registered models that came from a tracking server, one folder each."""
+        return self.root / "data" / "registry"
+
+    @property
     def tfds(self) -> Path:
         """Datasets as TFDS keeps them; TFDS_DATA_DIR wins."""
         named = os.environ.get("TFDS_DATA_DIR")

@@ -5,8 +5,7 @@ TensorFlow nor MLflow.
 """
 
 from collections.abc import Iterable
-from os import PathLike
-from pathlib import Path
+from os import PathLike, fspath
 
 import numpy as np
 
@@ -62,5 +61,5 @@ class Model:
 
 def load(folder: str | PathLike[str] | None = None) -> Model:
     """Open the model in `folder`, else the one that `choice` gives; see `sentiment.load`."""
-    named = Path(folder) if folder is not None else None
-    return Model(Classifier(choice.choose(named, folders.find().models)))
+    named = fspath(folder) if folder is not None else None
+    return Model(Classifier(choice.choose(named, folders.find())))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentiment import snapshots
+from sentiment import probes
 from sentiment.batches import Examples
 from sentiment.config import ModelSettings
 from sentiment.prepared import Split
+from sentiment.probes import Probes
 from sentiment.tokenizer import Tokenizer
 
 
@@ -18,13 +19,14 @@ from sentiment.tokenizer import Tokenizer
 class Parts:
     """What is learnt from, what choices are made on, and the probes, some of the latter.
 
-    truncated: the share of all reviews that were too long to be read whole.
+    held_rows: int64, where the reviews held back stand in the split; truncated: the share of all
+    reviews that were too long to be read whole.
     """
 
     learnt: Examples
     held: Examples
-    probes: Examples
-    probe_texts: tuple[str, ...]
+    held_rows: np.ndarray
+    probes: Probes
     truncated: float
 
 
@@ -50,7 +52,12 @@ def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: floa
         features = tokenizer.features(chosen, model.ngrams)
         return Examples(features, chosen.offsets, split.labels[rows].astype(np.float32))
 
-    probes = held[snapshots.choose_probes(split.labels[held], encoded.lengths[held])]
-    texts = tuple(split.text(row) for row in probes)
+    texts = [split.text(row) for row in held]
+    chosen = probes.choose(split.labels[held], encoded.lengths[held], texts)
+    looked_at = probes.probes_of(
+        [f"review {held[place]}" for place in chosen],
+        [texts[place] for place in chosen],
+        split.labels[held][chosen],
+    )
     truncated = float(np.mean(split.encoded.lengths > model.longest_review))
-    return Parts(examples(learnt), examples(held), examples(probes), texts, truncated)
+    return Parts(examples(learnt), examples(held), held, looked_at, truncated)

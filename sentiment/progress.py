@@ -56,15 +56,20 @@ class Clock:
 
     def __init__(self) -> None:
         self.parts: dict[str, float] = {}
+        self._inner: list[float] = []  # seconds of parts within each part that is under way
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Add the seconds that the body takes to those of `name`."""
+        """Add the seconds that the body takes to those of `name`, without those of parts in it."""
         started = time.perf_counter()
+        self._inner.append(0.0)
         try:
             yield
         finally:
-            self.parts[name] = self.parts.get(name, 0.0) + time.perf_counter() - started
+            spent = time.perf_counter() - started
+            self.parts[name] = self.parts.get(name, 0.0) + spent - self._inner.pop()
+            if self._inner:
+                self._inner[-1] += spent
 
 
 class Watcher:

@@ -8,7 +8,7 @@ their names in `config.py`. What it leaves out keeps its default.
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSett
 from sentiment.errors import InputError, MissingFileError
 
 REMEDY = "sentiment train --show"
+TABLES = ("prepare", "model", "train")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that shapes a run."""
+    """All that shapes a run, under the name of the recipe that it began with."""
 
+    name: str = "default"
     prepare: PrepareSettings = field(default_factory=PrepareSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -55,15 +57,14 @@ def read(name: str) -> Recipe:
         stated = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name} is not TOML: {error}", remedy=REMEDY) from error
-    recipe = Recipe()
-    parts = {part.name: getattr(recipe, part.name) for part in fields(recipe)}
+    parts: dict[str, Any] = {table: getattr(Recipe(), table) for table in TABLES}
     for table, values in stated.items():
         if table not in parts or not isinstance(values, dict):
             raise InputError(
                 f"{name}: {table} is none of the tables {', '.join(parts)}", remedy=REMEDY
             )
         parts[table] = _settled(name, table, parts[table], values)
-    return Recipe(**parts)
+    return Recipe(Path(name).stem, **parts)
 
 
 def _settled(name: str, table: str, part: Settings, values: dict[str, Any]) -> Settings:
@@ -83,7 +84,8 @@ def _settled(name: str, table: str, part: Settings, values: dict[str, Any]) -> S
 def as_text(recipe: Recipe) -> str:
     """Return `recipe` as a file that `read` reads."""
     lines = []
-    for table, values in asdict(recipe).items():
+    for table in TABLES:
+        values = asdict(getattr(recipe, table))
         # A JSON string, number or truth value is also one of TOML.
         lines += [
             f"[{table}]",

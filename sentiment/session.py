@@ -1,25 +1,25 @@
 """One network while it is trained: its epochs, the best weights so far, when to stop, what to say.
 
-Knows the trainer, the run and the watcher; knows nothing of files or of where models go.
+Knows the trainer, the journal and the watcher; knows nothing of files or of where models go.
 """
 
 import math
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from sentiment import batches, diagnosis, network
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import DivergedError
+from sentiment.journal import Journal, Moment
 from sentiment.learning import Outcome, Step, Trainer
 from sentiment.metrics import fit_temperature
 from sentiment.partition import Parts
 from sentiment.prior import log_count_ratios
 from sentiment.progress import BatchReport, Clock, EpochReport, Watcher
-from sentiment.snapshots import Snapshot
 from sentiment.tokenizer import Tokenizer
-from sentiment.tracking import NullRun
 
 
 class Session:
@@ -32,7 +32,7 @@ class Session:
         settings: TrainSettings,
         *,
         tokenizer: Tokenizer,
-        run: NullRun,
+        journal: Journal,
         watcher: Watcher,
         clock: Clock,
         epochs_before: int = 0,
@@ -42,7 +42,7 @@ class Session:
         self._epochs_before = epochs_before
         self._epochs_in_all = epochs_in_all or settings.epochs
         self._parts, self._model, self._settings = parts, model, settings
-        self._run, self._watcher, self._clock = run, watcher, clock
+        self._journal, self._watcher, self._clock = journal, watcher, clock
         with clock.part("building"):
             self._network = network.build(
                 model,
@@ -76,9 +76,7 @@ class Session:
         for epoch in range(first, last + 1):
             report, held = self._epoch(epoch)
             self.reports.append(report)
-            with self._clock.part("logging"):
-                self._run.metrics(report.metrics(), step=epoch)
-                self._run.snapshot(self._snapshot(), epoch)
+            self._journal.epoch(report, partial(self._look, held))
             self._watcher.epoch(report)
             if epoch > first or epoch == last:
                 self._diagnose(report, held)
@@ -101,6 +99,15 @@ class Session:
         """Return the temperature that suits the best epoch on the reviews held back."""
         return fit_temperature(self._parts.held.labels, self._best_logits)
 
+    def worst(self, count: int) -> np.ndarray:
+        """Return the most confident mistakes of the best epoch, the worst first.
+
+        They are at most `count` places among the reviews held back, int64.
+        """
+        labels = self._parts.held.labels
+        wrong = np.flatnonzero((self._best_logits >= 0) != (labels == 1))
+        return wrong[np.argsort(-np.abs(self._best_logits[wrong]), kind="stable")][:count]
+
     def _compile(self) -> None:
         """Compile the recurrence for every width that is to come, rather than where it comes."""
         lengths = [np.diff(part.offsets) for part in (self._parts.learnt, self._parts.held)]
@@ -120,6 +127,7 @@ class Session:
                 total = total + step
                 self._check(step.loss, f"in epoch {epoch}, batch {batch}")
                 self._watcher.batch(self._batch_report(epoch, batch, total, started))
+                self._journal.batch(epoch, batch, self._batches, self._look)
         seconds = time.perf_counter() - started
         with self._clock.part("validation"):
             held = self._read(self._parts.held)
@@ -176,17 +184,17 @@ class Session:
             self._settings.learning_rate,
         )
         told = found.findings()
-        self._run.tag("diagnosis", "; ".join(told))
+        self._journal.tag("diagnosis", "; ".join(told))
         chance = f"validation accuracy {report.validation_accuracy:.1%} is near chance"
         self._watcher.note("\n  ".join([chance, *told]))
+
+    def _look(self, held: Outcome | None = None) -> Moment:
+        """Return the network as it is, with the temperature that suits what it said of `held`."""
+        embedding, weights = network.arrays(self._network)
+        labels = self._parts.held.labels
+        return Moment(embedding, weights, fit_temperature(labels, held.logits) if held else 1.0)
 
     def _read(self, examples: batches.Examples) -> Outcome:
         size = self._settings.batch_size
         rows = batches.arrange(examples, size, None)
         return self._trainer.read(batches.stream(examples, rows, size), rows)
-
-    def _snapshot(self) -> Snapshot:
-        probes = self._parts.probes
-        outcome = self._read(probes)
-        labels = probes.labels.astype(np.int8)
-        return Snapshot(outcome.states, labels, outcome.probabilities, self._parts.probe_texts)

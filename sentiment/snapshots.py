@@ -1,91 +1,85 @@
-"""Hidden states of fixed probe reviews, as arrays, as a table and as a picture.
+"""What a classifier makes of the probes at one moment of its training.
 
-Knows NumPy and Matplotlib; knows nothing of Keras or of where a snapshot goes.
+Knows the runtime's explanations and arrays; knows nothing of Keras, of pictures or of where a
+snapshot goes.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-PROBES = 64
-_EXCERPT = 120  # characters of a review that a table shows
+from sentiment import explain, projection
+from sentiment.explain import Trace
+from sentiment.probes import Probes
+from sentiment.runtime import Classifier
+from sentiment.tokenizer import UNKNOWN
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How a classifier reads a sentence.
+
+    trace: of its T words; points: float32 (T, 2), what the classifier reads of the sentence up to
+    and including each word (`trace.finals`) in two dimensions.
+    """
+
+    trace: Trace
+    points: np.ndarray
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The final states of the probes.
+    """The final states of the probes, and how they come about in the sentences.
 
-    states: float32 (N, S); labels: int8 (N,); probabilities: float32 (N,), of positive;
-    texts: the N reviews, for reading.
+    probes: the N texts; states: float32 (N, S), what the classifier reads; probabilities: float32
+    (N,), P(positive); points: float32 (N, 2), the states in two dimensions; walks: by the
+    sentences' ids, without those that hold no word of the vocabulary.
     """
 
+    probes: Probes
     states: np.ndarray
-    labels: np.ndarray
     probabilities: np.ndarray
-    texts: tuple[str, ...]
+    points: np.ndarray
+    walks: dict[str, Walk]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays by the names that they are stored under."""
-        return {"states": self.states, "labels": self.labels, "probabilities": self.probabilities}
+        """Return the arrays by the names that they are stored under.
 
-    def table(self) -> dict[str, list[Any]]:
-        """Return columns: sample | h1 … hS | probability | label."""
-        samples = [f"{place:02d} {text[:_EXCERPT]}" for place, text in enumerate(self.texts)]
-        columns: dict[str, list[Any]] = {"sample": samples}
-        for unit, values in enumerate(self.states.T, 1):
-            columns[f"h{unit}"] = [round(float(value), 4) for value in values]
-        columns["probability"] = [round(float(value), 4) for value in self.probabilities]
-        columns["label"] = ["positive" if label else "negative" for label in self.labels]
-        return columns
-
-
-def choose_probes(labels: np.ndarray, lengths: np.ndarray, count: int = PROBES) -> np.ndarray:
-    """Return rows of probes: as many of each label as can be, from the shortest to the longest.
-
-    They depend on the reviews alone, so that every run on the same data has the same. Negative
-    ones come first.
-    """
-    chosen = []
-    for label in (0, 1):
-        rows = np.flatnonzero(labels == label)
-        rows = rows[np.argsort(lengths[rows], kind="stable")]
-        places = np.linspace(0, len(rows) - 1, min(count // 2, len(rows))).astype(int)
-        chosen.append(rows[places])
-    return np.concatenate(chosen)
+        Those of a sentence begin with its id: `negation/words`, unicode (T,), `…/states`, float32
+        (T, S), `…/probabilities`, float32 (T,), and `…/points`, float32 (T, 2).
+        """
+        stored = {
+            "ids": np.array(self.probes.ids),
+            "labels": self.probes.labels,
+            "states": self.states,
+            "probabilities": self.probabilities,
+            "points": self.points,
+        }
+        for name, walk in self.walks.items():
+            stored[f"{name}/words"] = np.array(walk.trace.tokens)
+            stored[f"{name}/states"] = walk.trace.finals
+            stored[f"{name}/probabilities"] = walk.trace.probabilities
+            stored[f"{name}/points"] = walk.points
+        return stored
 
 
-def picture(snapshot: Snapshot, title: str) -> np.ndarray:
-    """Draw the states, a row for each probe, beside their probabilities; uint8 (height, width, 3).
+def reference_points(classifier: Classifier, probes: Probes) -> np.ndarray:
+    """Return where a reference model sees the probes, float64 (N, 2)."""
+    states = classifier.final_states(classifier.encode(probes.texts))
+    return projection.principal_points(states, probes.labels)
 
-    The size and the order are the same for every run, so that pictures can be laid side by side.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 7), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2, width_ratios=(6, 1), sharey=True)
-    image = left.imshow(
-        snapshot.states, cmap="RdBu", vmin=-1, vmax=1, aspect="auto", interpolation="nearest"
+def observe(classifier: Classifier, probes: Probes, reference: np.ndarray) -> Snapshot:
+    """Read the probes, and see their states along the axes of `reference`, float64 (N, 2)."""
+    encoded = classifier.encode(probes.texts)
+    states = classifier.final_states(encoded)
+    rotation = projection.towards(reference, states)
+    walks = {}
+    for place in probes.sentences:
+        words = encoded.tokens[encoded.offsets[place] : encoded.offsets[place + 1]]
+        if (words != UNKNOWN).any():
+            trace = explain.trace(classifier, probes.texts[place])
+            walks[probes.ids[place]] = Walk(trace, rotation.points(trace.finals))
+    return Snapshot(
+        probes, states, classifier.probabilities(states), rotation.points(states), walks
     )
-    border = int((snapshot.labels == 0).sum())
-    left.axhline(border - 0.5, color="black", linewidth=1.5)
-    left.set_title(title)
-    left.set_xlabel("hidden unit")
-    units = snapshot.states.shape[1]
-    shown = range(0, units, max(1, units // 8))
-    left.set_xticks(shown, [f"h{unit + 1}" for unit in shown])
-    middles = [border / 2, (border + len(snapshot.labels)) / 2]
-    left.set_yticks(middles, ["negative\nreviews", "positive\nreviews"])
-    right.barh(
-        np.arange(len(snapshot.labels)),
-        snapshot.probabilities,
-        color=["#b2182b" if label == 0 else "#2166ac" for label in snapshot.labels],
-    )
-    right.axvline(0.5, color="black", linewidth=0.8)
-    right.set_xlim(0, 1)
-    right.set_title("P(positive)", fontsize=9)
-    figure.colorbar(image, ax=[left, right], shrink=0.6, label="final state")
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()

@@ -6,22 +6,27 @@ the other stages; they meet through files.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sentiment import bundle, tracking
-from sentiment.config import ModelSettings, TrainSettings, as_dict
+from sentiment import bundle
+from sentiment.bundle import Bundle
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
 from sentiment.errors import InputError
 from sentiment.folders import Folders
+from sentiment.journal import Cadence, Journal, RunJournal
 from sentiment.partition import Parts, divide, unlabelled
 from sentiment.prepared import PreparedSet
 from sentiment.progress import Clock, EpochReport, Watcher
 from sentiment.session import Session
 from sentiment.tokenizer import Tokenizer
+from sentiment.tracking import runs, store
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
+_MISTAKES = 10  # of the validation reviews, that the report shows
 
 
 @dataclass(frozen=True)
@@ -41,27 +46,36 @@ def train(
     settings: TrainSettings,
     folders: Folders,
     *,
-    experiment: str = tracking.EXPERIMENT,
+    recipe: str = "default",
+    experiment: str = store.EXPERIMENT,
     name: str | None = None,
     track: bool = True,
+    snapshots: str = "epoch",
     watcher: Watcher | None = None,
     clock: Clock | None = None,
 ) -> Trained:
     """Train a network on the training split of `data` and save its best epoch as a bundle.
 
     Best means the lowest loss on the reviews held back, over all rounds; it is saved also where
-    training is interrupted or fails after it. Raises InputError where the name is taken and
-    DivergedError where the loss is no longer a number.
+    training is interrupted or fails after it. recipe: the name of that the settings came from;
+    snapshots: how often hidden states are logged, `off`, `epoch` or `batch:N`. Raises InputError
+    where the name is taken or `snapshots` none of these, and DivergedError where the loss is no
+    longer a number.
     """
     watcher, clock = watcher or Watcher(), clock or Clock()
-    name = _free_name(folders.models, name, data, model, settings)
+    cadence = Cadence.parse(snapshots)
+    name = _free_name(folders.models, name, recipe, data, model, settings)
     folder = folders.models / name
     watcher.note(f"training {name}")
     with clock.part("data"):
         tokenizer = data.tokenizer.up_to(model.ngrams)
-        parts = divide(data.split("train"), tokenizer, model, settings.validation_share)
-    with _run(data, model, settings, folders, experiment, name, track) as run:
-        rounds = _Rounds(data, parts, tokenizer, model, settings, run, watcher, clock)
+        split = data.split("train")
+        parts = divide(split, tokenizer, model, settings.validation_share)
+    record = _record(data, model, settings)
+    record["run"] = {"id": "", "name": name, "experiment": experiment}
+    with _journal(folders, record, parts, tokenizer, cadence, clock, recipe, track) as journal:
+        record["run"]["id"] = journal.run_id
+        rounds = _Rounds(data, parts, tokenizer, model, settings, journal, watcher, clock)
         try:
             rounds.run()
         except BaseException:
@@ -72,13 +86,13 @@ def train(
         finally:
             if rounds.sessions:
                 with clock.part("saving"):
-                    record = _record(data, model, settings, rounds.kept.best)
-                    record["temperature"] = rounds.kept.temperature()
-                    record["run"] = {"id": run.id, "name": name, "experiment": experiment}
-                    _save(folder, tokenizer, rounds.kept, record)
-                with clock.part("logging"):
-                    run.model(folder)
-    return Trained(folder, name, run.id, rounds.reports, rounds.kept.best)
+                    saved = _save(folder, tokenizer, rounds.kept, record)
+                worst = rounds.kept.worst(_MISTAKES)
+                mistakes = [
+                    (split.text(row), int(split.labels[row])) for row in parts.held_rows[worst]
+                ]
+                journal.close(saved, rounds.kept.best, mistakes)
+    return Trained(folder, name, journal.run_id, rounds.reports, rounds.kept.best)
 
 
 class _Rounds:
@@ -96,7 +110,7 @@ class _Rounds:
         tokenizer: Tokenizer,
         model: ModelSettings,
         settings: TrainSettings,
-        run: tracking.NullRun,
+        journal: Journal,
         watcher: Watcher,
         clock: Clock,
     ):
@@ -104,7 +118,9 @@ class _Rounds:
         self._data, self._parts, self._tokenizer = data, parts, tokenizer
         self._model, self._settings = model, settings
         self._watcher = watcher
-        self._session = partial(Session, tokenizer=tokenizer, run=run, watcher=watcher, clock=clock)
+        self._session = partial(
+            Session, tokenizer=tokenizer, journal=journal, watcher=watcher, clock=clock
+        )
         self._later = settings.own_labels if UNSUPERVISED in data.splits else 0
 
     @property
@@ -147,55 +163,74 @@ class _Rounds:
                 self.sessions.append(session)
 
 
-def _record(
-    data: PreparedSet, model: ModelSettings, settings: TrainSettings, best: EpochReport
-) -> dict:
+def _record(data: PreparedSet, model: ModelSettings, settings: TrainSettings) -> dict[str, Any]:
     return {
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "settings": {
             "prepare": data.settings,
-            "model": as_dict(model),
-            "train": as_dict(settings),
+            "model": asdict(model),
+            "train": asdict(settings),
         },
         "data": {
             "dataset": data.settings["dataset"],
             "folder": data.folder.name,
             "digests": {part: stats["digest"] for part, stats in data.splits.items()},
         },
-        "metrics": best.metrics(),
     }
 
 
-def _save(folder: Path, tokenizer: Tokenizer, session: Session, record: dict) -> None:
+def _save(folder: Path, tokenizer: Tokenizer, session: Session, record: dict[str, Any]) -> Bundle:
     embedding, weights = session.best_arrays()
-    bundle.write(folder, tokenizer=tokenizer, embedding=embedding, weights=weights, record=record)
+    measured = {"temperature": session.temperature(), "metrics": session.best.metrics()}
+    return bundle.write(
+        folder,
+        tokenizer=tokenizer,
+        embedding=embedding,
+        weights=weights,
+        record={**record, **measured},
+    )
 
 
 @contextmanager
-def _run(
-    data: PreparedSet,
-    model: ModelSettings,
-    settings: TrainSettings,
+def _journal(
     folders: Folders,
-    experiment: str,
-    name: str,
+    record: dict[str, Any],
+    parts: Parts,
+    tokenizer: Tokenizer,
+    cadence: Cadence,
+    clock: Clock,
+    recipe: str,
     track: bool,
-) -> Iterator[tracking.NullRun]:
+) -> Iterator[Journal]:
+    """Give the journal of a run, or where nothing is tracked one that keeps nothing."""
     if not track:
-        yield tracking.NullRun()
+        yield Journal()
         return
-    source = {"dataset": data.settings["dataset"], "folder": data.folder.name}
-    used = tracking.Dataset(data.folder.name, "training", data.splits["train"]["digest"], source)
-    parameters = {**data.settings, **as_dict(model, settings)}
-    with tracking.tracked(
-        folders, experiment=experiment, name=name, settings=parameters, datasets=[used]
+    data, name = record["data"], record["run"]["name"]
+    source = {"dataset": data["dataset"], "folder": data["folder"]}
+    used = runs.Dataset(data["folder"], "training", data["digests"]["train"], source)
+    parameters = {"recipe": recipe} | merged(record["settings"])
+    with runs.tracked(
+        folders,
+        experiment=record["run"]["experiment"],
+        name=name,
+        settings=parameters,
+        datasets=[used],
     ) as run:
-        yield run
+        yield RunJournal(
+            run,
+            tokenizer=tokenizer,
+            probes=parts.probes,
+            record=record,
+            cadence=cadence,
+            clock=clock,
+        )
 
 
 def _free_name(
     models: Path,
     wanted: str | None,
+    recipe: str,
     data: PreparedSet,
     model: ModelSettings,
     settings: TrainSettings,
@@ -211,4 +246,5 @@ def _free_name(
     ways = "bi" if model.bidirectional else ""
     dataset = data.folder.name.rsplit("-", 1)[0]
     moment = datetime.now().strftime("%m%d-%H%M%S")
-    return f"{dataset}-{ways}rnn{shape}-ngrams{model.ngrams}-seed{settings.seed}-{moment}"
+    of = "" if dataset == PrepareSettings().name else f"{dataset}-"
+    return f"{of}{recipe}-{ways}rnn{shape}-{model.readout}-seed{settings.seed}-{moment}"

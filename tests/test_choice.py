@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 from sentiment import choice
 from sentiment.cli import app
 from sentiment.errors import DamagedFileError, MissingFileError
+from sentiment.folders import Folders
 
 
 @pytest.fixture
@@ -23,28 +24,28 @@ def places(tmp_path, monkeypatch):
 
 
 def test_the_one_named_the_one_set_the_newest_and_the_one_in_the_box(places, tmp_path, monkeypatch):
-    models = places["newest"].parent
-    assert choice.choose(None, tmp_path / "none").folder == places["boxed"]
-    assert choice.choose(None, models).folder == places["newest"]
+    project = Folders(tmp_path)
+    assert choice.choose(None, Folders(tmp_path / "none")).folder == places["boxed"]
+    assert choice.choose(None, project).folder == places["newest"]
     monkeypatch.setenv("SENTIMENT_MODEL", str(places["set_in"]))
-    assert choice.choose(None, models).folder == places["set_in"]
-    assert choice.choose(places["named"], models).folder == places["named"]
+    assert choice.choose(None, project).folder == places["set_in"]
+    assert choice.choose(str(places["named"]), project).folder == places["named"]
 
 
 def test_without_any_the_command_that_makes_one_is_named(places, tmp_path, monkeypatch):
     monkeypatch.setattr(choice, "BOX", tmp_path / "nothing")
     with pytest.raises(MissingFileError) as raised:
-        choice.choose(None, tmp_path / "none")
+        choice.choose(None, Folders(tmp_path / "none"))
     assert raised.value.remedy == "sentiment train"
 
 
-def test_a_damaged_model_is_not_passed_over_for_the_next(places, monkeypatch):
+def test_a_damaged_model_is_not_passed_over_for_the_next(places, tmp_path, monkeypatch):
     (places["newest"] / "weights.npz").write_bytes(b"")
     with pytest.raises(DamagedFileError):
-        choice.choose(None, places["newest"].parent)
+        choice.choose(None, Folders(tmp_path))
     monkeypatch.setenv("SENTIMENT_MODEL", str(places["newest"].parent / "gone"))
     with pytest.raises(MissingFileError, match="gone"):
-        choice.choose(None, places["newest"].parent)
+        choice.choose(None, Folders(tmp_path))
 
 
 @pytest.mark.parametrize("command", [["predict", "a good film"], ["evaluate", "--no-track"]])

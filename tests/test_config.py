@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sentiment import folders
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, as_dict
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
 from sentiment.errors import InputError
 
 KINDS = (PrepareSettings, ModelSettings, TrainSettings)
@@ -35,8 +35,8 @@ def test_settings_have_a_meaning_and_cannot_be_changed(kind):
 
 
 def test_no_two_kinds_share_a_name():
-    settings = [kind() for kind in KINDS]
-    assert len(as_dict(*settings)) == sum(len(dataclasses.fields(kind)) for kind in KINDS)
+    settings = {kind.__name__: dataclasses.asdict(kind()) for kind in KINDS}
+    assert len(merged(settings)) == sum(len(dataclasses.fields(kind)) for kind in KINDS)
 
 
 @pytest.fixture

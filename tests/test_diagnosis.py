@@ -10,7 +10,7 @@ from sentiment.folders import Folders
 from sentiment.learning import Trainer
 from sentiment.prepare import prepare
 from sentiment.progress import Watcher
-from sentiment.tracking import store_uri
+from sentiment.tracking import store
 from sentiment.train import train
 
 SMALL = ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=False)
@@ -136,7 +136,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_the_best_epoch_is_kept(
     kept = bundle.read(folders.models / "diverges")
     assert np.isfinite(kept.weights["classifier.bias"]).all()
     assert any("epoch 1, the best so far, is kept in" in note for note in saboteur.notes)
-    (run,) = MlflowClient(store_uri(folders)).search_runs(["1"])
+    (run,) = MlflowClient(store.uri(folders)).search_runs(["1"])
     assert run.info.status == "FAILED"
     assert "no longer a number" in run.data.tags["failure"]
 

@@ -21,7 +21,7 @@ def traced(probabilities=(0.9, 0.55, 0.1), deciding=(2,), tokens=TOKENS, known=K
     states = np.zeros((len(tokens), 1), np.float32)
     ends = None if deciding is None else np.array(deciding)
     said = np.array(probabilities, np.float32)
-    return Trace(" ".join(tokens), tokens, known, said, states, ("forward",), ends)
+    return Trace(" ".join(tokens), tokens, known, said, states, states, ("forward",), ends)
 
 
 def printed(act, *given, encoding="utf-8", **options):

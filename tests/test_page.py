@@ -40,7 +40,7 @@ def by_hand(bidirectional=False, steps=2):
     tokens = ["good", "xyzzy"]
     probabilities = np.array([0.75, 0.6], np.float32)
     return (
-        Trace("Good xyzzy", tokens, known, probabilities, states, ways, deciding),
+        Trace("Good xyzzy", tokens, known, probabilities, states, states, ways, deciding),
         Effects(tokens, known, 0.6, np.array([0.5, 0.7]), np.array([0.4, -0.2])),
     )
 

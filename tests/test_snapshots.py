@@ -1,37 +1,58 @@
+import io
+
 import numpy as np
+import pytest
+from build import TINY, tiny_bundle
 
-from sentiment.snapshots import Snapshot, choose_probes, picture
+from sentiment import probes, snapshots
+from sentiment.runtime import Classifier
 
-TINY = Snapshot(
-    states=np.array([[0.5, -0.25], [1.0, 0.0]], np.float32),
-    labels=np.array([0, 1], np.int8),
-    probabilities=np.array([0.125, 0.75], np.float32),
-    texts=("dull", "x" * 500),
-)
-
-
-def test_the_table_has_a_row_for_each_sample_and_a_column_for_each_unit():
-    assert TINY.table() == {
-        "sample": ["00 dull", "01 " + "x" * 120],
-        "h1": [0.5, 1.0],
-        "h2": [-0.25, 0.0],
-        "probability": [0.125, 0.75],
-        "label": ["negative", "positive"],
-    }
+TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
+PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
 
 
-def test_probes_are_of_both_labels_from_the_shortest_to_the_longest():
-    labels = np.array([1, 0, 1, 0, 1, 0])
-    lengths = np.array([30, 5, 10, 9, 20, 7])
-    # Negative ones by length: rows 1, 5, 3; positive ones: rows 2, 4, 0. Two of three: the ends.
-    assert choose_probes(labels, lengths, count=4).tolist() == [1, 3, 2, 0]
-    assert choose_probes(labels, lengths, count=100).tolist() == [1, 5, 3, 2, 4, 0]
+@pytest.fixture(params=[False, True], ids=["forward", "bidirectional"])
+def classifier(request, tmp_path):
+    settings = TINY.__class__(**vars(TINY) | {"bidirectional": request.param})
+    return Classifier(tiny_bundle(tmp_path / "model", settings))
 
 
-def test_pictures_have_one_size_and_show_the_states():
-    drawn = picture(TINY, "a title")
-    other = Snapshot(np.ones((2, 9), np.float32), TINY.labels, TINY.probabilities, TINY.texts)
-    assert drawn.shape == picture(other, "b").shape == (700, 800, 3)
-    assert drawn.dtype == np.uint8
-    flipped = Snapshot(-TINY.states, TINY.labels, TINY.probabilities, TINY.texts)
-    assert np.abs(drawn.astype(int) - picture(flipped, "a title")).mean() > 5
+@pytest.fixture
+def snapshot(classifier):
+    reference = snapshots.reference_points(classifier, PROBES)
+    return snapshots.observe(classifier, PROBES, reference)
+
+
+def test_it_is_what_the_classifier_says(snapshot, classifier):
+    states = classifier.final_states(classifier.encode(PROBES.texts))
+    np.testing.assert_array_equal(snapshot.states, states)
+    np.testing.assert_array_equal(snapshot.probabilities, classifier.predict(PROBES.texts))
+    assert snapshot.points.shape == (len(PROBES.texts), 2)
+
+
+def test_a_walk_ends_where_its_sentence_lies(snapshot):
+    assert snapshot.walks
+    for name, walk in snapshot.walks.items():
+        place = PROBES.ids.index(name)
+        np.testing.assert_allclose(walk.points[-1], snapshot.points[place], atol=1e-6)
+        np.testing.assert_allclose(walk.trace.finals[-1], snapshot.states[place], atol=1e-6)
+        said = walk.trace.probabilities[-1]
+        assert said == pytest.approx(snapshot.probabilities[place], abs=1e-6)
+
+
+def test_a_sentence_without_a_known_word_has_no_walk(snapshot):
+    # The tiny vocabulary knows "film", "a", "good" …, but no word of this one.
+    assert "double negation" not in snapshot.walks
+    assert "mild" in snapshot.walks
+
+
+def test_arrays_come_back_from_a_file_without_pickle(snapshot):
+    file = io.BytesIO()
+    np.savez_compressed(file, **snapshot.arrays())
+    file.seek(0)
+    stored = np.load(file, allow_pickle=False)
+    assert stored["states"].dtype == np.float32
+    assert stored["ids"].tolist() == list(PROBES.ids)
+    assert stored["mild/words"].tolist() == ["it", "was", "a", "good", "film"]
+    assert stored["mild/states"].shape == (5, snapshot.states.shape[1])
+    assert stored["mild/probabilities"].shape == (5,) and stored["mild/points"].shape == (5, 2)

@@ -15,7 +15,7 @@ import typer
 from sentiment import __version__, quiet
 from sentiment.cli.guard import GuardedGroup, raise_terminated
 
-COMMANDS = ("prepare", "train", "evaluate", "predict", "states", "ui", "lecture")
+COMMANDS = ("prepare", "train", "evaluate", "predict", "states", "ui", "serve", "lecture")
 
 
 class LazyGroup(GuardedGroup):

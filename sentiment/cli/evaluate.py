@@ -9,6 +9,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli import show
+from sentiment.cli.common import ModelOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,10 +21,7 @@ _EXCERPT = 300  # characters of a mistaken review in the table
 
 
 def command(
-    model: Annotated[
-        Path | None,
-        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
-    ] = None,
+    model: ModelOption = None,
     data: Annotated[
         Path | None, typer.Option(help="a labelled CSV, TSV or JSONL file; else the test split")
     ] = None,
@@ -38,14 +36,16 @@ def command(
     from sentiment.evaluate import labelled_file, test_split
 
     place = folders.find()
-    opened = choice.choose(model, place.models)
+    opened = choice.choose(model, place)
     if data is None:
         texts = test_split(opened, place)
     else:
         texts = labelled_file(data, text_column, label_column)
     result = assess(opened, texts, worst=mistakes, track=track, as_json=as_json)
     if as_json:
-        typer.echo(json.dumps({"model": opened.name, "data": texts.name, **asdict(result)}))
+        measured = asdict(result)
+        del measured["probabilities"]  # as many as reviews
+        typer.echo(json.dumps({"model": opened.name, "data": texts.name, **measured}))
     else:
         target = show.console()
         _show(target, opened, texts, result)
@@ -59,17 +59,18 @@ def assess(
 
     with show.watching(err=as_json) as watcher:
         result = evaluate.evaluate(opened, data, worst=worst, watcher=watcher)
-        if opened.folder != choice.BOX:  # a package stays as it was installed
+        if choice.is_own(opened, folders.find()):
             evaluate.keep(opened, result, data)
         if track and opened.record["run"]["id"]:
-            from sentiment import tracking
+            from sentiment.tracking import runs
 
-            if not tracking.log_evaluation(
+            if not runs.log_evaluation(
                 folders.find(),
                 opened.record["run"]["id"],
                 metrics=result.as_metrics(data.name),
                 mistakes=result.mistakes_table(),
-                dataset=tracking.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+                predictions={"probabilities": result.probabilities, "labels": data.labels},
+                dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
             ):
                 watcher.note(f"run {opened.name} is not in this store: nothing was logged to it")
     return result

@@ -43,11 +43,11 @@ def takes(command: Callable) -> Callable:
     def parsed(ctx: typer.Context, **values: Any) -> Any:
         base = recipes.read(values.pop("recipe")) if whole else Recipe()
         parts = {
-            part.name: _overridden(getattr(base, part.name), ctx, values)
-            for part in fields(Recipe)
-            if type(getattr(base, part.name)) in kinds
+            table: _overridden(getattr(base, table), ctx, values)
+            for table in recipes.TABLES
+            if type(getattr(base, table)) in kinds
         }
-        values[name] = Recipe(**parts) if whole else next(iter(parts.values()))
+        values[name] = replace(base, **parts) if whole else next(iter(parts.values()))
         return command(**values)
 
     parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sentiment import folders
+from sentiment.cli.common import ModelOption
 from sentiment.cli.terminal import Meter, Output, say, speaks_utf8
 from sentiment.errors import InputError
 
@@ -34,10 +35,7 @@ def command(
         typer.Option(help=f"where the scored file goes; {_ADDED}{_RENAMED}"),
     ] = None,
     text_column: Annotated[str, typer.Option(help="column that holds the text")] = "text",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
-    ] = None,
+    model: ModelOption = None,
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="positive from this probability on")
     ] = 0.5,
@@ -74,7 +72,7 @@ def command(
     from sentiment.scoring import Rules
 
     rules = Rules(text_column, on_error, Bands(threshold, neutral))
-    opened = choice.choose(model, folders.find().models)
+    opened = choice.choose(model, folders.find())
     if not quiet and not as_json:
         say(f"model: {opened.name} ({opened.folder})")
     if trace or why or html:

@@ -10,6 +10,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli import show
+from sentiment.cli.common import ModelOption
 from sentiment.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def command(
         Path | None,
         typer.Option(help="a .csv, .parquet or .npz file; else a table, or CSV in a pipe"),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="a model folder; else SENTIMENT_MODEL, the newest, the one in the box"),
-    ] = None,
+    model: ModelOption = None,
 ) -> None:
     """Show the hidden states of texts, with the words that they stand after."""
     if texts and source:
@@ -49,7 +47,7 @@ def command(
     from sentiment import choice, reviews, states
     from sentiment.runtime import Classifier
 
-    classifier = Classifier(choice.choose(model, folders.find().models))
+    classifier = Classifier(choice.choose(model, folders.find()))
     given = reviews.read_texts(source, text_column) if source else _given(texts or ["-"])
     names, parts = states.columns(classifier), states.read(classifier, given, steps)
     if output:

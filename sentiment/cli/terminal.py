@@ -7,9 +7,14 @@ import io
 import re
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from sentiment.errors import UnavailableError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _REFRESH = 0.1  # seconds between two drawings of the progress line
 # Control characters, and those that turn the direction of writing: a terminal obeys them.
@@ -29,6 +34,17 @@ def say(text: str) -> None:
 def speaks_utf8() -> bool:
     """Tell whether standard output can hold any character."""
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def until_interrupted(server: "subprocess.Popen") -> None:
+    """Say how a server is ended, and wait for that; raise UnavailableError where it ends itself."""
+    typer.echo("Ctrl-C ends it.")
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        typer.echo("Ended.")
+    else:
+        raise UnavailableError("the server has ended by itself")
 
 
 class Output(io.RawIOBase):

@@ -1,25 +1,36 @@
 """`sentiment train`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentiment import folders, quiet, recipes
 from sentiment.cli import show
+from sentiment.cli.common import ExperimentOption
 from sentiment.cli.evaluate import assess
 from sentiment.cli.options import takes
 from sentiment.progress import Clock
 from sentiment.recipes import Recipe
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# The parts of the work that training consists of, from reading the data to the saved model.
+_TRAINING = (
+    *("data", "building", "compiling", "epochs", "validation", "saving"),
+    *("tracking", "snapshots", "report"),
+)
 
 
 @takes
 def command(
     settled: Recipe,
     name: Annotated[str | None, typer.Option(help="of the run and of the model's folder")] = None,
-    experiment: Annotated[
-        str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="that the run belongs to")
-    ] = "sentiment",
+    experiment: ExperimentOption = "sentiment",
     track: Annotated[bool, typer.Option(help="log the run to MLflow")] = True,
+    snapshots: Annotated[
+        str, typer.Option(metavar="off|epoch|batch:N", help="how often hidden states are logged")
+    ] = "epoch",
     profile: Annotated[
         bool, typer.Option("--profile", help="print where the seconds went")
     ] = False,
@@ -45,7 +56,8 @@ def command(
 
         trained = train(
             data, settled.model, settled.train, place,
-            experiment=experiment, name=name, track=track, watcher=watcher, clock=clock,
+            recipe=settled.name, experiment=experiment, name=name, track=track,
+            snapshots=snapshots, watcher=watcher, clock=clock,
         )  # fmt: skip
     summary = {
         "Validation accuracy": f"{show.percent(trained.best.validation_accuracy, 2)}, "
@@ -68,8 +80,17 @@ def command(
         summary = {"Test accuracy": f"{measured} (95 % interval {interval})", **summary}
     target = show.console()
     if profile:
-        columns = {"part": "left", "seconds": "right"}
-        rows = [(part, f"{seconds:.1f}") for part, seconds in clock.parts.items()]
-        target.print(show.table("Where the seconds went", columns, rows))
+        target.print(_profile(clock))
     target.print()
     target.print(show.facts(summary))
+
+
+def _profile(clock: Clock) -> "Table":
+    """Return where the seconds went; the shares are of training from data to saved model."""
+    training = sum(clock.parts.get(part, 0.0) for part in _TRAINING)
+    columns = {"part": "left", "seconds": "right", "share of training": "right"}
+    rows = [
+        (part, f"{seconds:.2f}", show.percent(seconds / training) if part in _TRAINING else "")
+        for part, seconds in clock.parts.items()
+    ]
+    return show.table("Where the seconds went", columns, rows)

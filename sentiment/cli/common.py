@@ -1,0 +1,20 @@
+"""Options that several commands share.
+
+Knows Typer; knows nothing of what the commands do.
+"""
+
+from typing import Annotated
+
+import typer
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER|models:/…",
+        help="a model's folder, or models:/sentiment@champion; else SENTIMENT_MODEL, "
+        "the newest, the one in the box",
+    ),
+]
+ExperimentOption = Annotated[
+    str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="MLflow experiment of the runs")
+]

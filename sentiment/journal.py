@@ -1,0 +1,188 @@
+"""What is kept of a training while it is under way: models, metrics, hidden states.
+
+Knows bundles, snapshots and the run; knows nothing of Keras or of how training goes. `Journal`
+itself keeps nothing, so that nobody else asks whether anything is kept.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentiment import bundle, choice, pictures, snapshots
+from sentiment.bundle import Bundle
+from sentiment.errors import InputError
+from sentiment.probes import NO_OPINION, Probes
+from sentiment.progress import Clock, EpochReport
+from sentiment.runtime import Classifier
+from sentiment.snapshots import Snapshot
+from sentiment.tokenizer import Tokenizer
+from sentiment.tracking.runs import Run
+
+_LABELS = {0: "negative", 1: "positive", NO_OPINION: "none"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A network as it is at one moment. embedding: float32 (V + G, E); weights as in a bundle."""
+
+    embedding: np.ndarray
+    weights: dict[str, np.ndarray]
+    temperature: float
+
+
+Look = Callable[[], Moment]
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often hidden states are looked at: after each epoch, and after each `batches` batches."""
+
+    epochs: bool
+    batches: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Cadence":
+        """Return what `off`, `epoch` or `batch:N` means; raise InputError for anything else."""
+        kind, _, number = text.partition(":")
+        if text in ("off", "epoch"):
+            return cls(epochs=text == "epoch")
+        if kind == "batch" and number.isdecimal() and int(number):
+            return cls(epochs=True, batches=int(number))
+        raise InputError(f"--snapshots is off, epoch or batch:N, got {text!r}")
+
+
+class Journal:
+    """Keeps nothing."""
+
+    run_id = ""
+
+    def batch(self, epoch: int, batch: int, batches: int, look: Look) -> None:
+        """Hear that `batch` of the `batches` of an epoch is done."""
+
+    def epoch(self, report: EpochReport, look: Look) -> None:
+        """Hear how an epoch went."""
+
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run."""
+
+    def close(self, kept: Bundle, best: EpochReport, mistakes: list[tuple[str, int]]) -> None:
+        """Hear which epoch is the model, and of its worst mistakes: text and label."""
+
+
+class RunJournal(Journal):
+    """Keeps all in a run.
+
+    record: what is the same in the bundles of all epochs.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        tokenizer: Tokenizer,
+        probes: Probes,
+        record: dict[str, Any],
+        cadence: Cadence,
+        clock: Clock,
+    ):
+        self.run_id = run.id
+        self._run, self._tokenizer, self._probes = run, tokenizer, probes
+        self._record, self._cadence, self._clock = record, cadence, clock
+        self._reports: list[EpochReport] = []
+        self._snapshots: list[tuple[float, Snapshot]] = []
+        self._models: dict[int, str] = {}
+        self._reference: np.ndarray | None = None
+
+    def batch(self, epoch: int, batch: int, batches: int, look: Look) -> None:
+        """Look at the hidden states where it is time to."""
+        done = (epoch - 1) * batches + batch
+        if not self._cadence.batches or done % self._cadence.batches:
+            return
+        with self._clock.part("snapshots"), tempfile.TemporaryDirectory() as aside:
+            snapshot = self._observe(self._bundle(Path(aside), look(), {}))
+            self._snapshots.append((epoch - 1 + batch / batches, snapshot))
+            self._show(snapshot, f"batch_{done:06d}", " by batch", done)
+
+    def epoch(self, report: EpochReport, look: Look) -> None:
+        """Log the model of an epoch with its metrics, and its hidden states."""
+        self._reports.append(report)
+        with tempfile.TemporaryDirectory() as aside:
+            with self._clock.part("tracking"):
+                opened = self._bundle(Path(aside), look(), report.metrics())
+                model = self._run.epoch(report.metrics(), report.epoch, opened.folder)
+                self._models[report.epoch] = model
+            if self._cadence.epochs:
+                with self._clock.part("snapshots"):
+                    snapshot = self._observe(opened)
+                    self._snapshots.append((report.epoch, snapshot))
+                    self._show(snapshot, f"epoch_{report.epoch:02d}", "", report.epoch)
+
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run."""
+        self._run.tag(name, text)
+
+    def close(self, kept: Bundle, best: EpochReport, mistakes: list[tuple[str, int]]) -> None:
+        """Register the best model; log the table of probes and the report."""
+        with self._clock.part("tracking"):
+            self._run.best(self._models[best.epoch])
+        if not self._cadence.epochs:
+            return
+        with self._clock.part("report"):
+            self._run.table(_table(Classifier(kept), self._probes), "hidden_states/probes.json")
+
+    def _bundle(self, aside: Path, moment: Moment, metrics: dict[str, float]) -> Bundle:
+        return bundle.write(
+            aside / "bundle",
+            tokenizer=self._tokenizer,
+            embedding=moment.embedding,
+            weights=moment.weights,
+            record={**self._record, "temperature": moment.temperature, "metrics": metrics},
+        )
+
+    def _observe(self, opened: Bundle) -> Snapshot:
+        classifier = Classifier(opened)
+        if self._reference is None:
+            # The model in the box is the reference for all; without it the run's first epoch is.
+            boxed = choice.BOX if (choice.BOX / "bundle.json").is_file() else opened.folder
+            self._reference = snapshots.reference_points(
+                Classifier(bundle.read(boxed)), self._probes
+            )
+        return snapshots.observe(classifier, self._probes, self._reference)
+
+    def _show(self, snapshot: Snapshot, name: str, kind: str, step: int) -> None:
+        self._run.arrays(snapshot.arrays(), f"hidden_states/{name}.npz")
+        when = name.replace("_", " ").replace(" 0", " ")
+        self._run.image(
+            pictures.states(snapshot, f"final hidden states, {when}"), f"hidden_states{kind}", step
+        )
+        self._run.image(
+            pictures.projection(snapshot, f"final hidden states in two dimensions, {when}"),
+            f"projection{kind}",
+            step,
+        )
+        self._run.image(
+            pictures.sentences(snapshot, f"P(positive) after each word, {when}"),
+            f"sentences{kind}",
+            step,
+        )
+
+
+def _table(classifier: Classifier, probes: Probes) -> dict[str, list[Any]]:
+    """Return columns: sample | prediction | label | trajectory, a picture of the state's way."""
+    encoded = classifier.encode(probes.texts)
+    probabilities = classifier.probabilities(classifier.final_states(encoded))
+    states = classifier.states(encoded)
+    nothing = np.zeros((1, states.shape[1]), np.float32)
+    ways = np.split(states, encoded.offsets[1:-1])
+    return {
+        "sample": [f"{place:02d} {text[:100]}" for place, text in enumerate(probes.texts, 1)],
+        "prediction": [
+            f"{'positive' if value >= 0.5 else 'negative'} {value:.2f}" for value in probabilities
+        ],
+        "label": [_LABELS[int(label)] for label in probes.labels],
+        "trajectory": [pictures.path(way if len(way) else nothing) for way in ways],
+    }

@@ -1,0 +1,150 @@
+"""Models as MLflow keeps them: logged ones, versions of `sentiment`, and the champion among them.
+
+Knows MLflow's models and where in one the bundle lies; knows nothing of what a bundle holds.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from sentiment import files, quiet
+from sentiment.errors import MissingFileError
+from sentiment.folders import Folders
+from sentiment.tracking import store
+
+with quiet.hushed():
+    import mlflow
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.exceptions import MlflowException
+    from mlflow.models.signature import ModelSignature
+    from mlflow.types.schema import ColSpec, Schema
+
+NAME, CHAMPION = "sentiment", "champion"
+_PACKAGE = Path(__file__).parent.parent
+# What `pyfunc.py` imports of this package, and what those import.
+_CODE = ("__init__", "errors", "config", "files", "tokenizer", "bundle", "runtime")
+_BUNDLE = "bundle"  # the name of its folder among a model's artifacts
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model: its number, the run that made it, its logged model."""
+
+    number: int
+    run_id: str
+    model_id: str
+
+
+def log(bundle: Path, step: int) -> str:
+    """Log the bundle in `bundle` as the model of the active run at `step`; return its id.
+
+    It is a model from code, over the bundle and six modules of this package: NumPy is all that it
+    needs beside MLflow.
+    """
+    if bundle.name != _BUNDLE:
+        raise ValueError(f"expected a folder called {_BUNDLE}, got {bundle}")
+    with tempfile.TemporaryDirectory() as aside, quiet.hushed():
+        code = Path(aside) / _PACKAGE.name
+        code.mkdir()
+        for name in _CODE:
+            shutil.copy(_PACKAGE / f"{name}.py", code)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            step=step,
+            python_model=str(_PACKAGE / "pyfunc.py"),
+            artifacts={_BUNDLE: str(bundle)},
+            code_paths=[str(code)],
+            signature=ModelSignature(
+                inputs=Schema([ColSpec("string")]), outputs=Schema([ColSpec("double")])
+            ),
+            input_example=["An unforgettable film."],
+            # Inferring them would take longer than an epoch.
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],
+        )
+    return logged.model_id
+
+
+def register(model_id: str) -> Version:
+    """Make a logged model the newest version of the registered one."""
+    with quiet.hushed():
+        return _version(mlflow.register_model(f"models:/{model_id}", NAME))
+
+
+def champion(folders: Folders) -> Version | None:
+    """Return the version that the alias `champion` points to, where there is one."""
+    client = store.connect(folders)
+    with store.usable(folders):
+        try:
+            return _version(client.get_model_version_by_alias(NAME, CHAMPION))
+        except MlflowException as error:
+            if error.error_code in _NOT_THERE:
+                return None
+            raise
+
+
+def promote(folders: Folders, run_id: str) -> Version:
+    """Point the alias `champion` to the model of a run.
+
+    Raises MissingFileError where the run has none that is registered.
+    """
+    client = store.connect(folders)
+    with store.usable(folders):
+        found = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
+        versions = [_version(version) for version in found]
+        if not versions:
+            raise MissingFileError(f"run {run_id} has no registered model", remedy="sentiment runs")
+        newest = max(versions, key=lambda version: version.number)
+        client.set_registered_model_alias(NAME, CHAMPION, str(newest.number))
+    return newest
+
+
+def fetch(folders: Folders, address: str) -> Path:
+    """Return the folder of the bundle in a model, such as models:/sentiment@champion.
+
+    What comes from a server is kept in data/registry, by the model's id, and is not fetched again.
+    Raises MissingFileError where there is no such model.
+    """
+    client = store.connect(folders)
+    with store.usable(folders):
+        try:
+            model_id = _model_id(client, address.removeprefix("models:/"))
+            kept = folders.registry / model_id
+            if kept.is_dir():
+                return kept
+            source = f"models:/{model_id}"
+            if store.uri(folders).startswith("sqlite:"):
+                return Path(mlflow.artifacts.download_artifacts(source)) / "artifacts" / _BUNDLE
+            with tempfile.TemporaryDirectory() as aside:
+                fetched = Path(mlflow.artifacts.download_artifacts(source, dst_path=aside))
+                with files.whole_folder(kept) as folder:
+                    shutil.copytree(fetched / "artifacts" / _BUNDLE, folder, dirs_exist_ok=True)
+            return kept
+        except MlflowException as error:
+            if error.error_code not in _NOT_THERE:
+                raise
+            raise MissingFileError(
+                f"no model {address} in {store.uri(folders)}",
+                remedy="sentiment promote" if CHAMPION in address else "sentiment runs",
+            ) from error
+
+
+# An alias that does not exist is an invalid parameter to MLflow, a version a missing resource.
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def _model_id(client: mlflow.MlflowClient, name: str) -> str:
+    """Return the id of the logged model behind NAME@ALIAS, NAME/VERSION or the id itself."""
+    if "@" in name:
+        registered, alias = name.split("@", 1)
+        return _version(client.get_model_version_by_alias(registered, alias)).model_id
+    if "/" in name:
+        registered, number = name.split("/", 1)
+        return _version(client.get_model_version(registered, number)).model_id
+    return client.get_logged_model(name).model_id
+
+
+def _version(found: ModelVersion) -> Version:
+    # A search leaves `model_id` empty; the source says the same.
+    return Version(int(found.version), found.run_id or "", found.source.removeprefix("models:/"))

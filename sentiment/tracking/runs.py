@@ -1,0 +1,176 @@
+"""A run while it is under way, and an evaluation that joins it later.
+
+Knows MLflow's runs; knows nothing of networks, of drawing or of who reads the runs.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentiment import quiet
+from sentiment.folders import Folders
+from sentiment.tracking import registry, store
+
+with quiet.hushed():
+    import mlflow
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.exceptions import MlflowException
+
+_VERSIONS = ("sentiment", "tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A split that a run has used: `context` is training or testing."""
+
+    name: str
+    context: str
+    digest: str
+    source: dict[str, Any]
+
+
+class Run:
+    """The MLflow run that is under way."""
+
+    def __init__(self, run_id: str, name: str):
+        self.id, self.name = run_id, name
+
+    def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
+        """Log the model of an epoch, and its metrics in one call; return the model's id."""
+        model_id = registry.log(bundle, step)
+        # A NumPy step would be stored as a blob: hence int().
+        values = {name: float(value) for name, value in metrics.items()}
+        mlflow.log_metrics(values, step=int(step), model_id=model_id)
+        return model_id
+
+    def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
+        """Log arrays as one `.npz` file at `path`."""
+        _log_arrays(arrays, path)
+
+    def image(self, pixels: np.ndarray, key: str, step: int) -> None:
+        """Log a picture, uint8 (height, width, 3), one of many called `key`."""
+        mlflow.log_image(pixels, key=key, step=int(step))
+
+    def table(self, columns: dict[str, list[Any]], path: str) -> None:
+        """Log a table; uint8 arrays in it become pictures."""
+        shown = {
+            name: [mlflow.Image(cell) if isinstance(cell, np.ndarray) else cell for cell in cells]
+            for name, cells in columns.items()
+        }
+        mlflow.log_table(shown, path)
+
+    def text(self, text: str, path: str) -> None:
+        """Log a text file at `path`."""
+        mlflow.log_text(text, path)
+
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run, shown beside its name."""
+        mlflow.set_tag(name, text)
+
+    def best(self, model_id: str) -> None:
+        """Register the model of the best epoch."""
+        mlflow.set_tag("model_id", model_id)
+        registry.register(model_id)
+
+
+def _log_arrays(arrays: dict[str, np.ndarray], path: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / Path(path).name
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        mlflow.log_artifact(str(file), str(Path(path).parent))
+
+
+@contextmanager
+def tracked(
+    folders: Folders,
+    *,
+    experiment: str,
+    name: str,
+    settings: dict[str, Any],
+    datasets: list[Dataset],
+) -> Iterator[Run]:
+    """Run the body in an MLflow run: FINISHED at its end, KILLED by an interrupt, else FAILED.
+
+    The tag `failure` then says why.
+    """
+    experiment_id = store.open_experiment(folders, experiment)
+    tags = _origin(folders) | {"model": name}
+    run = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags)
+    status = "FAILED"
+    try:
+        mlflow.log_params(settings)
+        for dataset in datasets:
+            _log_dataset(dataset)
+        yield Run(run.info.run_id, name)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except Exception as error:
+        mlflow.set_tag("failure", str(error) or type(error).__name__)
+        raise
+    finally:
+        mlflow.end_run(status)
+
+
+def _log_dataset(dataset: Dataset) -> None:
+    # The digest is our own: MLflow's would cover a part of the rows only.
+    source = CodeDatasetSource(tags=dataset.source)
+    described = MetaDataset(source, name=dataset.name, digest=dataset.digest[:16])
+    mlflow.log_input(described, context=dataset.context)
+
+
+def _origin(folders: Folders) -> dict[str, str]:
+    """Return tags that say which code made a run: package versions and the git commit."""
+    tags = {}
+    for name in _VERSIONS:
+        tags[f"version.{name}"] = metadata.version(name)
+    tags["version.python"] = sys.version.split()[0]
+    command = ["git", "-C", str(folders.root), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        tags["mlflow.source.git.commit"] = found.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass  # not a git checkout, or no git: then there is no commit to name
+    return tags
+
+
+def log_evaluation(
+    folders: Folders,
+    run_id: str,
+    *,
+    metrics: dict[str, float],
+    mistakes: dict[str, list[Any]],
+    predictions: dict[str, np.ndarray],
+    dataset: Dataset,
+) -> bool:
+    """Add an evaluation to the run that made the model; return False where the store lacks it.
+
+    The accuracy on the test reviews becomes part of the run's name.
+    """
+    client = store.connect(folders)
+    try:
+        run = mlflow.get_run(run_id)
+    except MlflowException:
+        return False
+    with quiet.hushed(), mlflow.start_run(run_id=run_id):
+        # With the model's id they show on its page and among the models as well.
+        mlflow.log_metrics(metrics, model_id=run.data.tags.get("model_id"))
+        _log_dataset(dataset)
+        _log_arrays(predictions, f"evaluation/{dataset.name}_predictions.npz")
+        mlflow.log_table(mistakes, f"evaluation/{dataset.name}_mistakes.json")
+    accuracy, name = metrics.get("test/accuracy"), run.data.tags.get("model")
+    if accuracy is not None and name is not None:
+        client.update_run(run_id, name=f"{name} {accuracy:.2%}")
+    # Resuming a run leaves it FINISHED, whatever it had come to.
+    client.set_terminated(run_id, run.info.status)
+    return True

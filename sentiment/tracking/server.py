@@ -1,0 +1,94 @@
+"""MLflow's server, started by hand and ended without orphans.
+
+Knows processes and addresses; knows nothing of what is served.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sentiment.errors import UnavailableError
+from sentiment.folders import Folders
+from sentiment.tracking import store
+
+LOCAL = "127.0.0.1"
+_PATIENCE = 60  # seconds for a server to answer; it takes 5 to 20
+
+
+def start_ui(folders: Folders, port: int) -> subprocess.Popen:
+    """Start the tracking server on 127.0.0.1 in its light form: one worker, no job execution."""
+    options = ["server", "-w", "1", "--host", LOCAL, "--port", str(port)]
+    options += ["--backend-store-uri", store.uri(folders)]
+    options += ["--artifacts-destination", str(folders.mlruns / "artifacts")]
+    return _start(options, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
+
+
+def start_model(folders: Folders, address: str, port: int) -> subprocess.Popen:
+    """Start MLflow's scoring server on 127.0.0.1 for the model at `address`, models:/…."""
+    options = ["models", "serve", "--model-uri", address, "--env-manager", "local"]
+    options += ["--host", LOCAL, "--port", str(port)]
+    # It looks for its own program on PATH, where an environment that is not activated isn't.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return _start(options, MLFLOW_TRACKING_URI=store.uri(folders), PATH=path)
+
+
+def _start(options: list[str], **environment: str) -> subprocess.Popen:
+    """Start `mlflow …` in a process group of its own, so that all of it can be ended."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlflow", *options],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def running(server: subprocess.Popen, address: str) -> Iterator[None]:
+    """Wait until `address` answers, run the body, and end the server with all that it has started.
+
+    Raises UnavailableError where it does not start.
+    """
+    try:
+        _wait(server, address)
+        yield
+    finally:
+        # What it has started may outlive it, in its group.
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+def _wait(server: subprocess.Popen, address: str) -> None:
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    command = " ".join(str(part) for part in server.args[1:])  # type: ignore[index]
+    raise UnavailableError("the MLflow server did not start", remedy=f"python {command}")
+
+
+def free_port(wanted: int) -> int:
+    """Return `wanted` where nothing listens on it, else a port that is free."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOCAL, wanted))
+        except OSError:
+            probe.bind((LOCAL, 0))
+        return probe.getsockname()[1]
+
+
+def ui_address(folders: Folders, experiment: str, base: str) -> str:
+    """Return the page that compares the runs of `experiment`; MLflow opens another by default."""
+    number = store.open_experiment(folders, experiment)
+    return f"{base}/#/experiments/{number}/runs?workflowType=machine_learning&compareRunsMode=CHART"

@@ -1,0 +1,88 @@
+"""Where runs are kept, and the first touch of it.
+
+Knows MLflow's stores; knows nothing of what is kept there.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sentiment import quiet
+from sentiment.errors import UnavailableError
+from sentiment.folders import Folders
+
+EXPERIMENT = "sentiment"
+
+quiet.set_environment()
+with quiet.hushed():
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+
+def uri(folders: Folders) -> str:
+    """Return the tracking store: MLFLOW_TRACKING_URI, or SQLite below the project's root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folders.mlruns}/mlflow.db"
+
+
+def connect(folders: Folders) -> mlflow.MlflowClient:
+    """Point MLflow at the store, making its folder where it is missing; return a client of it."""
+    address = uri(folders)
+    if address.startswith("sqlite:"):
+        folders.mlruns.mkdir(parents=True, exist_ok=True)
+    else:
+        # MLflow's own bounds keep a terminal waiting for four minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    named = "MLFLOW_TRACKING_URI" in os.environ
+    mlflow.set_tracking_uri(address)
+    if not named:
+        # MLflow has put it there, where it would pass for the user's wish for other folders too.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    with usable(folders):
+        return mlflow.MlflowClient()
+
+
+@contextmanager
+def usable(folders: Folders) -> Iterator[None]:
+    """Turn what goes wrong with the store in the body into an error that names it.
+
+    Two processes that create the database at once break it: a lock lets one go first.
+    """
+    try:
+        with _first_use_lock(folders), quiet.hushed():
+            yield
+    except (MlflowException, OSError) as error:
+        first = str(error).splitlines()[0][:200]
+        raise UnavailableError(
+            f"the tracking store {uri(folders)} can't be used: {first}",
+            remedy="unset MLFLOW_TRACKING_URI for the store in mlruns/, or train with --no-track",
+        ) from error
+
+
+def open_experiment(folders: Folders, name: str) -> str:
+    """Connect to the store and return the experiment's id, making it where it is missing."""
+    connect(folders)
+    own = uri(folders) == f"sqlite:///{folders.mlruns}/mlflow.db"
+    location = (folders.mlruns / "artifacts").as_uri() if own else None
+    with usable(folders):
+        found = mlflow.get_experiment_by_name(name)
+        if found is None:
+            return mlflow.create_experiment(name, artifact_location=location)
+    if found.lifecycle_stage == "deleted":
+        raise UnavailableError(
+            f"the experiment {name!r} has been deleted",
+            remedy=f"mlflow experiments restore --experiment-id {found.experiment_id}, "
+            "or train with --experiment NAME",
+        )
+    return found.experiment_id
+
+
+@contextmanager
+def _first_use_lock(folders: Folders) -> Iterator[None]:
+    if not folders.mlruns.is_dir():
+        yield
+        return
+    with (folders.mlruns / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

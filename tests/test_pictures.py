@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from build import TINY, tiny_bundle
+
+from sentiment import pictures, probes, snapshots
+from sentiment.runtime import Classifier
+
+TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
+PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
+KINDS = [pictures.states, pictures.projection, pictures.sentences]
+
+
+def snapshot(folder, units=3):
+    classifier = Classifier(tiny_bundle(folder, TINY.__class__(**vars(TINY) | {"units": units})))
+    reference = snapshots.reference_points(classifier, PROBES)
+    return snapshots.observe(classifier, PROBES, reference)
+
+
+@pytest.mark.parametrize("draw", KINDS)
+def test_a_picture_has_the_same_size_whatever_the_network(draw, tmp_path):
+    small, large = snapshot(tmp_path / "a"), snapshot(tmp_path / "b", units=9)
+    assert draw(small, "a title").shape == draw(large, "b").shape
+    assert draw(small, "a title").dtype == np.uint8
+
+
+@pytest.mark.parametrize("draw", KINDS)
+def test_a_picture_shows_what_it_is_of(draw, tmp_path):
+    one = snapshot(tmp_path / "a")
+    walks = {
+        name: replace(walk, trace=replace(walk.trace, probabilities=1 - walk.trace.probabilities))
+        for name, walk in one.walks.items()
+    }
+    other = replace(
+        one,
+        states=-one.states,
+        points=-one.points,
+        probabilities=1 - one.probabilities,
+        walks=walks,
+    )
+    np.testing.assert_array_equal(draw(one, "t"), draw(one, "t"))
+    assert (draw(one, "t") != draw(other, "t")).any(axis=2).mean() > 0.005
+
+
+def test_points_beyond_the_axes_stand_on_their_border(tmp_path):
+    one = snapshot(tmp_path / "a")
+    far = replace(one, points=np.full_like(one.points, 3.0))
+    corner = replace(one, points=np.tile(np.float32(pictures.REACH), (len(one.points), 1)))
+    np.testing.assert_array_equal(pictures.projection(far, "t"), pictures.projection(corner, "t"))
+
+
+def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
+    states = np.array([[1.0, 0.0], [-1.0, 0.5]], np.float32)  # two words, two units
+    drawn = pictures.path(states, height=4, width=6)
+    assert drawn.shape == (4, 6, 3)
+    assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == [33, 102, 172]
+    assert drawn[0, 3].tolist() == [178, 24, 43]
+    assert drawn[3, 0].tolist() == [255, 255, 255]
+    # Half way from white to blue: 255 - 222/2, 255 - 153/2, 255 - 83/2.
+    assert drawn[3, 5].tolist() == [144, 178, 214]
