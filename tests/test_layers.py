@@ -24,7 +24,7 @@ FLOORS = [
         "columns",
         "grouping",
     },
-    {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
+    {"parquet", "prepared", "bundle", "network", "learning", "tracking", "contrast"},
     {"runtime", "partition", "diagnosis", "prior", "choice"},
     {"session", "pyfunc", "predict", "explain"},
     {"drawing"},
