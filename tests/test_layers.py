@@ -29,6 +29,7 @@ FLOORS = [
     {"session", "pyfunc", "predict", "explain"},
     {"drawing"},
     {"prepare", "train", "evaluate", "scoring", "lecture", "page", "states", "model"},
+    {"readouts"},
     {"cli"},
     {"__init__"},
 ]
