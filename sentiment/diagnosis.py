@@ -82,7 +82,7 @@ def gradient_norms(
     """
     ids, labels = _alike(examples)
     layer = network.get_layer(f"rnn_{model.layers}")
-    entering, *_ = tf.nest.flatten(keras.Model(network.inputs, layer.input)(ids))
+    entering, *_ = tf.nest.flatten(keras.Model(network.input, layer.input)(ids))
     rest_of_state = network(ids)["state"][:, model.units :]
     if model.bidirectional:
         layer = layer.forward_layer

@@ -17,6 +17,7 @@ from sentiment import metrics, prepared, reviews
 from sentiment.bundle import Bundle
 from sentiment.errors import MissingFileError
 from sentiment.folders import Folders
+from sentiment.prepared import PreparedSet
 from sentiment.progress import Watcher
 from sentiment.runtime import Classifier
 
@@ -38,10 +39,14 @@ def test_split(bundle: Bundle, folders: Folders) -> Labelled:
     folder = folders.prepared / bundle.record["data"]["folder"]
     if not folder.is_dir():
         raise MissingFileError(f"no prepared set {folder}", remedy="sentiment prepare")
-    opened = prepared.open_set(folder)
-    split = opened.split("test")
+    return labelled_test(prepared.open_set(folder))
+
+
+def labelled_test(data: PreparedSet) -> Labelled:
+    """Return the test split of `data`."""
+    split = data.split("test")
     texts = [split.text(row) for row in range(len(split))]
-    return Labelled("test", texts, split.labels, opened.splits["test"]["digest"])
+    return Labelled("test", texts, split.labels, data.splits["test"]["digest"])
 
 
 def labelled_file(path: Path, text_column: str, label_column: str) -> Labelled:
@@ -95,7 +100,7 @@ def evaluate(
     bundle: Bundle, data: Labelled, *, worst: int = 10, watcher: Watcher | None = None
 ) -> Evaluation:
     """Measure `bundle` on labelled texts and pick the `worst` mistakes."""
-    texts, labels = data.texts, data.labels
+    texts = data.texts
     classifier = Classifier(bundle)
     starts = range(0, len(texts), _AT_ONCE)
     chunks = (watcher or Watcher()).follow(starts, "classifying", len(starts))
@@ -103,7 +108,12 @@ def evaluate(
         classifier.logits(classifier.final_states(classifier.encode(texts[start:end])))
         for start, end in ((start, start + _AT_ONCE) for start in chunks)
     ]
-    logits = np.concatenate(said).astype(np.float64)
+    return judge(bundle, data, np.concatenate(said), worst=worst)
+
+
+def judge(bundle: Bundle, data: Labelled, logits: np.ndarray, *, worst: int = 10) -> Evaluation:
+    """Measure what `bundle` has made of labelled texts: `logits`, uncalibrated, float (N,)."""
+    texts, labels, logits = data.texts, data.labels, logits.astype(np.float64)
     plain, probabilities = (1.0 / (1.0 + np.exp(-logits / t)) for t in (1.0, bundle.temperature))
     wrong = np.flatnonzero((probabilities >= 0.5) != (labels == 1))
     surest = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:worst]
@@ -121,3 +131,17 @@ def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:
     measured = bundle.record["metrics"] | evaluation.as_metrics(data.name)
     measured_on = bundle.record.get("measured_on", {}) | {data.name: data.digest}
     bundles.update_record(bundle, metrics=measured, measured_on=measured_on)
+
+
+def log(bundle: Bundle, evaluation: Evaluation, data: Labelled, folders: Folders) -> bool:
+    """Add the measures to the run that made `bundle`; return False where the store lacks it."""
+    from sentiment.tracking import runs  # here, as importing MLflow takes two seconds
+
+    return runs.log_evaluation(
+        folders,
+        bundle.record["run"]["id"],
+        metrics=evaluation.as_metrics(data.name),
+        mistakes=evaluation.mistakes_table(),
+        predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
+        dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+    )

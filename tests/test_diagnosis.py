@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -31,25 +33,52 @@ class Listener(Watcher):
         self.notes.append(text)
 
 
-def by_hand(table, weights, ids, label):
-    """Return the norm of dL/dh_t at every step of one review, from the formulas."""
+def states_by_hand(entering, weights, direction):
+    """Return the initial state and the state after each step of one review, (T + 1, H)."""
     kernel, recurrent_kernel, bias = (
-        weights[f"rnn_1.forward.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
+        weights[f"rnn_1.{direction}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
     )
     states = [np.zeros(4)]
-    for word in ids:
-        states.append(np.tanh(table[word] @ kernel + states[-1] @ recurrent_kernel + bias))
+    for vector in entering:
+        states.append(np.tanh(vector @ kernel + states[-1] @ recurrent_kernel + bias))
+    return np.array(states)
+
+
+READ_BY_HAND = {
+    "last": lambda states: states[-1],
+    "mean": lambda states: states[1:].mean(axis=0),
+    "max": lambda states: states[1:].max(axis=0),
+}
+SHARES_BY_HAND = {  # d readout / d h_t, (T, H)
+    "last": lambda states: np.arange(1, len(states))[:, None] == len(states) - 1,
+    "mean": lambda states: np.full(states[1:].shape, 1 / (len(states) - 1)),
+    "max": lambda states: states[1:] == states[1:].max(axis=0),
+}
+
+
+def by_hand(model, table, weights, ids, label):
+    """Return the norm of dL/dh_t, read forward, at every step of one review by the formulas."""
+    states = states_by_hand(table[ids], weights, "forward")
+    read = READ_BY_HAND[model.readout]
+    seen = [read(states)]
+    if model.bidirectional:
+        seen.append(read(states_by_hand(table[ids][::-1], weights, "backward")))
     out = weights["classifier.kernel"][:, 0]
-    probability = 1 / (1 + np.exp(-(states[-1] @ out + weights["classifier.bias"][0])))
-    gradient, norms = (probability - label) * out, []
-    for state in states[:0:-1]:
+    probability = 1 / (1 + np.exp(-(np.concatenate(seen) @ out + weights["classifier.bias"][0])))
+    direct = (probability - label) * out[:4] * SHARES_BY_HAND[model.readout](states)
+    later, norms = np.zeros(4), []
+    for share, state in zip(direct[::-1], states[:0:-1], strict=True):
+        gradient = share + later
         norms.append(np.linalg.norm(gradient))
-        gradient = (gradient * (1 - state**2)) @ recurrent_kernel.T
+        later = (gradient * (1 - state**2)) @ weights["rnn_1.forward.recurrent_kernel"].T
     return norms[::-1]
 
 
-def test_gradient_norms_are_those_of_the_formulas():
-    made = network.build(SMALL, words=20, ngrams=0, seed=0)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("readout", ["last", "mean", "max"])
+def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
+    model = dataclasses.replace(SMALL, readout=readout, bidirectional=bidirectional)
+    made = network.build(model, words=20, ngrams=0, seed=0)
     draws = np.random.default_rng(0)
     table = made.get_layer("embedding").table
     table.set_weights([draws.normal(0, 0.5, (20, 3))])
@@ -59,10 +88,13 @@ def test_gradient_norms_are_those_of_the_formulas():
     )
     table, weights = network.arrays(made)
     expected = np.mean(
-        [by_hand(table, weights, row, label) for row, label in zip(ids, (1, 0), strict=True)],
+        [
+            by_hand(model, table, weights, row, label)
+            for row, label in zip(ids, (1, 0), strict=True)
+        ],
         axis=0,
     )
-    found = diagnosis.gradient_norms(made, SMALL, examples)
+    found = diagnosis.gradient_norms(made, model, examples)
     np.testing.assert_allclose(found, expected[[0, 3, 6]], rtol=1e-4)
 
 

@@ -23,8 +23,9 @@ FLOORS = [
         "recipes",
         "part",
         "columns",
+        "grouping",
     },
-    {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
+    {"parquet", "prepared", "bundle", "network", "learning", "tracking", "contrast"},
     {"runtime", "partition", "diagnosis", "prior", "choice"},
     {"pyfunc", "predict", "explain"},
     {"drawing", "snapshots"},
@@ -32,6 +33,7 @@ FLOORS = [
     {"journal"},
     {"session"},
     {"prepare", "train", "evaluate", "scoring", "lecture", "page", "states", "model"},
+    {"readouts"},
     {"cli"},
     {"__init__"},
 ]

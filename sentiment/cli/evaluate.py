@@ -61,18 +61,9 @@ def assess(
         result = evaluate.evaluate(opened, data, worst=worst, watcher=watcher)
         if choice.is_own(opened, folders.find()):
             evaluate.keep(opened, result, data)
-        if track and opened.record["run"]["id"]:
-            from sentiment.tracking import runs
-
-            if not runs.log_evaluation(
-                folders.find(),
-                opened.record["run"]["id"],
-                metrics=result.as_metrics(data.name),
-                mistakes=result.mistakes_table(),
-                predictions={"probabilities": result.probabilities, "labels": data.labels},
-                dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
-            ):
-                watcher.note(f"run {opened.name} is not in this store: nothing was logged to it")
+        tracked = track and opened.record["run"]["id"]
+        if tracked and not evaluate.log(opened, result, data, folders.find()):
+            watcher.note(f"run {opened.name} is not in this store: nothing was logged to it")
     return result
 
 
