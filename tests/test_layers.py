@@ -22,6 +22,7 @@ FLOORS = [
         "recipes",
         "part",
         "columns",
+        "style",
     },
     {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
     {"runtime", "partition", "diagnosis", "prior", "choice"},
