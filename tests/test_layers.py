@@ -22,6 +22,7 @@ FLOORS = [
         "recipes",
         "part",
         "columns",
+        "steps",
         "style",
     },
     {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
