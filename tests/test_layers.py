@@ -28,7 +28,7 @@ FLOORS = [
     {"parquet", "prepared", "bundle", "network", "learning", "tracking"},
     {"runtime", "partition", "diagnosis", "prior", "choice"},
     {"session", "pyfunc", "predict", "explain"},
-    {"drawing"},
+    {"drawing", "sentence"},
     {"prepare", "train", "evaluate", "scoring", "lecture", "page", "states", "model"},
     {"cli"},
     {"__init__"},
