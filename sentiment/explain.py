@@ -78,7 +78,7 @@ def trace(classifier: Classifier, text: str) -> Trace:
     Of a text above the model's longest review only the last words are read, as in `predict`.
     Raises InputError where the text holds no word that the model knows.
     """
-    encoded, tokens = _read(classifier, text)
+    encoded, tokens = read(classifier, text)
     settings = classifier.bundle.settings
     states = classifier.states(encoded)
     if settings.bidirectional or settings.readout != "last":
@@ -105,7 +105,7 @@ def why(classifier: Classifier, text: str) -> Effects:
     Of a text above the model's longest review only the last words are read, as in `predict`.
     Raises InputError where the text holds no word that the model knows.
     """
-    encoded, tokens = _read(classifier, text)
+    encoded, tokens = read(classifier, text)
     whole = classifier.final_states(encoded)
     finals = _final_states(classifier, _occlusions(encoded.tokens))
     # From logits, not from probabilities: those of a certain model are all 1 in float32.
@@ -116,15 +116,18 @@ def why(classifier: Classifier, text: str) -> Effects:
     return Effects(tokens, known, probability, classifier.probabilities(finals), effects)
 
 
-def _read(classifier: Classifier, text: str) -> tuple[Encoded, list[str]]:
-    """Return the words of `text` that the model reads, as ids and as they are spelt."""
+def read(classifier: Classifier, text: str, *, remedy: str = REMEDY) -> tuple[Encoded, list[str]]:
+    """Return the words of `text` that the model reads, as ids and as they are spelt.
+
+    Raises InputError, with `remedy`, where the text holds no word that the model knows.
+    """
     encoded = classifier.encode([text])
     if not len(encoded.tokens):
         fact = "the text is empty" if not text.strip() else f"{text[:40]!r} holds no word"
-        raise InputError(f"nothing to explain: {fact}", remedy=REMEDY)
+        raise InputError(f"nothing to explain: {fact}", remedy=remedy)
     if (encoded.tokens == UNKNOWN).all():
         raise InputError(
-            f"nothing to explain: the model knows no word of {text[:40]!r}", remedy=REMEDY
+            f"nothing to explain: the model knows no word of {text[:40]!r}", remedy=remedy
         )
     return encoded, tokenise(text)[-len(encoded.tokens) :]
 

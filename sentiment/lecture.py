@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sentiment import quiet
+from sentiment.steps import Cell, Network
 
 SAMPLES, TIMESTEPS, FEATURES, UNITS = 8, 3, 2, 5
 PASSES = 20  # over the samples; each step trains on one sample
@@ -56,8 +57,8 @@ class Lecture:
         inputs = keras.Input((TIMESTEPS, FEATURES))
         self.rnn = keras.layers.SimpleRNN(UNITS, return_state=True, name="rnn")
         _, state = self.rnn(inputs)
-        classifier = keras.layers.Dense(1, activation="sigmoid", name="classifier")
-        self._network = keras.Model(inputs, classifier(state))
+        self._classifier = keras.layers.Dense(1, activation="sigmoid", name="classifier")
+        self._network = keras.Model(inputs, self._classifier(state))
         self._network.compile(keras.optimizers.Adam(_RATE), "binary_crossentropy")
         self._reader = keras.Model(inputs, state)
         # The same cell, its weights included, giving the state after every timestep.
@@ -68,6 +69,11 @@ class Lecture:
     def parameters(self) -> int:
         """Weights of the recurrent layer: 2·5 + 5·5 + 5 = 40."""
         return self.rnn.count_params()
+
+    def network(self) -> Network:
+        """Return the weights as they are now, those of the classifier as float32 (5,)."""
+        kernel, bias = self._classifier.get_weights()
+        return Network(Cell(*self.rnn.get_weights()), kernel[:, 0], float(bias[0]))
 
     def train(self) -> Iterator[LectureStep]:
         """Train on one sample at a time, in order, `PASSES` times over."""

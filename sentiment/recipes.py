@@ -24,10 +24,10 @@ TABLES = ("prepare", "model", "train")
 class Recipe:
     """All that shapes a run, under the name of the recipe that it began with."""
 
-    name: str = "default"
     prepare: PrepareSettings = field(default_factory=PrepareSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    name: str = "default"
 
 
 def shipped() -> list[str]:
@@ -64,7 +64,7 @@ def read(name: str) -> Recipe:
                 f"{name}: {table} is none of the tables {', '.join(parts)}", remedy=REMEDY
             )
         parts[table] = _settled(name, table, parts[table], values)
-    return Recipe(Path(name).stem, **parts)
+    return Recipe(**parts, name=Path(name).stem)
 
 
 def _settled(name: str, table: str, part: Settings, values: dict[str, Any]) -> Settings:

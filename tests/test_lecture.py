@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.lecture import PASSES, Lecture
+from sentiment.steps import follow
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +61,23 @@ def test_the_command_prints_the_same_lecture_for_the_same_seed():
     assert first.count("hidden state [") == 16
     for part in ("final state", "mean pooling", "max pooling", "return_sequences=True"):
         assert part in first
+
+
+def test_followed_by_hand_every_sample_ends_where_keras_does(taught):
+    lecture, _ = taught
+    network = lecture.network()
+    for sample, states, probability in zip(
+        lecture.samples, lecture.encode(), lecture.probabilities(), strict=True
+    ):
+        steps = follow(sample, network.cell)
+        np.testing.assert_allclose([step.h for step in steps], states, atol=1e-5)
+        assert network.decide(steps[-1].h).probability == pytest.approx(probability, abs=1e-5)
+
+
+def test_weights_taken_before_training_stay_as_they_were():
+    lecture = Lecture(seed=0)
+    before = lecture.network()
+    kept = before.cell.kernel.copy()
+    next(lecture.train())
+    np.testing.assert_array_equal(before.cell.kernel, kept)
+    assert np.abs(lecture.network().cell.kernel - kept).max() > 0.01

@@ -33,10 +33,10 @@ def test_a_file_of_ones_own_changes_what_it_names(tmp_path):
         '[prepare]\ndataset = "sample"\n[model]\nunits = 7\n[train]\nlearning_rate = 1\n'
     )
     expected = Recipe(
-        "mine",
         PrepareSettings(dataset="sample"),
         ModelSettings(units=7),
         TrainSettings(learning_rate=1),
+        name="mine",
     )
     assert recipes.read(str(path)) == expected
 

@@ -1,24 +1,68 @@
 """`sentiment lecture`."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentiment import folders
 from sentiment.cli import show
+from sentiment.cli.common import ModelOption
+from sentiment.cli.terminal import say
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from sentiment.sentence import Reading
+
+_SENTENCE = "It begins badly, yet the ending is wonderful."
+_REMEDY = f'sentiment lecture --html lecture.html --text "{_SENTENCE}"'
+
 
 def command(
     seed: Annotated[int, typer.Option(min=0, help="of the samples and the first weights")] = 0,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="write every number, step by step, as a page that needs no network"),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="a sentence that a trained model reads on that page")
+    ] = None,
+    model: ModelOption = None,
 ) -> None:
     """Show how a hidden state becomes the classifier's input, in numbers to follow by hand."""
+    if html is None and (text is not None or model is not None):
+        raise typer.BadParameter("--text and --model go with --html FILE")
+    # Before the lecture, so that a sentence or a model that won't do is told at once.
+    reading = None if html is None else _read(_SENTENCE if text is None else text, model)
+    from sentiment import lecture
+
+    taught = lecture.Lecture(seed)
+    before = taught.network()
+    _show_lecture(taught)
+    if html is not None and reading is not None:
+        from sentiment import files, lecture_page
+
+        networks = {"before training": before, "after training": taught.network()}
+        example = lecture_page.Example(taught.samples, taught.labels, networks)
+        with files.whole_file(html) as aside:
+            aside.write_text(lecture_page.page(example, reading), "utf-8")
+        say(f"lecture written to {html}")
+
+
+def _read(text: str, model: str | None) -> "Reading":
+    from sentiment import choice, sentence
+    from sentiment.runtime import Classifier
+
+    opened = choice.choose(model, folders.find())
+    return sentence.read(Classifier(opened), text, remedy=_REMEDY)
+
+
+def _show_lecture(taught) -> None:
     from sentiment import lecture
 
     target = show.console()
-    taught = lecture.Lecture(seed)
     size, steps, features = lecture.SAMPLES, lecture.TIMESTEPS, lecture.FEATURES
     units, last = lecture.UNITS, lecture.SAMPLES * (lecture.PASSES - 1)
     target.print(
