@@ -18,8 +18,6 @@ with quiet.hushed():
     import mlflow
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.exceptions import MlflowException
-    from mlflow.models.signature import ModelSignature
-    from mlflow.types.schema import ColSpec, Schema
 
 NAME, CHAMPION = "sentiment", "champion"
 _PACKAGE = Path(__file__).parent.parent
@@ -56,9 +54,6 @@ def log(bundle: Path, step: int) -> str:
             python_model=str(_PACKAGE / "pyfunc.py"),
             artifacts={_BUNDLE: str(bundle)},
             code_paths=[str(code)],
-            signature=ModelSignature(
-                inputs=Schema([ColSpec("string")]), outputs=Schema([ColSpec("double")])
-            ),
             input_example=["An unforgettable film."],
             # Inferring them would take longer than an epoch.
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],

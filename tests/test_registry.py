@@ -1,0 +1,205 @@
+"""Registered models: the champion, offline and from a server, in this program and over HTTP."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import sentiment
+from sentiment.bundle import read
+from sentiment.cli import app
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.errors import MissingFileError
+from sentiment.folders import Folders
+from sentiment.prepare import prepare
+from sentiment.runtime import Classifier
+from sentiment.tracking import registry, server
+from sentiment.train import train
+
+SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
+CHAMPION = "models:/sentiment@champion"
+TEXTS = ["A wonderful film.", "Dreadful, dull and far too long."]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return Folders(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def trained(folders):
+    """Two runs; the model of the first is the champion."""
+    data = prepare(PrepareSettings(dataset="sample"), folders)[0]
+    once = TrainSettings(epochs=1, own_labels=0)
+    made = [train(data, SMALL, once, folders, name=name, snapshots="off") for name in ("a", "b")]
+    assert registry.champion(folders) is None
+    assert registry.promote(folders, made[0].run_id).number == 1
+    return made
+
+
+@pytest.fixture(autouse=True)
+def home(folders, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(folders.root))
+    for name in ("MLFLOW_TRACKING_URI", "SENTIMENT_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def expected(made):
+    return Classifier(read(made.folder)).predict(TEXTS)
+
+
+def said(*words):
+    result = CliRunner().invoke(app, ["predict", "--json", *words, *TEXTS])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line)["probability"] for line in result.stdout.splitlines()]
+
+
+def test_the_champion_is_a_model_like_any_other(trained, monkeypatch):
+    np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[0]), atol=1e-6)
+    np.testing.assert_allclose(said(), expected(trained[1]), atol=1e-6)  # the newest
+    monkeypatch.setenv("SENTIMENT_MODEL", CHAMPION)
+    np.testing.assert_allclose(said(), expected(trained[0]), atol=1e-6)
+    np.testing.assert_allclose(sentiment.load(CHAMPION).predict(TEXTS), expected(trained[0]))
+
+
+def test_versions_and_logged_models_have_addresses_too(trained, folders):
+    version = registry.champion(folders)
+    assert (version.number, version.run_id) == (1, trained[0].run_id)
+    for address in ("models:/sentiment/1", f"models:/{version.model_id}"):
+        assert read(registry.fetch(folders, address)).name == "a"
+    assert read(registry.fetch(folders, "models:/sentiment/2")).name == "b"
+
+
+def test_the_alias_moves(trained, folders):
+    try:
+        assert registry.promote(folders, trained[1].run_id).number == 2
+        assert registry.champion(folders).run_id == trained[1].run_id
+    finally:
+        registry.promote(folders, trained[0].run_id)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "models:/sentiment@nobody",
+        "models:/sentiment/99",
+        "models:/other/1",
+        "models:/m-0",
+        "models:/",
+    ],
+)
+def test_a_model_that_is_not_there_is_a_clear_error(address, trained):
+    result = CliRunner().invoke(app, ["predict", "--model", address, "A film."])
+    assert result.exit_code == 1
+    assert f"no model {address} in sqlite:" in result.stderr and "Try: " in result.stderr
+
+
+def test_a_run_without_a_registered_model_can_not_be_promoted(trained, folders):
+    with pytest.raises(MissingFileError, match="no registered model"):
+        registry.promote(folders, "0" * 32)
+
+
+def test_what_the_store_keeps_is_not_written_to(trained, folders, tmp_path):
+    data = tmp_path / "mine.csv"
+    data.write_text("text,label\na good film,1\na bad film,0\n")
+    kept = registry.fetch(folders, CHAMPION) / "bundle.json"
+    before = kept.read_bytes()
+    words = ["evaluate", "--no-track", "--model", CHAMPION, "--data", str(data)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert kept.read_bytes() == before
+
+
+def test_a_model_comes_from_a_server_once(trained, folders, tmp_path, monkeypatch):
+    port = server.free_port(0)
+    started = server.start_ui(folders, port)
+    elsewhere = Folders(tmp_path)
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    with server.running(started, f"http://127.0.0.1:{port}/health"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+        np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[0]), atol=1e-6)
+        kept = registry.fetch(elsewhere, CHAMPION)
+        assert kept.parent == elsewhere.registry
+        stamp = (kept / "bundle.json").stat().st_mtime_ns
+        said("--model", CHAMPION)
+        assert (kept / "bundle.json").stat().st_mtime_ns == stamp
+        words = ["predict", "--model", "models:/sentiment@nobody", "A film."]
+        assert "no model" in CliRunner().invoke(app, words).stderr
+
+
+@pytest.fixture(scope="module")
+def served(trained, folders):
+    """Run `sentiment serve` as a process; give its address."""
+    command = [sys.executable, "-c", "from sentiment.cli import main; main()"]
+    environment = {**os.environ, "SENTIMENT_HOME": str(folders.root), "PYTHONUNBUFFERED": "1"}
+    environment["PATH"] = "/usr/bin:/bin"  # as where no environment is activated
+    process = subprocess.Popen(
+        [*command, "serve", "--port", str(server.free_port(0))],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = next((line for line in process.stdout if line.startswith("curl ")), "")
+    yield line
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert rest.splitlines()[-1] == "Ended."
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(line.split()[1], timeout=5)
+
+
+def post(served, body):
+    """Send `body` and return the status and what came back."""
+    request = urllib.request.Request(served.split()[1], body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_the_server_answers_as_the_model_does(served, trained):
+    assert served.startswith("curl http://127.0.0.1:")
+    status, answer = post(served, json.dumps({"inputs": TEXTS}).encode())
+    assert status == 200
+    np.testing.assert_allclose(answer["predictions"], expected(trained[0]), atol=1e-6)
+
+
+def test_the_line_that_it_prints_can_be_typed(served):
+    ended = subprocess.run(served, shell=True, capture_output=True, text=True, timeout=60)
+    assert len(json.loads(ended.stdout)["predictions"]) == 1
+
+
+def test_no_texts_and_ten_thousand_are_answered(served, trained):
+    assert post(served, b'{"inputs": []}') == (200, {"predictions": []})
+    status, answer = post(served, json.dumps({"inputs": TEXTS * 5000}).encode())
+    assert status == 200
+    np.testing.assert_allclose(
+        answer["predictions"], np.tile(expected(trained[0]), 5000), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"", b"[1, 2", b'{"texts": ["A film."]}', b'{"inputs": [1, 2]}', b"\xff\xfe"]
+)
+def test_what_is_no_list_of_texts_is_refused_and_the_server_goes_on(body, served):
+    status, answer = post(served, body)
+    assert status == 400, answer
+    assert post(served, b'{"inputs": ["A film."]}')[0] == 200
+
+
+def test_serving_without_a_champion_says_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    result = CliRunner().invoke(app, ["serve"])
+    assert result.exit_code == 1
+    assert "Try: sentiment promote" in result.stderr
+    assert not Path(tmp_path / "data" / "registry").exists()
