@@ -79,12 +79,12 @@ class Evaluation:
     probabilities: np.ndarray
 
     def as_metrics(self, part: str) -> dict[str, float]:
-        """Return the measures as `part/name`, without counts."""
+        """Return the measures as `part/name`, without counts and what follows from them."""
         values = asdict(self.scores)
         return {
             f"{part}/{name}": float(value)
             for name, value in values.items()
-            if name not in ("confusion", "reviews")
+            if name not in ("confusion", "reviews", "accuracy_low", "accuracy_high")
         }
 
     def mistakes_table(self) -> dict[str, list[Any]]:

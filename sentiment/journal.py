@@ -22,6 +22,11 @@ from sentiment.snapshots import Snapshot
 from sentiment.tokenizer import Tokenizer
 from sentiment.tracking.runs import Run
 
+_PICTURES = (
+    ("hidden_states", pictures.states, "Final hidden states"),
+    ("projection", pictures.projection, "Final hidden states in two dimensions"),
+    ("sentences", pictures.sentences, "P(positive) after each word,"),
+)
 _LABELS = {0: "negative", 1: "positive", NO_OPINION: "none"}
 
 
@@ -60,6 +65,9 @@ class Journal:
 
     run_id = ""
 
+    def begin(self, look: Look) -> None:
+        """Hear that training begins."""
+
     def batch(self, epoch: int, batch: int, batches: int, look: Look) -> None:
         """Hear that `batch` of the `batches` of an epoch is done."""
 
@@ -97,15 +105,19 @@ class RunJournal(Journal):
         self._models: dict[int, str] = {}
         self._reference: np.ndarray | None = None
 
+    def begin(self, look: Look) -> None:
+        """Look at the hidden states before anything is learnt: pictures begin at step 0."""
+        if self._cadence.epochs:
+            with self._clock.part("snapshots"), tempfile.TemporaryDirectory() as aside:
+                self._see(self._bundle(Path(aside), look(), {}), 0, "epoch", 0)
+
     def batch(self, epoch: int, batch: int, batches: int, look: Look) -> None:
         """Look at the hidden states where it is time to."""
         done = (epoch - 1) * batches + batch
-        if not self._cadence.batches or done % self._cadence.batches:
-            return
-        with self._clock.part("snapshots"), tempfile.TemporaryDirectory() as aside:
-            snapshot = self._observe(self._bundle(Path(aside), look(), {}))
-            self._snapshots.append((epoch - 1 + batch / batches, snapshot))
-            self._show(snapshot, f"batch_{done:06d}", " by batch", done)
+        if self._cadence.batches and done % self._cadence.batches == 0:
+            with self._clock.part("snapshots"), tempfile.TemporaryDirectory() as aside:
+                opened = self._bundle(Path(aside), look(), {})
+                self._see(opened, epoch - 1 + batch / batches, "batch", done)
 
     def epoch(self, report: EpochReport, look: Look) -> None:
         """Log the model of an epoch with its metrics, and its hidden states."""
@@ -117,9 +129,7 @@ class RunJournal(Journal):
                 self._models[report.epoch] = model
             if self._cadence.epochs:
                 with self._clock.part("snapshots"):
-                    snapshot = self._observe(opened)
-                    self._snapshots.append((report.epoch, snapshot))
-                    self._show(snapshot, f"epoch_{report.epoch:02d}", "", report.epoch)
+                    self._see(opened, report.epoch, "epoch", report.epoch)
 
     def tag(self, name: str, text: str) -> None:
         """Say something of the run."""
@@ -143,32 +153,20 @@ class RunJournal(Journal):
             record={**self._record, "temperature": moment.temperature, "metrics": metrics},
         )
 
-    def _observe(self, opened: Bundle) -> Snapshot:
-        classifier = Classifier(opened)
+    def _see(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
+        """Log what a model makes of the probes after `step` epochs or batches, as `unit` says."""
         if self._reference is None:
-            # The model in the box is the reference for all; without it the run's first epoch is.
-            boxed = choice.BOX if (choice.BOX / "bundle.json").is_file() else opened.folder
-            self._reference = snapshots.reference_points(
-                Classifier(bundle.read(boxed)), self._probes
-            )
-        return snapshots.observe(classifier, self._probes, self._reference)
-
-    def _show(self, snapshot: Snapshot, name: str, kind: str, step: int) -> None:
-        self._run.arrays(snapshot.arrays(), f"hidden_states/{name}.npz")
-        when = name.replace("_", " ").replace(" 0", " ")
-        self._run.image(
-            pictures.states(snapshot, f"final hidden states, {when}"), f"hidden_states{kind}", step
-        )
-        self._run.image(
-            pictures.projection(snapshot, f"final hidden states in two dimensions, {when}"),
-            f"projection{kind}",
-            step,
-        )
-        self._run.image(
-            pictures.sentences(snapshot, f"P(positive) after each word, {when}"),
-            f"sentences{kind}",
-            step,
-        )
+            # The model in the box is the reference for all; without it the run's first state is.
+            boxed = bundle.read(choice.BOX) if (choice.BOX / "bundle.json").is_file() else opened
+            self._reference = snapshots.reference_points(Classifier(boxed), self._probes)
+        snapshot = snapshots.observe(Classifier(opened), self._probes, self._reference)
+        self._snapshots.append((epoch, snapshot))
+        digits = {"epoch": 2, "batch": 6}[unit]
+        self._run.arrays(snapshot.arrays(), f"hidden_states/{unit}_{step:0{digits}d}.npz")
+        when = f"after {unit} {step}" if step else "before training"
+        kind = "" if unit == "epoch" else " by batch"
+        for name, draw, title in _PICTURES:
+            self._run.image(draw(snapshot, f"{title} {when}"), f"{name}{kind}", step)
 
 
 def _table(classifier: Classifier, probes: Probes) -> dict[str, list[Any]]:

@@ -72,6 +72,8 @@ class Session:
         Raises DivergedError where the loss is no longer a number; the best weights stay.
         """
         since_best = 0
+        if not self._epochs_before:
+            self._journal.begin(self._look)
         first, last = self._epochs_before + 1, self._epochs_before + self._settings.epochs
         for epoch in range(first, last + 1):
             report, held = self._epoch(epoch)

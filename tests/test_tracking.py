@@ -94,9 +94,9 @@ def test_the_name_of_a_run_says_recipe_units_readout_and_test_accuracy(trained, 
     run = client.get_run(trained.run_id)
     accuracy = run.data.metrics["test/accuracy"]
     assert re.fullmatch(
-        rf"sample-default-rnn4-last-seed0-\d{{4}}-\d{{6}} {100 * accuracy:.2f}%", run.info.run_name
+        rf"{100 * accuracy:.2f}% sample-default-rnn4-last-seed0-\d{{4}}-\d{{6}}", run.info.run_name
     )
-    assert run.info.run_name.split()[0] == run.data.tags["model"] == trained.name
+    assert run.info.run_name.split()[1] == run.data.tags["model"] == trained.name
 
 
 def test_curves_have_a_point_for_each_epoch(trained, client):
@@ -117,12 +117,12 @@ def test_datasets_are_inputs_with_their_digests(trained, client, sample):
 
 
 def test_an_epoch_leaves_arrays_and_three_pictures(trained, client, tmp_path):
-    names = {f"hidden_states/epoch_{n:02d}.npz" for n in (1, 2)} | {"hidden_states/probes.json"}
+    names = {f"hidden_states/epoch_{n:02d}.npz" for n in (0, 1, 2)} | {"hidden_states/probes.json"}
     assert paths(client, trained.run_id, "hidden_states") == names
     images = [path for path in paths(client, trained.run_id, "images") if path.endswith(".png")]
     for key in ("hidden_states", "projection", "sentences"):
         shown = [path for path in images if path.startswith(f"images/{key}+")]
-        assert len(shown) == EPOCHS, images
+        assert len(shown) == 1 + EPOCHS, images
     arrays = snapshot(client, trained.run_id, 2, tmp_path)
     count = len(arrays["ids"])
     assert arrays["states"].shape == (count, 4) and arrays["states"].dtype == np.float32
@@ -166,7 +166,8 @@ def test_snapshots_are_taken_as_often_as_was_asked(often, sample, folders, clien
     made = train(sample, SMALL, settings, folders, snapshots=often)
     found = paths(client, made.run_id, "hidden_states")
     # 216 reviews are learnt from, in 4 batches.
-    expected = {"batch_000002.npz", "batch_000004.npz", "epoch_01.npz", "probes.json"}
+    expected = {"batch_000002.npz", "batch_000004.npz", "probes.json"}
+    expected |= {"epoch_00.npz", "epoch_01.npz"}
     assert found == {f"hidden_states/{name}" for name in expected if often != "off"}
 
 

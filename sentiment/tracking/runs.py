@@ -155,7 +155,8 @@ def log_evaluation(
 ) -> bool:
     """Add an evaluation to the run that made the model; return False where the store lacks it.
 
-    The accuracy on the test reviews becomes part of the run's name.
+    The accuracy on the test reviews goes to the head of the run's name, of which lists show
+    no more than the first letters.
     """
     client = store.connect(folders)
     try:
@@ -170,7 +171,7 @@ def log_evaluation(
         mlflow.log_table(mistakes, f"evaluation/{dataset.name}_mistakes.json")
     accuracy, name = metrics.get("test/accuracy"), run.data.tags.get("model")
     if accuracy is not None and name is not None:
-        client.update_run(run_id, name=f"{name} {accuracy:.2%}")
+        client.update_run(run_id, name=f"{accuracy:.2%} {name}")
     # Resuming a run leaves it FINISHED, whatever it had come to.
     client.set_terminated(run_id, run.info.status)
     return True
