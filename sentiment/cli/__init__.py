@@ -15,7 +15,10 @@ import typer
 from sentiment import __version__, quiet
 from sentiment.cli.guard import GuardedGroup, raise_terminated
 
-COMMANDS = ("prepare", "train", "evaluate", "predict", "states", "ui", "lecture")
+COMMANDS = (
+    "prepare", "train", "evaluate", "predict", "states", "runs", "compare", "promote", "ui",
+    "lecture",
+)  # fmt: skip
 
 
 class LazyGroup(GuardedGroup):
