@@ -201,7 +201,7 @@ def sentiment(*words, status=0):
 
 def test_the_table_of_runs_has_curves_and_accuracies(home):
     shown = sentiment()
-    assert re.search(r"│ 1 │ bad .* FAILED ", shown)
+    assert re.search(r"│ 1 │ bad .*name \(FAILED\) │", shown)
     assert re.search(r"│ 3 │ best +│ █▁[▄▅] +│ 0.3000 │ +87.50 % │", shown)
     assert "4 of" not in shown
 

@@ -25,11 +25,10 @@ from sentiment.compare import (
     readable,
     values,
 )
+from sentiment.tracking.history import FINISHED, RUNNING, RunRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from sentiment.tracking.history import RunRecord
 
 _WIDEST = 24  # characters of a setting, or of a run's name on one line, in a terminal
 _BORDER = 3  # characters of padding and line beside a column
@@ -71,8 +70,6 @@ def show_comparison(target: "Console", made: Comparison, extra: Iterable[str]) -
 def runs_sheet(made: Comparison, extra: Iterable[str] = (), *, rich: bool = True) -> Sheet:
     """Return a row for each run: validation loss by epoch, its lowest, test accuracy, `extra`."""
     extra = [name for name in dict.fromkeys(extra) if name not in _SHOWN]
-    if any(run.status != "FINISHED" for run in made.runs) and "status" not in extra:
-        extra = ["status", *extra]
     columns = {"#": "right", "run": "left", "validation\nloss": "left", "lowest": "right"}
     columns["test\naccuracy"] = "right"
     known = [values(run) for run in made.runs]
@@ -80,7 +77,13 @@ def runs_sheet(made: Comparison, extra: Iterable[str] = (), *, rich: bool = True
     for place, (run, own) in enumerate(zip(made.runs, known, strict=True), 1):
         losses = [value for _, value in made.losses[run.id]]
         lowest = min(filter(math.isfinite, losses), default=None)
-        row = [str(place), plain(run.bare_name), sparkline(losses, rich=rich), number(lowest)]
+        status = "" if run.status == FINISHED else f" ({run.status})"
+        row = [
+            str(place),
+            plain(run.bare_name) + status,
+            sparkline(losses, rich=rich),
+            number(lowest),
+        ]
         rows.append([*row, accuracy(run), *(plain(number(own.get(name))) for name in extra)])
     for name in extra:
         is_number = any(isinstance(own.get(name), float) for own in known)
@@ -154,7 +157,7 @@ def fields(made: Comparison, experiment: str) -> dict[str, Any]:
     }
 
 
-def run_fields(run: "RunRecord") -> dict[str, Any]:
+def run_fields(run: RunRecord) -> dict[str, Any]:
     """Return a run for JSON, without MLflow's own tags."""
     return {
         "id": run.id,
@@ -173,7 +176,7 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) and abs(value) < 1e308 else None
 
 
-def accuracy(run: "RunRecord") -> str:
+def accuracy(run: RunRecord) -> str:
     """Return the accuracy on the test reviews as percent."""
     value = run.metrics.get(ACCURACY)
     return MISSING if value is None else show.percent(value, 2)
@@ -201,13 +204,13 @@ def _places(made: Comparison) -> dict[str, int]:
     return {run.id: place for place, run in enumerate(made.runs, 1)}
 
 
-def _without_predictions(made: Comparison) -> "RunRecord | None":
+def _without_predictions(made: Comparison) -> RunRecord | None:
     """Return a run that an evaluation would make comparable: the reference before others."""
     reasons = {run: pair for run, pair in made.pairings.items() if isinstance(pair, str)}
     if any(reason.startswith(REFERENCE) for reason in reasons.values()):
         return made.reference
     for run in made.runs:
-        if reasons.get(run.id, OTHER_REVIEWS) != OTHER_REVIEWS:
+        if run.status != RUNNING and reasons.get(run.id, OTHER_REVIEWS) != OTHER_REVIEWS:
             return run
     return None
 

@@ -59,14 +59,14 @@ def _show_measures(target: "Console", chosen: "RunRecord", rival: "RunRecord | N
     """Print the measures of the test reviews, the run's own and the champion's."""
     from sentiment.cli import compared, show
 
-    shown = {"run": chosen} | ({"champion so far": rival} if rival else {})
-    rows = [["name", *(compared.plain(run.bare_name) for run in shown.values())]]
-    rows.append(["accuracy", *(compared.accuracy(run) for run in shown.values())])
+    shown = {"candidate": chosen} | ({"champion so far": rival} if rival else {})
+    target.print(show.facts({who: compared.plain(run.bare_name) for who, run in shown.items()}))
+    rows = [["accuracy", *(compared.accuracy(run) for run in shown.values())]]
     rows.append(["95 % interval", *(_interval(run) for run in shown.values())])
     for measure, name in _MEASURES.items():
         values = [run.metrics.get(f"test/{measure}") for run in shown.values()]
         rows.append([name, *(compared.number(value) for value in values)])
-    columns = {"of the test reviews": "left"} | dict.fromkeys(shown, "right")
+    columns = {"on the test reviews": "left"} | dict.fromkeys(shown, "right")
     target.print(show.table(None, columns, rows))
 
 
@@ -89,7 +89,7 @@ def _show_pairing(
     said, before = (compare.predictions(place, run) for run in (chosen, rival))
     found = compare.paired(said, before)
     if isinstance(said, str):
-        line = f"No paired test: the run is {said}. Try: {chosen.evaluate_command}"
+        line = f"No paired test: the candidate is {said}. Try: {chosen.evaluate_command}"
     elif isinstance(before, str):
         line = f"No paired test: the champion is {before}. Try: {rival.evaluate_command}"
     elif isinstance(found, str):
@@ -98,7 +98,7 @@ def _show_pairing(
         difference, interval, p, only_it, only_rival = compared.pair_cells(found)
         line = (
             f"On the same {found.reviews:,} reviews: {difference} points (95 % interval "
-            f"{interval}); {only_it} are right by the run alone, {only_rival} by the champion "
-            f"alone; McNemar's p {p}."
+            f"{interval}); {only_it} are right by the candidate alone, {only_rival} by the "
+            f"champion alone; McNemar's p {p}."
         )
     target.print(compared.plain(line), markup=False)

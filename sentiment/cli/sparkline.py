@@ -15,7 +15,7 @@ def block(share: float, *, rich: bool) -> str:
     return (_BLOCKS if rich else _PLAIN)[min(7, int(8 * share))]
 
 
-def sparkline(values: Sequence[float], *, rich: bool, width: int = 16) -> str:
+def sparkline(values: Sequence[float], *, rich: bool, width: int = 10) -> str:
     """Return a line of at most `width` characters, the lowest value at the bottom.
 
     Of a longer one each character is the last value of its stretch. What is no finite number is at

@@ -25,7 +25,7 @@ with quiet.hushed():
     import mlflow
     from mlflow.exceptions import MlflowException
 
-FINISHED = "FINISHED"
+RUNNING, FINISHED = "RUNNING", "FINISHED"
 _PAGE = 1000  # runs that the store gives at a time
 _ACCURACY = re.compile(r" \d+\.\d+%$")  # what an evaluation adds to the name of a run
 _SNAPSHOT = re.compile(r"epoch_(\d+)\.npz$")

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from sentiment.folders import Folders
 from sentiment.tracking import history, process, store
-from sentiment.tracking.history import RunRecord
+from sentiment.tracking.history import RUNNING, RunRecord
 
-RUNNING, KILLED = "RUNNING", "KILLED"
+KILLED = "KILLED"
 
 
 @dataclass(frozen=True)
