@@ -180,7 +180,9 @@ def home(tmp_path_factory):
         add_run(folders, "worst", settings=settings, right="++++----", **common)
         add_run(folders, "best", settings=settings | {"units": 32}, right="+++++++-", **common)
         add_run(folders, "elsewhere", settings=settings, right="++++++--", digest="other", **common)
-        add_run(folders, HOSTILE, settings=settings | {"seed": 1}, losses=(0.9,), status="FAILED")
+        before = {"labels": shot["labels"]}  # as runs had it once
+        failed = {"losses": (0.9,), "status": "FAILED", "snapshot": before}
+        add_run(folders, HOSTILE, settings=settings | {"seed": 1}, **failed)
         add_run(folders, "alone", experiment="single", settings=settings)
         add_run(folders, "alone again", experiment="single", settings=settings)
     return home
@@ -294,7 +296,8 @@ def test_json_has_null_where_a_loss_is_no_number(home, tmp_path, monkeypatch):
     run = strictly(sentiment("--json"))["runs"][0]
     assert run["validation_loss"] == [[1, 0.5], [2, None], [3, None]]
     assert run["metrics"]["validation/loss"] is None
-    assert "▁██" in sentiment()
+    shown = sentiment("--columns", "validation/loss")
+    assert "▁██" in shown and re.search(r"│ 0.5000 │ +– │ +inf │", shown)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,13 @@ def test_a_curve_has_a_value_for_each_step_and_the_later_of_two(folders, found):
     assert history.curve(folders, found["first"], "none of the kind") == []
 
 
+def test_infinity_comes_back_though_the_store_has_none(folders):
+    run_id = add_run(folders, "away", experiment="infinite", losses=(1.0, float("inf")))
+    run = history.get(folders, run_id)
+    assert history.curve(folders, run, "validation/loss") == [(1, 1.0), (2, float("inf"))]
+    assert run.metrics["validation/accuracy"] == float("-inf")
+
+
 def test_predictions_come_with_the_digest_of_their_reviews(folders, found):
     probabilities, labels, digest = history.predictions(folders, found["second"])
     np.testing.assert_array_equal(probabilities, said("+++++++-"))

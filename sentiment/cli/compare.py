@@ -116,6 +116,8 @@ def _compared(place: Folders, number: int, run: Any) -> Any:
 
     curves = {name: history.curve(place, run, name) for name in _CURVES}
     arrays = history.last_snapshot(place, run) or {}
+    if "points" not in arrays:
+        arrays = {}  # a run of before, or of no snapshots
     return comparison.ComparedRun(
         name=f"{number} {run.bare_name}",
         curves={name: curve for name, curve in curves.items() if curve},

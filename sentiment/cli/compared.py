@@ -172,8 +172,8 @@ def run_fields(run: RunRecord) -> dict[str, Any]:
 
 
 def finite(value: float) -> float | None:
-    """Return a number that JSON has; MLflow keeps infinity as the largest of all numbers."""
-    return value if math.isfinite(value) and abs(value) < 1e308 else None
+    """Return a number that JSON has, nothing in the place of others."""
+    return value if math.isfinite(value) else None
 
 
 def accuracy(run: RunRecord) -> str:

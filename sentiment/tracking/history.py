@@ -4,8 +4,10 @@ Knows MLflow's runs, and makes no store where there is none; knows nothing of ho
 or shown.
 """
 
+import math
 import re
 import shlex
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -172,7 +174,7 @@ def curve(folders: Folders, run: RunRecord, metric: str) -> list[tuple[int, floa
     with store.usable(folders):
         points = client.get_metric_history(run.id, metric)
     by_time = sorted(points, key=lambda point: (point.step, point.timestamp))
-    return sorted({point.step: point.value for point in by_time}.items())
+    return sorted({point.step: _value(point.value) for point in by_time}.items())
 
 
 def predictions(folders: Folders, run: RunRecord, name: str = "test") -> Predictions | None:
@@ -222,10 +224,15 @@ def _record(run: Any) -> RunRecord:
         started=datetime.fromtimestamp((info.start_time or 0) / 1000, UTC),
         seconds=(info.end_time - info.start_time) / 1000 if info.end_time else None,
         parameters=dict(data.params),
-        metrics=dict(data.metrics),
+        metrics={name: _value(value) for name, value in data.metrics.items()},
         tags=dict(data.tags),
         reviews=reviews,
     )
+
+
+def _value(stored: float) -> float:
+    """Return a metric as it was logged: the store keeps infinity as the largest of all numbers."""
+    return math.copysign(math.inf, stored) if abs(stored) == sys.float_info.max else stored
 
 
 def _artifacts(folders: Folders, run: RunRecord, folder: str) -> list[str]:
