@@ -38,6 +38,7 @@ FLOORS = [
         "prepare",
         "train",
         "evaluate",
+        "compare",
         "scoring",
         "lecture",
         "lecture_page",

@@ -83,3 +83,49 @@ def test_the_temperature_is_where_certainty_matches_the_share_that_is_right():
 def test_a_perfect_classifier_has_the_lowest_temperature_allowed():
     labels = np.array([1, 0])
     assert metrics.fit_temperature(labels, np.array([1.0, -1.0])) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (0, 0, 1.0),
+        (4, 4, 1.0),  # twice P(X <= 4) of 8 is above 1
+        (1, 5, 14 / 64),  # 2 (1 + 6) / 2^6
+        (5, 1, 14 / 64),
+        (0, 5, 2 / 32),
+        (2, 8, 112 / 1024),  # 2 (1 + 10 + 45) / 2^10
+    ],
+)
+def test_mcnemars_test_by_hand(first, second, expected):
+    assert metrics.mcnemar(first, second) == expected
+
+
+def test_mcnemars_test_holds_for_thousands_of_texts():
+    # Of 10,000 texts 4,900 go one way, two deviations of 50 from half. The normal tail beyond
+    # 99.5 / 50 = 1.99 deviations, with the continuity correction, is 0.023295.
+    assert metrics.mcnemar(4900, 5100) == pytest.approx(2 * 0.023295, abs=1e-5)
+    assert metrics.mcnemar(5000, 5000) == 1.0
+    assert metrics.mcnemar(0, 20_000) == 0.0
+
+
+def test_mcnemars_test_equals_scipys_binomial():
+    stats = pytest.importorskip("scipy.stats")
+    for first, second in ((3, 9), (40, 61), (700, 812)):
+        expected = stats.binomtest(first, first + second).pvalue
+        assert metrics.mcnemar(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_difference_of_two_accuracies_by_hand():
+    # 5.5 and 1.5 of 22: centre 4 / 22 = 0.181818,
+    # reach 1.959964 * sqrt(7 - 16 / 22) / 22 = 1.959964 * 2.504542 / 22 = 0.223128.
+    difference, low, high = metrics.paired_difference(5, 1, 20)
+    assert difference == 0.2
+    assert (low, high) == (pytest.approx(-0.041310, abs=1e-6), pytest.approx(0.404946, abs=1e-6))
+    assert metrics.paired_difference(1, 5, 20) == (-0.2, -high, -low)
+
+
+def test_two_accuracies_that_are_the_same_differ_by_about_nothing():
+    difference, low, high = metrics.paired_difference(0, 0, 25_000)
+    assert difference == 0 and -1e-3 < low < 0 < high < 1e-3
+    assert metrics.paired_difference(0, 0, 0) == (0.0, -1.0, 1.0)
+    assert metrics.paired_difference(1, 0, 1)[2] <= 1

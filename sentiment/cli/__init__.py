@@ -15,7 +15,10 @@ import typer
 from sentiment import __version__, quiet
 from sentiment.cli.guard import GuardedGroup, raise_terminated
 
-COMMANDS = ("prepare", "train", "evaluate", "predict", "states", "ui", "serve", "lecture")
+COMMANDS = (
+    *("prepare", "train", "evaluate", "predict", "states"),
+    *("runs", "compare", "promote", "serve", "ui", "lecture"),
+)
 
 
 class LazyGroup(GuardedGroup):

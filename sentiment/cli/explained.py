@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from sentiment.cli import show
+from sentiment.cli import show, sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from sentiment.explain import Effects, Trace
 
 _POSITIVE, _NEGATIVE, _NEUTRAL = (60, 140, 255), (240, 110, 30), (140, 140, 140)
-_BLOCKS, _ARROW = "▁▂▃▄▅▆▇█", "◄"
-_PLAIN_BLOCKS, _PLAIN_ARROW = "_.-~=+*#", "<"  # where the terminal has no such characters
+_ARROW, _PLAIN_ARROW = "◄", "<"  # the second where the terminal has no such character
 _DIGITS = 6  # of numbers in JSON; float32 holds no more
 
 
@@ -43,8 +42,7 @@ def show_trace(target: "Console", trace: "Trace") -> None:
     for step in range(1, steps + 1):
         # The last word of each stretch, so that the line ends with the last of all.
         probability = trace.probabilities[step * (last + 1) // steps - 1]
-        blocks = _BLOCKS if rich else _PLAIN_BLOCKS
-        line.append(blocks[min(7, int(8 * probability))], _shade(probability))
+        line.append(sparkline.block(probability, rich=rich), _shade(probability))
     first, final = trace.probabilities[0], trace.probabilities[last]
     _line(target, line.append(f" {first:.2f} to {final:.2f}"))
     if not trace.known.all():

@@ -18,7 +18,7 @@ from rich.text import Text
 from sentiment.progress import BatchReport, EpochReport, Item, Watcher
 
 _REFRESH = 0.1  # seconds between two drawings of a progress line
-_WRAPPED = ("text", "meaning", "state")  # columns that hold more than fits on a line
+_WRAPPED = ("text", "meaning", "state", "run")  # columns that hold more than fits on a line
 _PLAIN_WIDTH = 100  # columns of a table that goes to a file or a pipe
 
 
@@ -119,14 +119,26 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def table(title: str | None, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Return a table; `columns` maps each heading to left or right."""
+def table(
+    title: str | None,
+    columns: Mapping[str, str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    lines: bool = True,
+) -> Table:
+    """Return a table; `columns` maps each heading to left or right.
+
+    Without lines it leaves more room to what it holds.
+    """
     drawn = Table(title=title, title_justify="left", title_style="bold")
+    if not lines:
+        drawn.box, drawn.pad_edge, drawn.padding = None, False, (0, 1)
     for heading, side in columns.items():
         drawn.add_column(
             heading,
             justify="left" if side == "left" else "right",
             no_wrap=heading not in _WRAPPED,
+            overflow="fold" if heading in _WRAPPED else "ellipsis",
         )
     for row in rows:
         # Text, not str: a review may hold what Rich takes for markup.

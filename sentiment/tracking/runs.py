@@ -6,6 +6,7 @@ Knows MLflow's runs; knows nothing of networks, of drawing or of who reads the r
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ import numpy as np
 
 from sentiment import quiet
 from sentiment.folders import Folders
-from sentiment.tracking import registry, store
+from sentiment.tracking import process, registry, store
 
 with quiet.hushed():
     import mlflow
+    from mlflow import entities
     from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag, Metric
     from mlflow.exceptions import MlflowException
 
 _VERSIONS = ("sentiment", "tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
@@ -54,7 +56,7 @@ class Run:
 
     def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
         """Log arrays as one `.npz` file at `path`."""
-        _log_arrays(arrays, path)
+        _log_arrays(mlflow.MlflowClient(), self.id, arrays, path)
 
     def image(self, pixels: np.ndarray, key: str, step: int) -> None:
         """Log a picture, uint8 (height, width, 3), one of many called `key`."""
@@ -82,11 +84,13 @@ class Run:
         registry.register(model_id)
 
 
-def _log_arrays(arrays: dict[str, np.ndarray], path: str) -> None:
+def _log_arrays(
+    client: mlflow.MlflowClient, run_id: str, arrays: dict[str, np.ndarray], path: str
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / Path(path).name
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        mlflow.log_artifact(str(file), str(Path(path).parent))
+        client.log_artifact(run_id, str(file), str(Path(path).parent))
 
 
 @contextmanager
@@ -103,13 +107,12 @@ def tracked(
     The tag `failure` then says why.
     """
     experiment_id = store.open_experiment(folders, experiment)
-    tags = _origin(folders) | {"model": name}
+    tags = _origin(folders) | process.identity() | {"model": name}
     run = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags)
     status = "FAILED"
     try:
         mlflow.log_params(settings)
-        for dataset in datasets:
-            _log_dataset(dataset)
+        mlflow.MlflowClient().log_inputs(run.info.run_id, [_described(used) for used in datasets])
         yield Run(run.info.run_id, name)
         status = "FINISHED"
     except KeyboardInterrupt:
@@ -122,11 +125,11 @@ def tracked(
         mlflow.end_run(status)
 
 
-def _log_dataset(dataset: Dataset) -> None:
+def _described(dataset: Dataset) -> DatasetInput:
     # The digest is our own: MLflow's would cover a part of the rows only.
-    source = CodeDatasetSource(tags=dataset.source)
-    described = MetaDataset(source, name=dataset.name, digest=dataset.digest[:16])
-    mlflow.log_input(described, context=dataset.context)
+    source = CodeDatasetSource(tags=dataset.source).to_json()
+    described = entities.Dataset(dataset.name, dataset.digest[:16], "code", source)
+    return DatasetInput(described, [InputTag("mlflow.data.context", dataset.context)])
 
 
 def _origin(folders: Folders) -> dict[str, str]:
@@ -163,15 +166,18 @@ def log_evaluation(
         run = mlflow.get_run(run_id)
     except MlflowException:
         return False
-    with quiet.hushed(), mlflow.start_run(run_id=run_id):
+    # Through the client: a run that is resumed is RUNNING again, and may be left so.
+    with quiet.hushed():
         # With the model's id they show on its page and among the models as well.
-        mlflow.log_metrics(metrics, model_id=run.data.tags.get("model_id"))
-        _log_dataset(dataset)
-        _log_arrays(predictions, f"evaluation/{dataset.name}_predictions.npz")
-        mlflow.log_table(mistakes, f"evaluation/{dataset.name}_mistakes.json")
+        model_id, now = run.data.tags.get("model_id"), round(time.time() * 1000)
+        client.log_batch(
+            run_id,
+            [Metric(name, value, now, 0, model_id) for name, value in metrics.items()],
+        )
+        client.log_inputs(run_id, [_described(dataset)])
+        _log_arrays(client, run_id, predictions, f"evaluation/{dataset.name}_predictions.npz")
+        client.log_table(run_id, mistakes, f"evaluation/{dataset.name}_mistakes.json")
     accuracy, name = metrics.get("test/accuracy"), run.data.tags.get("model")
     if accuracy is not None and name is not None:
         client.update_run(run_id, name=f"{accuracy:.2%} {name}")
-    # Resuming a run leaves it FINISHED, whatever it had come to.
-    client.set_terminated(run_id, run.info.status)
     return True

@@ -18,19 +18,25 @@ quiet.set_environment()
 with quiet.hushed():
     import mlflow
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # which MLflow lets through
 
 
 def uri(folders: Folders) -> str:
-    """Return the tracking store: MLFLOW_TRACKING_URI, or SQLite below the project's root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folders.mlruns}/mlflow.db"
+    """Return the address of the tracking store: MLFLOW_TRACKING_URI, or the project's own."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or own_uri(folders)
+
+
+def own_uri(folders: Folders) -> str:
+    """Return the address of the project's own store: SQLite below its root."""
+    return f"sqlite:///{folders.mlruns}/mlflow.db"
 
 
 def connect(folders: Folders) -> mlflow.MlflowClient:
     """Point MLflow at the store, making its folder where it is missing; return a client of it."""
     address = uri(folders)
-    if address.startswith("sqlite:"):
+    if address == own_uri(folders):
         folders.mlruns.mkdir(parents=True, exist_ok=True)
-    else:
+    if address.startswith("http"):
         # MLflow's own bounds keep a terminal waiting for four minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
@@ -39,20 +45,17 @@ def connect(folders: Folders) -> mlflow.MlflowClient:
     if not named:
         # MLflow has put it there, where it would pass for the user's wish for other folders too.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-    with usable(folders):
+    with usable(folders), _first_use_lock(folders):
         return mlflow.MlflowClient()
 
 
 @contextmanager
 def usable(folders: Folders) -> Iterator[None]:
-    """Turn what goes wrong with the store in the body into an error that names it.
-
-    Two processes that create the database at once break it: a lock lets one go first.
-    """
+    """Turn what goes wrong with the store in the body into an error that names it."""
     try:
-        with _first_use_lock(folders), quiet.hushed():
+        with quiet.hushed():
             yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         first = str(error).splitlines()[0][:200]
         raise UnavailableError(
             f"the tracking store {uri(folders)} can't be used: {first}",
@@ -63,9 +66,9 @@ def usable(folders: Folders) -> Iterator[None]:
 def open_experiment(folders: Folders, name: str) -> str:
     """Connect to the store and return the experiment's id, making it where it is missing."""
     connect(folders)
-    own = uri(folders) == f"sqlite:///{folders.mlruns}/mlflow.db"
+    own = uri(folders) == own_uri(folders)
     location = (folders.mlruns / "artifacts").as_uri() if own else None
-    with usable(folders):
+    with usable(folders), _first_use_lock(folders):
         found = mlflow.get_experiment_by_name(name)
         if found is None:
             return mlflow.create_experiment(name, artifact_location=location)
@@ -80,6 +83,7 @@ def open_experiment(folders: Folders, name: str) -> str:
 
 @contextmanager
 def _first_use_lock(folders: Folders) -> Iterator[None]:
+    """Let one process at a time make what is not there: two at once break the database."""
     if not folders.mlruns.is_dir():
         yield
         return

@@ -1,0 +1,127 @@
+"""`sentiment compare`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sentiment import folders
+from sentiment.cli.common import ExperimentOption
+from sentiment.cli.terminal import say, speaks_utf8
+from sentiment.errors import InputError
+from sentiment.folders import Folders
+
+if TYPE_CHECKING:
+    from sentiment.compare import Comparison, Query
+
+_ROWS = 10  # runs shown where none are named
+_CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
+
+
+def command(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(help="names or ids; the others are held against the first. Else the newest"),
+    ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="NAME=VALUE",
+            help="a setting or a metric; also != < <= > >=, as 'validation/loss<0.3'. Repeatable",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="[-]NAME", help="a setting or a metric; with - the largest first"),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help="more settings and metrics; those of the last epoch"),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help=f"most runs; {_ROWS}, unless they are named")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="write a page with curves and hidden states; it needs no network"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    experiment: ExperimentOption = "sentiment",
+) -> None:
+    """Hold runs against each other: settings, curves, and tests on the same reviews."""
+    from sentiment import compare
+
+    try:
+        conditions = tuple(map(compare.Condition.parse, filters or ()))
+    except InputError as error:
+        raise typer.BadParameter(error.fact, param_hint="--filter") from error
+    more = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    named = tuple(runs or ())
+    query = compare.Query(named, conditions, sort, limit or len(named) or _ROWS, more)
+    place = folders.find()
+    made = compare.compare(place, experiment, query)
+    if not made.runs:
+        raise InputError(f"none of the runs fits {' and '.join(filters or ())}")
+    _tell(made, query, experiment, as_json=as_json)
+    if html:
+        _write_page(place, made, query, experiment, html)
+        say(f"comparison written to {html}")
+
+
+def _tell(made: "Comparison", query: "Query", experiment: str, *, as_json: bool) -> None:
+    from sentiment.cli import compared, show
+
+    if as_json:
+        told = compared.fields(made, experiment)
+        typer.echo(json.dumps(told, ensure_ascii=not speaks_utf8(), allow_nan=False))
+    else:
+        compared.show_comparison(show.console(), made, _columns(query))
+
+
+def _columns(query: "Query") -> list[str]:
+    """Return the columns asked for, and before them the one that the order comes from."""
+    return [*([query.sort.removeprefix("-")] if query.sort else []), *query.columns]
+
+
+def _write_page(
+    place: Folders, made: "Comparison", query: "Query", experiment: str, html: Path
+) -> None:
+    from sentiment import comparison, files
+    from sentiment.cli import compared
+
+    runs = [_compared(place, number, run) for number, run in enumerate(made.runs, 1)]
+    sheets = [
+        compared.runs_sheet(made, _columns(query)),
+        compared.settings_sheet(made),
+        compared.pairs_sheet(made),
+    ]
+    grids = [
+        comparison.Grid(sheet.title, [" ".join(head.split()) for head in sheet.columns], sheet.rows)
+        for sheet in sheets
+        if sheet.rows
+    ]
+    drawn = comparison.page(f"Runs of {experiment}", runs, grids)
+    with files.whole_file(html) as aside:
+        aside.write_text(drawn, "utf-8")
+
+
+def _compared(place: Folders, number: int, run: Any) -> Any:
+    """Return a run for the page: its curves and the points of its last hidden states."""
+    import numpy as np
+
+    from sentiment import comparison
+    from sentiment.tracking import history
+
+    curves = {name: history.curve(place, run, name) for name in _CURVES}
+    arrays = history.last_snapshot(place, run) or {}
+    if "points" not in arrays:
+        arrays = {}  # a run of before, or of no snapshots
+    return comparison.ComparedRun(
+        name=f"{number} {run.bare_name}",
+        curves={name: curve for name, curve in curves.items() if curve},
+        ids=[str(name) for name in arrays.get("ids", ())],
+        labels=arrays.get("labels", np.empty(0, np.int8)),
+        points=arrays.get("points"),
+    )

@@ -1,0 +1,104 @@
+"""`sentiment runs`."""
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentiment import folders
+from sentiment.cli.common import ExperimentOption
+from sentiment.cli.terminal import speaks_utf8, visible
+from sentiment.folders import Folders
+
+if TYPE_CHECKING:
+    from sentiment.tracking.history import RunRecord
+
+
+def command(
+    stale: Annotated[
+        bool, typer.Option("--stale", help="end runs left RUNNING whose process is gone")
+    ] = False,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="HOURS",
+            help="with --stale, also runs begun before that whose process can't be seen from here",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    experiment: ExperimentOption = "sentiment",
+) -> None:
+    """List the runs, the newest first, or end those that a killed machine has left behind."""
+    if older_than is not None and not stale:
+        raise typer.BadParameter("--older-than goes with --stale")
+    place = folders.find()
+    if stale:
+        _end_stale(place, experiment, older_than, as_json=as_json)
+        return
+    from sentiment.cli import compared, show
+    from sentiment.tracking import history
+
+    found = history.runs(place, experiment)
+    if as_json:
+        _print_json({"experiment": experiment, "runs": [compared.run_fields(run) for run in found]})
+        return
+    columns = {"run": "left", "id": "left", "status": "left", "started": "left"}
+    columns |= dict.fromkeys(("took", "validation\naccuracy", "test\naccuracy"), "right")
+    show.console().print(show.table(None, columns, map(_row, found), lines=False))
+
+
+def _row(run: "RunRecord") -> list[str]:
+    from sentiment.cli import compared, show
+
+    held = run.metrics.get("validation/accuracy")
+    return [
+        compared.plain(run.bare_name),
+        run.id[:8],
+        run.status,
+        _moment(run.started),
+        _duration(run.seconds),
+        compared.MISSING if held is None else show.percent(held, 2),
+        compared.accuracy(run),
+    ]
+
+
+def _moment(started: datetime) -> str:
+    """Return day and time here, the year in the place of the time where it was another."""
+    here = started.astimezone()
+    return f"{here:%m-%d %H:%M}" if here.year == datetime.now().year else f"{here:%Y-%m-%d}"
+
+
+def _duration(seconds: float | None) -> str:
+    """Return hours, minutes and seconds; nothing is known of a run that is under way."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _end_stale(place: Folders, experiment: str, older_than: float | None, *, as_json: bool) -> None:
+    from sentiment.tracking import stale
+
+    found = stale.end(place, experiment, older_than=older_than)
+    if as_json:
+        ids = {"ended": found.ended, "unknown": found.unknown}
+        _print_json({name: [run.id for run in runs] for name, runs in ids.items()})
+        return
+    for run in found.ended:
+        typer.echo(f"ended {visible(run.bare_name)} ({run.id})")
+    for run in found.unknown:
+        host = run.tags.get("host", "an unknown machine")
+        typer.echo(
+            f"left {visible(run.bare_name)} ({run.id}): it may be running on {visible(host)}"
+        )
+    if found.unknown:
+        typer.echo("--stale --older-than HOURS ends those too.")
+    elif not found.ended:
+        typer.echo("no run was left behind")
+
+
+def _print_json(told: dict) -> None:
+    typer.echo(json.dumps(told, ensure_ascii=not speaks_utf8(), allow_nan=False))
