@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sentiment import charts
-from sentiment.charts import Part
+from sentiment.charts import ColumnDataSource, Part
 from sentiment.drawing import safe, visible
 from sentiment.sheet import Section, choice
 from sentiment.snapshots import Snapshot
@@ -64,18 +64,16 @@ def _slider(snapshots: Moments) -> str:
     )
 
 
-def projection(snapshots: Moments) -> Part:
-    """Return the section of the plane, with a slider over `snapshots`."""
-    last = snapshots[-1][1]
-    probes = last.probes
-    x, y = charts.clipped(last.points)
+def _points(snapshot: Snapshot) -> ColumnDataSource:
+    probes = snapshot.probes
+    x, y = charts.clipped(snapshot.points)
     texts = [visible(text) for text in probes.texts]
-    points = charts.source(
+    return charts.source(
         "points",
         {
             "x": x,
             "y": y,
-            "p": charts.rounded(last.probabilities),
+            "p": charts.rounded(snapshot.probabilities),
             "id": [visible(name) for name in probes.ids],
             "text": [
                 text if len(text) <= _BEGINNING else text[: _BEGINNING - 1] + "…" for text in texts
@@ -85,6 +83,12 @@ def projection(snapshots: Moments) -> Part:
             ),
         },
     )
+
+
+def projection(snapshots: Moments) -> Part:
+    """Return the section of the plane, with a slider over `snapshots`."""
+    probes = snapshots[-1][1].probes
+    points = _points(snapshots[-1][1])
     walk = charts.source(
         "walk", {"x": [0], "y": [0], "p": [0], "word": [""], "colour": [charts.NEITHER]}
     )
@@ -97,9 +101,9 @@ def projection(snapshots: Moments) -> Part:
     charts.add_walk(plot, walk)
     near = charts.closer("The way of the sentence, closer", walk)
     names = [visible(probes.ids[row]) for row in probes.sentences]
-    body = f"""<p class="faint">Each point is the final state of a text, all that the classifier
-sees of it, turned (never stretched) to the same two axes in every run; the origin is the state
-before the first word. Move the slider to see labels come apart. The violet way is the chosen
+    body = f"""<p class="faint">Each point is a text: the state that the classifier reads of it,
+turned (never stretched) to the same two axes in every run; the origin is the state before the
+first word. Move the slider to see labels come apart. The violet way is the chosen
 sentence read word by word; a click on a diamond chooses its sentence.</p>
 <div class="controls">{_slider(snapshots)}
 {choice("sentence", "sentence", names)}</div>

@@ -58,16 +58,15 @@ nav a { color: var(--faint); text-decoration: none; }
 nav a:hover, nav a.here { color: var(--ink); }
 nav a.here { box-shadow: 0 2px 0 var(--ink); }
 section { scroll-margin-top: 3.4rem; }
-h1 { margin: 1.2rem 0 .2rem; font-size: 1.5rem; overflow-wrap: anywhere; }
 h3 { margin: .9rem 0 .2rem; font-size: .95rem; }
-h1 + p { margin-top: 0; }
 .faint { max-width: 48rem; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr));
   gap: .6rem 1.2rem; margin-top: .6rem; }
 .plots > div { min-width: 0; }
 .controls { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; align-items: center;
   margin: .7rem 0; font-size: .92rem; }
-.controls label { display: flex; gap: .5rem; align-items: center; max-width: 100%; }
+.controls label { display: flex; gap: .5rem; align-items: center; min-width: 0; }
+.controls select { min-width: 0; flex: 0 1 auto; text-overflow: ellipsis; }
 .controls input[type=range] { width: 15rem; max-width: 40vw; accent-color: #7a5cc4; }
 .controls output { min-width: 7rem; font-variant-numeric: tabular-nums; }
 button, select { font: inherit; color: inherit; background: var(--page); max-width: 100%;
@@ -79,7 +78,7 @@ button:hover, select:hover { border-color: var(--faint); }
   border-top: 3px solid; }
 .legend [aria-pressed=false] { opacity: .35; text-decoration: line-through; }
 .key { font-size: .88rem; color: var(--faint); }
-.key span { margin-right: 1.1rem; white-space: nowrap; }
+.key span { margin-right: 1.1rem; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr));
   gap: .15rem 1.6rem; margin: .6rem 0 0; font-size: .9rem; }
 dl div { display: flex; justify-content: space-between; gap: 1rem;

@@ -16,13 +16,12 @@ from sentiment.units import Unit
 _STEPS = 64  # most places at which a fading effect is drawn
 _NAMED = 3  # words that stand for a unit in the table
 
-_READING = """<p class="faint">A unit is one number of the state. Each word adds to it, before
-tanh, what its vector and the kernel make of it: the bars show which words add most and take most
-away. A bar is blue where that pushes the decision towards positive, which takes the sign of the
-unit's weight in the classifier into account. Saturated is the share of reviews that leave the unit
-beyond ±0.99, where it hardly moves any more. Its half-life is how many words on the effect of an
-input on its final value has fallen by half: the median over reviews, measured from the network's
-own derivatives.{stacked}</p>"""
+_READING = """<p class="faint">A bar is what a word adds to the unit, or takes from it, before
+tanh: blue where that pushes the decision towards positive, the sign of the unit's weight
+considered. Saturated is the share of reviews that leave it beyond ±0.99, where it hardly moves;
+half-life is how many words on the effect of an input on its final value has fallen by half, the
+median over reviews, from the network's own derivatives.{more}</p>"""
+_BOTH = """ Forward units read from the beginning, backward units from the end."""
 _STACKED = """ These are the units of the first layer, which alone sees words; the layers above
 stand between them and the decision, so there is no weight and bars have no colour."""
 
@@ -100,11 +99,12 @@ def section(units: list[Unit], all_units: int) -> Part:
             {"steps_each": [steps[: len(one)] for one in effects], "effects": effects},
         ),
     )
-    shown = ""
+    more = _BOTH if any(unit.name.startswith("backward") for unit in units) else ""
+    if first.weight is None:
+        more += _STACKED
     if len(units) < all_units:
-        shown = f" Shown are {len(units)} of {all_units:,} units, those that weigh most."
-    stacked = _STACKED if first.weight is None else ""
-    body = f"""{_READING.format(stacked=stacked + shown)}
+        more += f" Shown are {len(units)} of {all_units:,} units, those that weigh most."
+    body = f"""{_READING.format(more=more)}
 <div class="controls">{choice("unit", "unit", [unit.name for unit in units])}
 <span id="told"></span></div>
 <div class="plots">{"".join(map(charts.place, plots))}</div>

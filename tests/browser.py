@@ -13,6 +13,9 @@ REQUIRED = os.environ.get("SENTIMENT_REQUIRE_CHROMIUM") == "1"
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM or REQUIRED), reason="there is no Chromium on this machine"
 )
+# The names of what is hidden in the drawings of a page.
+HIDDEN = """() => Bokeh.documents[0].roots().flatMap((root) =>
+  root.renderers.filter((part) => !part.visible).map((part) => part.name))"""
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _SOURCE = '<iframe sandbox="allow-scripts" style="width:1180px;height:860px" srcdoc="{}"></iframe>'
 _BLOB = """<iframe sandbox="allow-scripts" style="width:1180px;height:860px"></iframe>
