@@ -14,9 +14,11 @@ import numpy as np
 
 from sentiment import bundle, choice, pictures, snapshots
 from sentiment.bundle import Bundle
+from sentiment.config import merged
 from sentiment.errors import InputError
 from sentiment.probes import NO_OPINION, Probes
 from sentiment.progress import Clock, EpochReport
+from sentiment.report import Story, page
 from sentiment.runtime import Classifier
 from sentiment.snapshots import Snapshot
 from sentiment.tokenizer import Tokenizer
@@ -142,6 +144,9 @@ class RunJournal(Journal):
         if not self._cadence.epochs:
             return
         with self._clock.part("report"):
+            settings = merged(kept.record["settings"])
+            story = Story(kept.name, settings, self._reports, self._snapshots, kept, mistakes)
+            self._run.text(page(story), "report.html")
             self._run.table(_table(Classifier(kept), self._probes), "hidden_states/probes.json")
 
     def _bundle(self, aside: Path, moment: Moment, metrics: dict[str, float]) -> Bundle:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sentiment.drawing import colour, drawing, safe
 from sentiment.explain import Effects, Trace
-from sentiment.style import BASE
+from sentiment.style import BASE, EXPLANATION
 
 
 def page(trace: Trace, effects: Effects, *, label: str, model: str) -> str:
@@ -18,7 +18,7 @@ def page(trace: Trace, effects: Effects, *, label: str, model: str) -> str:
     the model that speaks. What a file of it needs is an encoding of UTF-8.
     """
     return _DOCUMENT.format(
-        style=BASE + _STYLE,
+        style=BASE + EXPLANATION,
         label=safe(label),
         verdict=colour(1.0 if effects.probability >= 0.5 else -1.0),
         probability=f"{effects.probability:.3f}",
@@ -31,27 +31,6 @@ def page(trace: Trace, effects: Effects, *, label: str, model: str) -> str:
         given=safe(trace.text),
     )
 
-
-_STYLE = """\
-.verdict { font-size: 1.35rem; }
-.verdict span { padding: .1em .5em; border-radius: 6px; color: #fff; }
-.words { margin-top: .8rem; line-height: 2; overflow-wrap: anywhere; }
-.words span { padding: .15em .3em; border-radius: 4px; }
-.unknown { text-decoration: underline dotted; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
-summary { cursor: pointer; font-weight: 600; }
-svg { display: block; font: 12px system-ui, sans-serif; }
-svg text { fill: var(--faint); }
-.left { text-anchor: end; }
-.middle { text-anchor: middle; }
-.grid { stroke: var(--line); }
-.curve { fill: none; stroke: var(--ink); stroke-width: 1.5; stroke-linejoin: round; }
-circle { fill: var(--ink); }
-circle.final, rect.final { fill: none; stroke: var(--ink); stroke-width: 2; }
-.heat { image-rendering: pixelated; }
-.hint { fill: transparent; }
-.hint:hover { fill: rgb(128 128 128 / .2); }
-"""
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">

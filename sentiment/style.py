@@ -17,3 +17,25 @@ p { margin: .3rem 0; }
 .faint { color: var(--faint); font-size: .88rem; }
 .scroll { overflow-x: auto; }
 """
+
+# What the words, the curve and the heat map of an explanation look like.
+EXPLANATION = """\
+.verdict { font-size: 1.35rem; }
+.verdict span { padding: .1em .5em; border-radius: 6px; color: #fff; }
+.words { margin-top: .8rem; line-height: 2; overflow-wrap: anywhere; }
+.words span { padding: .15em .3em; border-radius: 4px; }
+.unknown { text-decoration: underline dotted; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
+summary { cursor: pointer; font-weight: 600; }
+svg { display: block; font: 12px system-ui, sans-serif; }
+svg text { fill: var(--faint); }
+.left { text-anchor: end; }
+.middle { text-anchor: middle; }
+.grid { stroke: var(--line); }
+.curve { fill: none; stroke: var(--ink); stroke-width: 1.5; stroke-linejoin: round; }
+circle { fill: var(--ink); }
+circle.final, rect.final { fill: none; stroke: var(--ink); stroke-width: 2; }
+.heat { image-rendering: pixelated; }
+.hint { fill: transparent; }
+.hint:hover { fill: rgb(128 128 128 / .2); }
+"""
