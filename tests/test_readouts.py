@@ -1,19 +1,16 @@
 """The readouts contrasted: the groups, the arithmetic over seeds, and a real run on the sample."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from sentiment import bundle, network, readouts, recipes
+from sentiment.cli import app, show
 from sentiment.cli import readouts as printed
-from sentiment.cli import show
-from sentiment.cli.guard import GuardedGroup
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.contrast import Contrast, Measured, spread
 from sentiment.errors import InputError
@@ -244,21 +241,14 @@ def test_the_tables_hold_what_the_result_holds(compared, capsys):
 
 
 @pytest.fixture
-def command(sample, folders, monkeypatch):
-    """The function behind the flag, as a command on the sample."""
+def command(folders, tmp_path, monkeypatch):
+    """`sentiment compare --readout` with a recipe of the sample."""
     monkeypatch.setenv("SENTIMENT_HOME", str(folders.root))
-    app = typer.Typer(cls=GuardedGroup)
+    recipe = tmp_path / "tiny.toml"
     settled = recipes.Recipe(PrepareSettings(dataset="sample"), TINY, TrainSettings())
-
-    @app.callback()
-    def group():
-        pass
-
-    @app.command()
-    def compare(output: Path | None = None, as_json: bool = False, seeds: int = 2):
-        printed.run(settled, seeds=seeds, track=False, as_json=as_json, output=output)
-
-    return lambda *words: CliRunner().invoke(app, ["compare", *map(str, words)])
+    recipe.write_text(recipes.as_text(settled))
+    begun = ["compare", "--readout", "--recipe", str(recipe), "--no-track"]
+    return lambda *words: CliRunner().invoke(app, [*begun, *map(str, words)])
 
 
 def test_the_command_prints_tables_and_what_they_say(command, compared, monkeypatch):
@@ -268,21 +258,18 @@ def test_the_command_prints_tables_and_what_they_say(command, compared, monkeypa
     )
     result = command("--seeds", 2)
     assert result.exit_code == 0, result.output
-    assert asked["seeds"] == 2 and asked["track"] is False
+    assert asked["seeds"] == 2 and asked["track"] is False and asked["recipe"] == "tiny"
     assert result.stdout.count("readout") == 3
     flat = " ".join(result.stdout.split())
     for sentence in compared[0].findings():
         assert sentence in flat
 
 
-def test_json_holds_what_the_result_holds_and_goes_to_a_file_as_well(
-    command, compared, monkeypatch, tmp_path
-):
+def test_json_holds_what_the_result_holds(command, compared, monkeypatch):
     found = compared[0]
     monkeypatch.setattr(readouts, "compare", lambda *_, **__: found)
-    result = command("--as-json", "--output", tmp_path / "found.json")
+    result = command("--json")
     told = json.loads(result.stdout)
-    assert told == json.loads((tmp_path / "found.json").read_text("utf-8"))
     assert told["seeds"] == [5, 6] and list(told["readouts"]) == ["last", "mean", "max"]
     assert told["readouts"]["max"]["accuracy"] == vars(found.summary("max").accuracy)
     assert [made["accuracy"] for made in told["networks"]] == [
@@ -291,10 +278,9 @@ def test_json_holds_what_the_result_holds_and_goes_to_a_file_as_well(
     assert "using" in result.stderr
 
 
-def test_what_can_not_be_done_is_said_before_any_training(command, sample, folders, tmp_path):
-    result = command("--output", tmp_path / "none" / "found.json")
-    assert result.exit_code == 1
-    assert "no folder" in result.stderr and "Try: mkdir -p" in result.stderr
+def test_what_can_not_be_done_is_said_before_any_training(command, sample, folders):
+    for words in (["some-run"], ["--filter", "units=4"], ["--seeds", 0]):
+        assert command(*words).exit_code == 2
     with pytest.raises(InputError, match="1 seed or more, got 0"):
         readouts.compare(sample, TINY, TrainSettings(), folders, seeds=0, track=False)
     last = TrainSettings(seed=2**31 - 1)

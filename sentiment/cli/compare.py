@@ -15,6 +15,7 @@ from sentiment.folders import Folders
 if TYPE_CHECKING:
     from sentiment.compare import Comparison, Query
 
+_CONTRAST = "What the classifier reads"
 _ROWS = 10  # runs shown where none are named
 _CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
 
@@ -48,9 +49,35 @@ def command(
         typer.Option(help="write a page with curves and hidden states; it needs no network"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    readout: Annotated[
+        bool,
+        typer.Option(
+            "--readout",
+            help="train the readouts last, mean and max, and hold them against each other",
+            rich_help_panel=_CONTRAST,
+        ),
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option(help="that they are trained with", rich_help_panel=_CONTRAST)
+    ] = "default",
+    seeds: Annotated[
+        int, typer.Option(min=1, help="how often each is trained", rich_help_panel=_CONTRAST)
+    ] = 3,
+    track: Annotated[
+        bool, typer.Option(help="log these runs to MLflow", rich_help_panel=_CONTRAST)
+    ] = True,
     experiment: ExperimentOption = "sentiment",
 ) -> None:
     """Hold runs against each other: settings, curves, and tests on the same reviews."""
+    if readout:
+        if runs or filters or sort or columns or limit or html:
+            raise typer.BadParameter("--readout trains runs of its own and goes with none of these")
+        from sentiment import recipes
+        from sentiment.cli import readouts
+
+        settled = recipes.read(recipe)
+        readouts.run(settled, seeds=seeds, experiment=experiment, track=track, as_json=as_json)
+        return
     from sentiment import compare
 
     try:

@@ -5,15 +5,13 @@ Knows what is printed; knows nothing of how it is trained or measured.
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
-from sentiment import files, folders, quiet
+from sentiment import folders, quiet
 from sentiment.cli import show
-from sentiment.errors import InputError
 from sentiment.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -30,14 +28,8 @@ def run(
     experiment: str = "sentiment",
     track: bool = True,
     as_json: bool = False,
-    output: Path | None = None,
 ) -> None:
-    """Train and contrast all readouts; print tables, or JSON. `output` is a file for the JSON."""
-    if output and not output.absolute().parent.is_dir():
-        # Before the hours of work, not after them.
-        raise InputError(
-            f"no folder {output.parent} for the result", remedy=f"mkdir -p {output.parent}"
-        )
+    """Train and contrast all readouts; print tables, or JSON."""
     from sentiment.prepare import prepare
 
     place = folders.find()
@@ -52,8 +44,6 @@ def run(
             data, settled.model, settled.train, place,
             seeds=seeds, recipe=settled.name, experiment=experiment, track=track, watcher=watcher,
         )  # fmt: skip
-    if output:
-        files.write_json(output, contrast.as_dict())
     if as_json:
         typer.echo(json.dumps(contrast.as_dict(), ensure_ascii=False))
         return
