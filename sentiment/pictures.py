@@ -8,14 +8,20 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from sentiment.drawing import NEGATIVE, POSITIVE
 from sentiment.probes import NO_OPINION
 from sentiment.snapshots import Snapshot
 
 REACH = (1.0, 0.6)  # of the projection's axes; what is beyond stands on the border
-_POSITIVE, _NEGATIVE, _NEITHER = "#2166ac", "#b2182b", "#666666"
-_COLOURS = {1: _POSITIVE, 0: _NEGATIVE, NO_OPINION: _NEITHER}
+_COLOURS = {
+    1: tuple(np.array(POSITIVE) / 255),
+    0: tuple(np.array(NEGATIVE) / 255),
+    NO_OPINION: (0.4, 0.4, 0.4),
+}
+_BOTH = LinearSegmentedColormap.from_list("sentiment", [_COLOURS[0], "white", _COLOURS[1]])
 _WORDS = 15  # of a sentence that have a cell, the last ones
 _LETTERS = 11  # of a word that fit into its cell
 
@@ -26,7 +32,7 @@ def states(snapshot: Snapshot, title: str) -> np.ndarray:
     left = figure.add_axes((0.13, 0.07, 0.57, 0.87))
     right = figure.add_axes((0.72, 0.07, 0.12, 0.87), sharey=left)
     image = left.imshow(
-        snapshot.states, cmap="RdBu", vmin=-1, vmax=1, aspect="auto", interpolation="nearest"
+        snapshot.states, cmap=_BOTH, vmin=-1, vmax=1, aspect="auto", interpolation="nearest"
     )
     probes = snapshot.probes
     negative = int((probes.labels[: probes.reviews] == 0).sum())
@@ -99,7 +105,7 @@ def sentences(snapshot: Snapshot, title: str) -> np.ndarray:
             short = word if len(word) <= _LETTERS else f"{word[: _LETTERS - 1]}…"
             panel.text(column, row, short, fontsize=7.5, ha="center", va="center")
         panel.text(_WORDS, row, f"{said[row, _WORDS]:.2f}", fontsize=8.5, ha="center", va="center")
-    panel.imshow(said, cmap="RdBu", vmin=-0.15, vmax=1.15, aspect="auto", interpolation="nearest")
+    panel.imshow(said, cmap=_BOTH, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     panel.axvline(_WORDS - 0.5, color="white", linewidth=6)
     names = [f"{number} {probes.ids[place]}" for number, place in enumerate(probes.sentences, 1)]
     panel.set_yticks(range(len(said)), names, fontsize=8)
@@ -119,7 +125,7 @@ def path(states: np.ndarray, height: int = 64, width: int = 256) -> np.ndarray:
     rows = np.arange(height) * states.shape[1] // height
     columns = np.arange(width) * states.shape[0] // width
     values = states.T[np.ix_(rows, columns)][..., None]
-    away = np.where(values > 0, (33, 102, 172), (178, 24, 43))
+    away = np.where(values > 0, POSITIVE, NEGATIVE)
     return np.rint(255 + (away - 255) * np.abs(values)).astype(np.uint8)
 
 

@@ -5,6 +5,7 @@ import pytest
 from build import TINY, tiny_bundle
 
 from sentiment import pictures, probes, snapshots
+from sentiment.drawing import NEGATIVE, POSITIVE
 from sentiment.runtime import Classifier
 
 TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
@@ -54,8 +55,8 @@ def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
     states = np.array([[1.0, 0.0], [-1.0, 0.5]], np.float32)  # two words, two units
     drawn = pictures.path(states, height=4, width=6)
     assert drawn.shape == (4, 6, 3)
-    assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == [33, 102, 172]
-    assert drawn[0, 3].tolist() == [178, 24, 43]
+    assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == list(POSITIVE)
+    assert drawn[0, 3].tolist() == list(NEGATIVE)
     assert drawn[3, 0].tolist() == [255, 255, 255]
-    # Half way from white to blue: 255 - 222/2, 255 - 153/2, 255 - 83/2.
-    assert drawn[3, 5].tolist() == [144, 178, 214]
+    # Half way from white to (30, 120, 220), .5 rounded to the even number.
+    assert drawn[3, 5].tolist() == [142, 188, 238]
