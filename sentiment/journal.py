@@ -24,11 +24,11 @@ from sentiment.snapshots import Snapshot
 from sentiment.tokenizer import Tokenizer
 from sentiment.tracking.runs import Run
 
-_PICTURES = (
-    ("hidden_states", pictures.states, "Final hidden states"),
-    ("projection", pictures.projection, "Final hidden states in two dimensions"),
-    ("sentences", pictures.sentences, "P(positive) after each word,"),
-)
+_PICTURES: dict[str, tuple[Callable[[Snapshot], pictures.Picture], str]] = {
+    "hidden_states": (pictures.StatesPicture, "Final hidden states"),
+    "projection": (pictures.ProjectionPicture, "Final hidden states in two dimensions"),
+    "sentences": (pictures.SentencesPicture, "P(positive) after each word,"),
+}
 _LABELS = {0: "negative", 1: "positive", NO_OPINION: "none"}
 
 
@@ -106,6 +106,7 @@ class RunJournal(Journal):
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}
         self._reference: np.ndarray | None = None
+        self._pictures: dict[str, pictures.Picture] = {}
 
     def begin(self, look: Look) -> None:
         """Look at the hidden states before anything is learnt: pictures begin at step 0."""
@@ -166,12 +167,15 @@ class RunJournal(Journal):
             self._reference = snapshots.reference_points(Classifier(boxed), self._probes)
         snapshot = snapshots.observe(Classifier(opened), self._probes, self._reference)
         self._snapshots.append((epoch, snapshot))
+        if not self._pictures:
+            self._pictures = {name: kind(snapshot) for name, (kind, _) in _PICTURES.items()}
         digits = {"epoch": 2, "batch": 6}[unit]
         self._run.arrays(snapshot.arrays(), f"hidden_states/{unit}_{step:0{digits}d}.npz")
         when = f"after {unit} {step}" if step else "before training"
         kind = "" if unit == "epoch" else " by batch"
-        for name, draw, title in _PICTURES:
-            self._run.image(draw(snapshot, f"{title} {when}"), f"{name}{kind}", step)
+        for name, (_, title) in _PICTURES.items():
+            drawn = self._pictures[name].draw(snapshot, f"{title} {when}")
+            self._run.image(drawn, f"{name}{kind}", step)
 
 
 def _table(classifier: Classifier, probes: Probes) -> dict[str, list[Any]]:

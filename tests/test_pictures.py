@@ -10,7 +10,7 @@ from sentiment.runtime import Classifier
 
 TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
 PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
-KINDS = [pictures.states, pictures.projection, pictures.sentences]
+KINDS = [pictures.StatesPicture, pictures.ProjectionPicture, pictures.SentencesPicture]
 
 
 def snapshot(folder, units=3):
@@ -19,15 +19,16 @@ def snapshot(folder, units=3):
     return snapshots.observe(classifier, PROBES, reference)
 
 
-@pytest.mark.parametrize("draw", KINDS)
-def test_a_picture_has_the_same_size_whatever_the_network(draw, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_has_the_same_size_whatever_the_network(kind, tmp_path):
     small, large = snapshot(tmp_path / "a"), snapshot(tmp_path / "b", units=9)
-    assert draw(small, "a title").shape == draw(large, "b").shape
-    assert draw(small, "a title").dtype == np.uint8
+    first, second = kind(small).draw(small, "a title"), kind(large).draw(large, "b")
+    assert first.shape == second.shape
+    assert first.dtype == np.uint8
 
 
-@pytest.mark.parametrize("draw", KINDS)
-def test_a_picture_shows_what_it_is_of(draw, tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_shows_what_it_is_of(kind, tmp_path):
     one = snapshot(tmp_path / "a")
     walks = {
         name: replace(walk, trace=replace(walk.trace, probabilities=1 - walk.trace.probabilities))
@@ -40,15 +41,20 @@ def test_a_picture_shows_what_it_is_of(draw, tmp_path):
         probabilities=1 - one.probabilities,
         walks=walks,
     )
-    np.testing.assert_array_equal(draw(one, "t"), draw(one, "t"))
-    assert (draw(one, "t") != draw(other, "t")).any(axis=2).mean() > 0.005
+    made = kind(one)
+    first, second = made.draw(one, "t"), made.draw(other, "t")
+    assert (first != second).any(axis=2).mean() > 0.005
+    # Nothing of the one before is left over.
+    np.testing.assert_array_equal(made.draw(one, "t"), first)
+    np.testing.assert_array_equal(kind(other).draw(other, "t"), second)
 
 
 def test_points_beyond_the_axes_stand_on_their_border(tmp_path):
     one = snapshot(tmp_path / "a")
     far = replace(one, points=np.full_like(one.points, 3.0))
     corner = replace(one, points=np.tile(np.float32(pictures.REACH), (len(one.points), 1)))
-    np.testing.assert_array_equal(pictures.projection(far, "t"), pictures.projection(corner, "t"))
+    made = pictures.ProjectionPicture(one)
+    np.testing.assert_array_equal(made.draw(far, "t"), made.draw(corner, "t"))
 
 
 def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
