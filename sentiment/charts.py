@@ -257,8 +257,9 @@ def document(title: str, parts: Sequence[Part], *, data: Any = None, script: str
     """
     plots = [plot for part in parts for plot in part.plots]
     holder = Document()
-    for plot in plots:
-        holder.add_root(plot)
+    with holder.models.freeze():  # or what they refer to is gathered anew for each
+        for plot in plots:
+            holder.add_root(plot)
     roots = {plot.id: f"plot-{plot.id}" for plot in plots}
     library, *_ = Resources(mode="inline", components=["bokeh"]).js_raw
     return sheet.document(
