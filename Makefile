@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test setup lock clean peers pretrained bench-predict bench-speed bench-accuracy bench-growth
+.PHONY: train test setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -48,6 +48,10 @@ bench-predict: peers
 
 bench-growth: setup
 	$(bin)/python benchmarks/growth.py
+
+pictures: setup  ## the README's pictures of MLflow: three real runs, a real browser; ten minutes
+	rm -rf build/pictures
+	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/test_ui.py
 
 pretrained: setup  ## train the model in the box anew
 	$(bin)/python benchmarks/pretrained.py

@@ -211,14 +211,16 @@ class SentencesPicture:
         return (coloured.astype(np.uint16) * self._ink // 255).astype(np.uint8)
 
 
-def path(states: np.ndarray, height: int = 64, width: int = 256) -> np.ndarray:
+def path(states: np.ndarray, height: int = 120, width: int = 256) -> np.ndarray:
     """Draw how the state goes through a text: a row for each unit, a column for each word.
 
     states: float32 (T, S), T above 0; brought to `height` × `width` pixels by repeating or leaving
-    out rows and columns.
+    out rows and columns. Below them is white, up to a square: MLflow's tables lay every picture in
+    the middle of one, and show its upper half.
     """
     rows = np.arange(height) * states.shape[1] // height
     columns = np.arange(width) * states.shape[0] // width
     values = states.T[np.ix_(rows, columns)][..., None]
     away = np.where(values > 0, POSITIVE, NEGATIVE)
-    return np.rint(255 + (away - 255) * np.abs(values)).astype(np.uint8)
+    pixels = np.rint(255 + (away - 255) * np.abs(values)).astype(np.uint8)
+    return np.pad(pixels, ((0, width - height), (0, 0), (0, 0)), constant_values=255)

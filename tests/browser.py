@@ -1,4 +1,4 @@
-"""A page opened in Chromium the way that an artifact viewer opens it, and what it does there."""
+"""Pages opened in a real Chromium, and what they do there."""
 
 import json
 import os
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from html import escape
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 REQUIRED = os.environ.get("SENTIMENT_REQUIRE_CHROMIUM") == "1"
@@ -24,13 +25,23 @@ new Blob([JSON.parse({})], {{ type: "text/html;charset=utf-8" }}));</script>"""
 
 
 @contextmanager
+def chromium():
+    """Start the Chromium of this machine and yield it."""
+    assert CHROMIUM, "SENTIMENT_REQUIRE_CHROMIUM=1, but there is no Chromium"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@contextmanager
 def opened(html, folder, *, how="srcdoc"):
     """Open `html` in a frame that may run scripts and nothing else; yield the frame.
 
     Fails where the page asks for anything beyond itself, or complains.
     """
-    assert CHROMIUM, "SENTIMENT_REQUIRE_CHROMIUM=1, but there is no Chromium"
-    sync_api = pytest.importorskip("playwright.sync_api")
     if how == "srcdoc":
         outside = _SOURCE.format(escape(html))
     else:
@@ -38,8 +49,7 @@ def opened(html, folder, *, how="srcdoc"):
     file = folder / "viewer.html"
     file.write_text(f'<!DOCTYPE html><meta charset="utf-8">{outside}', "utf-8")
     asked, complaints = [], []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -53,7 +63,6 @@ def opened(html, folder, *, how="srcdoc"):
         frame.and_(page.frame_locator("iframe").locator("[data-ready=yes]")).wait_for()
         yield page.frames[1]
         page.wait_for_timeout(200)
-        browser.close()
     beyond = [url for url in asked if not url.startswith(("blob:", "data:", "about:"))]
     assert beyond == [file.as_uri()]
     assert complaints == []

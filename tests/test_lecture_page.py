@@ -1,12 +1,11 @@
 import base64
 import hashlib
-import os
 import re
-import shutil
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from browser import chromium, needs_browser
 from build import TINY, tiny_bundle
 from typer.testing import CliRunner
 
@@ -17,8 +16,6 @@ from sentiment.lecture_page import Example, page
 from sentiment.runtime import Classifier
 from sentiment.steps import Cell, Network
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-REQUIRED = os.environ.get("SENTIMENT_REQUIRE_CHROMIUM") == "1"
 HOSTILE = (
     "A good film <script>document.title = 'ran'</script> & a bad "
     "<img src=x onerror=\"document.title = 'ran'\"> heart </p></section>\x1b[2J\x00 \u202eevil"
@@ -180,29 +177,16 @@ def test_the_policy_lets_no_script_run_but_that_of_the_page(tmp_path):
 @contextmanager
 def browser(file, **context):
     """Open `file` in Chromium and give the page; what its scripts complain of fails the test."""
-    assert CHROMIUM, "SENTIMENT_REQUIRE_CHROMIUM=1, but there is no Chromium"
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        try:
-            opened, wrong = chromium.new_page(**context), []
-            opened.on("console", lambda message: wrong.append(message.text))
-            opened.on("pageerror", lambda error: wrong.append(str(error)))
-            opened.goto(file.as_uri())
-            yield opened
-            assert not wrong
-        finally:
-            chromium.close()
+    with chromium() as started:
+        opened, wrong = started.new_page(**context), []
+        opened.on("console", lambda message: wrong.append(message.text))
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.goto(file.as_uri())
+        yield opened
+        assert not wrong
 
 
-in_a_browser = pytest.mark.skipif(
-    not (CHROMIUM or REQUIRED), reason="there is no Chromium on this machine"
-)
-
-
-@in_a_browser
+@needs_browser
 def test_a_browser_steps_through_the_lecture_and_the_sentence(tmp_path):
     file = tmp_path / "lecture.html"
     read = reading("a good film", tmp_path, bidirectional=True)
@@ -243,7 +227,7 @@ def test_a_browser_steps_through_the_lecture_and_the_sentence(tmp_path):
         assert f"P(positive) {read.decision.probability:.4f}" in shown(real)[0]
 
 
-@in_a_browser
+@needs_browser
 def test_without_javascript_every_step_is_listed_and_no_button_promises_more(tmp_path):
     file = tmp_path / "lecture.html"
     file.write_text(page(by_hand(), reading("good film", tmp_path)), "utf-8")
@@ -254,7 +238,7 @@ def test_without_javascript_every_step_is_listed_and_no_button_promises_more(tmp
         assert "all steps are listed, one after the other" in opened.inner_text("header")
 
 
-@in_a_browser
+@needs_browser
 def test_a_browser_runs_nothing_of_the_text(tmp_path):
     file = tmp_path / "lecture.html"
     # Without the policy too, escaping alone must keep the script from running.

@@ -60,7 +60,8 @@ def test_points_beyond_the_axes_stand_on_their_border(tmp_path):
 def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
     states = np.array([[1.0, 0.0], [-1.0, 0.5]], np.float32)  # two words, two units
     drawn = pictures.path(states, height=4, width=6)
-    assert drawn.shape == (4, 6, 3)
+    assert drawn.shape == (6, 6, 3)
+    assert (drawn[4:] == 255).all()
     assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == list(POSITIVE)
     assert drawn[0, 3].tolist() == list(NEGATIVE)
     assert drawn[3, 0].tolist() == [255, 255, 255]
