@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium, needs_browser
-from mlflow_ui import Runs, sources
+from mlflow_ui import QUIET, Runs, sources
 from playwright.sync_api import expect
 from typer.testing import CliRunner
 
@@ -77,6 +77,7 @@ def browser():
 @pytest.fixture
 def page(browser):
     made = browser.new_page(viewport={"width": 1500, "height": 1000})
+    made.add_init_script(QUIET)
     made.wrong = []
     made.on("pageerror", lambda error: made.wrong.append(str(error)))
     yield made
@@ -86,10 +87,11 @@ def page(browser):
 
 @pytest.fixture
 def keep(page, tmp_path):
-    """Return a function that takes a picture of the page under a name."""
+    """Return a function that takes a picture of the page, as high as what there is to see."""
 
-    def take(name):
-        path = Path(PICTURES or tmp_path) / f"{name}.png"
+    def take(name, height=1000, folder=Path(PICTURES or tmp_path)):
+        page.set_viewport_size({"width": 1500, "height": height})
+        path = folder / f"{name}.png"
         page.screenshot(path=path)
         assert path.stat().st_size > 20_000  # an empty page has 5,000 bytes
 
@@ -111,7 +113,7 @@ def test_the_link_opens_the_curves_of_all_runs(page, address, runs, keep):
         assert re.match(r"\d\d\.\d\d% (sample-)?(default-birnn16|words-rnn32)-last-seed", run.name)
         assert run.name in listed
     assert shown.complaints == []
-    keep("mlflow")
+    keep("mlflow", height=660)
 
 
 def test_hidden_states_lie_side_by_side_under_one_slider(page, address, runs, keep):
@@ -128,10 +130,10 @@ def test_hidden_states_lie_side_by_side_under_one_slider(page, address, runs, ke
         assert left["x"] + left["width"] < right["x"]
         assert abs(left["y"] - right["y"]) < left["height"] / 4
     assert shown.complaints == []
-    keep("mlflow_hidden_states")
+    keep("mlflow_hidden_states", height=620)
 
 
-def test_the_table_compares_what_each_run_says_of_each_probe(page, address, runs, keep):
+def test_the_table_compares_what_each_run_says_of_each_probe(page, address, runs, keep, tmp_path):
     shown = Runs(page, address)
     shown.show("ARTIFACT")
     page.get_by_text("hidden_states/probes.json").wait_for()
@@ -143,16 +145,17 @@ def test_the_table_compares_what_each_run_says_of_each_probe(page, address, runs
     shown.compare_column("trajectory")
     assert len(sources(page.locator("img[src*=table_images]"), 2 * len(runs))) >= 2 * len(runs)
     assert shown.complaints == []
-    keep("mlflow_table")
+    keep("mlflow_table", folder=tmp_path)
 
 
 def test_the_report_opens_in_the_artifact_viewer(page, address, runs, keep):
     base = address.split("/#")[0]
     number = re.search(r"experiments/(\d+)", address)[1]
-    page.goto(f"{base}/#/experiments/{number}/runs/{runs[0].id}/artifacts/report.html")
+    place = f"experiments/{number}/runs/{runs[-1].id}/artifacts/report.html"
+    page.goto(f"{base}/#/{place}?workflowType=machine_learning")
     frame = page.frame_locator("iframe")
     frame.locator("[data-ready=yes]").wait_for()
-    assert frame.get_by_text("Projection").count()
-    assert frame.locator("canvas").count()
+    frame.get_by_role("link", name="Projection").click()
+    assert frame.locator("#projection canvas").count()
     assert page.locator("iframe").get_attribute("sandbox") is not None
     keep("mlflow_report")
