@@ -1,16 +1,14 @@
 """Registered models: the champion, offline and from a server, in this program and over HTTP."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import interrupt, start
 from typer.testing import CliRunner
 
 import sentiment
@@ -137,20 +135,12 @@ def test_a_model_comes_from_a_server_once(trained, folders, tmp_path, monkeypatc
 @pytest.fixture(scope="module")
 def served(trained, folders):
     """Run `sentiment serve` as a process; give its address."""
-    command = [sys.executable, "-c", "from sentiment.cli import main; main()"]
-    environment = {**os.environ, "SENTIMENT_HOME": str(folders.root), "PYTHONUNBUFFERED": "1"}
-    environment["PATH"] = "/usr/bin:/bin"  # as where no environment is activated
-    process = subprocess.Popen(
-        [*command, "serve", "--port", str(server.free_port(0))],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    # As where no environment is activated.
+    port = str(server.free_port(0))
+    process = start("serve", "--port", port, home=folders.root, PATH="/usr/bin:/bin")
     line = next((line for line in process.stdout if line.startswith("curl ")), "")
     yield line
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=30)
+    rest, errors = interrupt(process)
     assert process.returncode == 0, errors
     assert rest.splitlines()[-1] == "Ended."
     with pytest.raises(urllib.error.URLError):

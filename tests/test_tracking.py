@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import re
 import signal
 import socket
@@ -15,6 +14,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from commands import start
 from mlflow import MlflowClient
 
 from sentiment.bundle import read
@@ -268,12 +268,8 @@ def test_an_exception_ends_a_run_as_failed(sample, folders, client, tmp_path):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_process_that_is_stopped_leaves_a_killed_run(tmp_path, number, status):
-    environment = {**os.environ, "SENTIMENT_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-c", "from sentiment.cli import main; main()", "train"]
-    command += ["--dataset", "sample", "--epochs", "1000", "--patience", "1000"]
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    words = ["--dataset", "sample", "--epochs", "1000", "--patience", "1000"]
+    process = start("train", *words, home=tmp_path)
     for line in process.stdout:
         if line.startswith("epoch 2/"):
             process.send_signal(number)

@@ -6,14 +6,12 @@ how `make pictures` makes those of the README.
 
 import os
 import re
-import signal
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from browser import chromium, needs_browser
+from commands import interrupt, start
 from mlflow_ui import QUIET, Runs, sources
 from playwright.sync_api import expect
 from typer.testing import CliRunner
@@ -53,17 +51,10 @@ def runs(folders):
 @pytest.fixture(scope="module")
 def address(folders, runs):
     """Run `sentiment ui` as a process and give the link that it prints."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from sentiment.cli import main; main()", "ui", "--port", "5123"],
-        env={**os.environ, "SENTIMENT_HOME": str(folders.root), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start("ui", "--port", "5123", home=folders.root)
     lines = iter(process.stdout.readline, "")
     yield next(line.split()[-1] for line in lines if line.startswith("The runs are at"))
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=30)
+    rest, errors = interrupt(process)
     assert process.returncode == 0, errors
     assert rest.splitlines()[-1] == "Ended."
 
