@@ -1,9 +1,6 @@
 """Runs held against each other: the logic by hand, and the command on a real store."""
 
-import dataclasses
 import re
-import sys
-import types
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +8,7 @@ import pytest
 from stored import LABELS, add_run, said, strictly
 from typer.testing import CliRunner
 
-from sentiment import compare
+from sentiment import compare, comparison
 from sentiment.cli import app
 from sentiment.cli.sparkline import sparkline
 from sentiment.compare import Condition, Query
@@ -314,8 +311,6 @@ def test_json_has_null_where_a_loss_is_no_number(home, tmp_path, monkeypatch):
     ],
 )
 def test_what_can_not_be_done_is_said(home, words, status, part):
-    if "--html" in words:
-        pytest.importorskip("sentiment.comparison")
     shown = " ".join(re.sub("[│╭╰─╮╯]", " ", sentiment(*words, status=status)).split())
     assert part in shown and "Traceback" not in shown
 
@@ -328,7 +323,6 @@ def test_where_nothing_has_run_it_says_so_and_makes_nothing(tmp_path, monkeypatc
 
 
 def test_a_page_has_the_curves_and_the_hidden_states(home, tmp_path):
-    pytest.importorskip("sentiment.comparison")
     target = tmp_path / "page.html"
     assert "Runs" in sentiment("--html", str(target))
     page = target.read_text("utf-8")
@@ -339,8 +333,7 @@ def test_a_page_has_the_curves_and_the_hidden_states(home, tmp_path):
 
 def test_a_page_is_given_runs_and_tables(home, tmp_path, monkeypatch):
     given = []
-    monkeypatch.setitem(sys.modules, "sentiment.comparison", stand_in(given))
-    monkeypatch.setattr("sentiment.comparison", stand_in(given), raising=False)
+    monkeypatch.setattr(comparison, "page", lambda *parts: given.extend(parts) or "drawn")
     sentiment("best", HOSTILE, "--html", str(tmp_path / "page.html"))
     title, runs, grids = given
     assert title == "Runs of sentiment"
@@ -353,14 +346,3 @@ def test_a_page_is_given_runs_and_tables(home, tmp_path, monkeypatch):
     assert [grid.title.split()[0] for grid in grids] == ["Runs", "Settings", "Against"]
     assert all(len(row) == len(grid.headings) for grid in grids for row in grid.rows)
     assert (tmp_path / "page.html").read_text() == "drawn"
-
-
-def stand_in(given):
-    """Return a module with the shape of `sentiment.comparison`."""
-    module = types.ModuleType("sentiment.comparison")
-    module.ComparedRun = dataclasses.make_dataclass(
-        "ComparedRun", ["name", "curves", "ids", "labels", "points"]
-    )
-    module.Grid = dataclasses.make_dataclass("Grid", ["title", "headings", "rows"])
-    module.page = lambda *parts: given.extend(parts) or "drawn"
-    return module
