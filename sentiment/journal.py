@@ -105,6 +105,7 @@ class RunJournal(Journal):
         self._reports: list[EpochReport] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}
+        self._done = 0  # batches, of all epochs
         self._reference: np.ndarray | None = None
         self._pictures: dict[str, pictures.Picture] = {}
 
@@ -116,11 +117,11 @@ class RunJournal(Journal):
 
     def batch(self, epoch: int, batch: int, batches: int, look: Look) -> None:
         """Look at the hidden states where it is time to."""
-        done = (epoch - 1) * batches + batch
-        if self._cadence.batches and done % self._cadence.batches == 0:
+        self._done += 1
+        if self._cadence.batches and self._done % self._cadence.batches == 0:
             with self._clock.part("snapshots"), tempfile.TemporaryDirectory() as aside:
                 opened = self._bundle(Path(aside), look(), {})
-                self._see(opened, epoch - 1 + batch / batches, "batch", done)
+                self._see(opened, epoch - 1 + batch / batches, "batch", self._done)
 
     def epoch(self, report: EpochReport, look: Look) -> None:
         """Log the model of an epoch with its metrics, and its hidden states."""
@@ -141,7 +142,9 @@ class RunJournal(Journal):
     def close(self, kept: Bundle, best: EpochReport, mistakes: list[tuple[str, int]]) -> None:
         """Register the best model; log the table of probes and the report."""
         with self._clock.part("tracking"):
-            self._run.best(self._models[best.epoch])
+            # An epoch whose logging was interrupted has no model there.
+            if best.epoch in self._models:
+                self._run.best(self._models[best.epoch])
         if not self._cadence.epochs:
             return
         with self._clock.part("report"):
