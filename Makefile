@@ -50,7 +50,7 @@ bench-growth: setup
 	$(bin)/python benchmarks/growth.py
 
 pictures: setup  ## the README's pictures of MLflow: three real runs, a real browser; ten minutes
-	rm -rf build/pictures
+	rm -rf data/pictures
 	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/test_ui.py
 
 pretrained: setup  ## train the model in the box anew

@@ -24,6 +24,7 @@ class Part:
         # A link stays a link: what it points to is replaced.
         self.target = target.resolve()
         self.path = self.target.with_name(f".{self.target.name}.part")
+        self.lock = self.target.with_name(f".{self.target.name}.lock")
         self._record = self.path.with_name(f"{self.path.name}.json")
         self._stated = stated
         self._saved = time.monotonic()

@@ -18,6 +18,7 @@ from sentiment import __version__, columns, parquet, predict, tables
 from sentiment.bundle import Bundle
 from sentiment.columns import Bytes
 from sentiment.errors import InputError, SentimentError
+from sentiment.locks import held
 from sentiment.part import Part
 from sentiment.predict import Bands, Prediction
 from sentiment.runtime import Classifier
@@ -228,17 +229,19 @@ def to_file(work: Scoring, part: Part, report: Report, *, resume: bool) -> None:
     """Write the scored rows to the file that `part` becomes.
 
     Where the work is interrupted the part stays, for `resume`; where it fails, nothing does. Where
-    going on is refused the part stays as well: the job that it belongs to can still go on.
+    going on is refused the part stays as well: the job that it belongs to can still go on. Raises
+    InputError where another process writes the same file.
     """
-    state = part.state() if resume else None
-    try:
-        if isinstance(work.reader, parquet.ParquetReader):
-            _whole(work, part, report)
-        else:
-            _resumable(work, part, report, state)
-    except SentimentError:
-        part.discard()
-        raise
+    with held(part.lock, f"writing {part.target}"):
+        state = part.state() if resume else None
+        try:
+            if isinstance(work.reader, parquet.ParquetReader):
+                _whole(work, part, report)
+            else:
+                _resumable(work, part, report, state)
+        except SentimentError:
+            part.discard()
+            raise
 
 
 def _whole(work: Scoring, part: Part, report: Report) -> None:

@@ -10,7 +10,7 @@ import sentiment
 PACKAGE = Path(sentiment.__file__).parent
 FLOORS = [
     {"errors", "progress", "quiet", "folders"},
-    {"config", "files", "tables", "workers"},
+    {"config", "files", "tables", "workers", "locks"},
     {
         "tokenizer",
         "metrics",

@@ -294,6 +294,22 @@ def test_what_differs_from_the_interrupted_job_is_named(home, tmp_path):
     assert record.exists() and not target.exists()
 
 
+def test_two_jobs_do_not_write_one_file_at_once(home, tmp_path):
+    source, target = many(tmp_path / "in.csv"), tmp_path / "out.csv"
+    whole = tmp_path / "whole.csv"
+    assert start(source, whole).wait() == 0
+    first = start(source, target)
+    part = target.with_name(".out.csv.part")
+    while not part.exists():
+        assert first.poll() is None
+    refused = score("--input", source, "--output", target, status=1).stderr
+    assert f"writing {target} is what process {first.pid} is doing already" in refused
+    assert f"kill {first.pid}" in refused
+    assert first.wait() == 0
+    assert target.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob(".out*")) == []
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path):
     code = (
         "import resource, sys; from sentiment.cli import main\n"

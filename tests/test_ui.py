@@ -28,7 +28,7 @@ TRAININGS = (["--seed", "0"], ["--seed", "1"], ["--recipe", "words"])
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """A project with three runs: of two recipes, and of two seeds."""
-    home = Path("build/pictures").absolute() if PICTURES else tmp_path_factory.mktemp("project")
+    home = Path("data/pictures").absolute() if PICTURES else tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIMENT_HOME", str(home))
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
