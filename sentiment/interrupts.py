@@ -31,7 +31,8 @@ def held() -> Iterator[Heed]:
     def hold(number: int, frame: Any) -> None:
         if pending:
             before[signal.Signals(number)](number, frame)
-        pending.append(number)
+        else:
+            pending.append(number)
 
     def heed() -> None:
         if pending:
