@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_AT_ONCE = "asked for twice"
 Heed = Callable[[], None]
+
+
+def at_once(error: BaseException) -> bool:
+    """Tell whether `error` is the effect of a second signal: whoever sent it wants no more work."""
+    return _AT_ONCE in getattr(error, "__notes__", ())
 
 
 @contextmanager
@@ -30,7 +36,11 @@ def held() -> Iterator[Heed]:
 
     def hold(number: int, frame: Any) -> None:
         if pending:
-            before[signal.Signals(number)](number, frame)
+            try:
+                before[signal.Signals(number)](number, frame)
+            except KeyboardInterrupt as error:
+                error.add_note(_AT_ONCE)
+                raise
         else:
             pending.append(number)
 

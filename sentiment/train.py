@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from sentiment import bundle, checkpoint
+from sentiment import bundle, checkpoint, interrupts
 from sentiment.bundle import Bundle
-from sentiment.checkpoint import Checkpoint
+from sentiment.checkpoint import Checkpoint, Writer
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
-from sentiment.errors import InputError
+from sentiment.errors import DivergedError, InputError
 from sentiment.folders import Folders
 from sentiment.journal import Cadence, Journal, RunJournal
 from sentiment.kept import Kept
@@ -70,7 +70,7 @@ def train(
     record = _record(data, model, settings)
     record["run"] = {"id": "", "name": name, "experiment": experiment}
     job = {"recipe": recipe, "track": track, "snapshots": snapshots, "record": record}
-    return _run(data, job, folders, watcher or Watcher(), clock or Clock())
+    return _Training(data, job, folders, watcher, clock).run()
 
 
 def resume(
@@ -94,64 +94,91 @@ def resume(
             "its digests differ",
             remedy="sentiment train",
         )
-    return _run(data, job, folders, watcher or Watcher(), clock or Clock(), found)
+    return _Training(data, job, folders, watcher, clock).run(found)
 
 
-def _run(
-    data: PreparedSet,
-    job: dict[str, Any],
-    folders: Folders,
-    watcher: Watcher,
-    clock: Clock,
-    found: Checkpoint | None = None,
-) -> Trained:
-    """Train as `job` says, from its beginning or from `found`, a checkpoint."""
-    record = job["record"]
-    name, stated = record["run"]["name"], record["settings"]
-    model, settings = ModelSettings(**stated["model"]), TrainSettings(**stated["train"])
-    folder = folders.models / name
-    with checkpoint.writing(folders.checkpoints / name) as writer:
-        watcher.note(f"training {name}" + (f" on, after epoch {found.epoch}" if found else ""))
-        with clock.part("data"):
-            tokenizer = data.tokenizer.up_to(model.ngrams)
-            split = data.split("train")
-            parts = divide(split, tokenizer, model, settings.validation_share)
-        with _journal(folders, job, parts, tokenizer, clock, bool(found)) as journal:
-            record["run"]["id"] = journal.run_id
-            rounds = Rounds(data, parts, tokenizer, model, settings, journal, watcher, clock)
+class _Training:
+    """A training under way, as `job` says: what of it is told, kept and saved, and when."""
 
-            def keep() -> None:
-                with clock.part("checkpoint"):
-                    told, arrays = rounds.state()
-                    writer.write(len(rounds.reports), {"job": job, "rounds": told}, arrays)
+    def __init__(
+        self,
+        data: PreparedSet,
+        job: dict[str, Any],
+        folders: Folders,
+        watcher: Watcher | None,
+        clock: Clock | None,
+    ):
+        self._data, self._job, self._folders = data, job, folders
+        self._watcher, self._clock = watcher or Watcher(), clock or Clock()
+        stated = job["record"]["settings"]
+        self._name: str = job["record"]["run"]["name"]
+        self._model = ModelSettings(**stated["model"])
+        self._settings = TrainSettings(**stated["train"])
+        self._closing = False
 
-            try:
-                if found:
-                    rounds.restore(found.state["rounds"], found.arrays)
-                rounds.run(keep)
-            except BaseException:
-                if rounds.rounds:
-                    watcher.note(_stopped(rounds, folder))
-                raise
-            finally:
-                if rounds.rounds:
-                    kept, labels = rounds.kept, parts.held.labels
-                    with clock.part("saving"):
-                        saved = _save(folder, tokenizer, kept, labels, record)
-                    rows = parts.held_rows[kept.worst(labels, _MISTAKES)]
-                    mistakes = [(split.text(row), int(split.labels[row])) for row in rows]
-                    journal.close(saved, kept.report, mistakes)
-        writer.remove()
-    return Trained(folder, name, journal.run_id, rounds.reports, rounds.kept.report)
+    def run(self, found: Checkpoint | None = None) -> Trained:
+        """Train from the beginning, or go on from a checkpoint."""
+        record, clock = self._job["record"], self._clock
+        with checkpoint.writing(self._folders.checkpoints / self._name) as writer:
+            since = f" on, after epoch {found.epoch}" if found else ""
+            self._watcher.note(f"training {self._name}{since}")
+            with clock.part("data"):
+                self._tokenizer = self._data.tokenizer.up_to(self._model.ngrams)
+                share = self._settings.validation_share
+                split = self._data.split("train")
+                self._parts = divide(split, self._tokenizer, self._model, share)
+            with _journal(
+                self._folders, self._job, self._parts, self._tokenizer, clock, bool(found)
+            ) as journal:
+                record["run"]["id"] = journal.run_id
+                rounds = Rounds(
+                    self._data, self._parts, self._tokenizer, self._model, self._settings,
+                    journal, self._watcher, clock,
+                )  # fmt: skip
+                self._go(rounds, journal, writer, found)
+            writer.remove()
+        best = rounds.kept.report
+        folder = self._folders.models / self._name
+        return Trained(folder, self._name, journal.run_id, rounds.reports, best)
 
+    def _go(
+        self, rounds: Rounds, journal: Journal, writer: Writer, found: Checkpoint | None
+    ) -> None:
+        """Train, and save the best epoch; where that is broken off, what there is by then."""
+        try:
+            if found:
+                rounds.restore(found.state["rounds"], found.arrays)
+            rounds.run(lambda: self._keep(rounds, writer))
+            self._close(rounds, journal)
+        except BaseException as error:
+            if isinstance(error, DivergedError):
+                writer.remove()  # it would diverge again
+            elif rounds.rounds:
+                command = f"sentiment train --resume {shlex.quote(self._name)}"
+                self._watcher.note(f"to go on after epoch {len(rounds.reports)}: {command}")
+            # What was broken off in closing isn't closed again, nor for somebody in a hurry.
+            if rounds.rounds and not self._closing and not interrupts.at_once(error):
+                self._close(rounds, journal)
+                folder, best = self._folders.models / self._name, rounds.kept.report.epoch
+                self._watcher.note(f"epoch {best}, the best so far, is kept in {folder}")
+            raise
 
-def _stopped(rounds: Rounds, folder: Path) -> str:
-    """Return what is left of a training that has been stopped, and how it goes on."""
-    return (
-        f"epoch {rounds.kept.report.epoch}, the best so far, is kept in {folder}\n"
-        f"to go on after epoch {len(rounds.reports)}: "
-        f"sentiment train --resume {shlex.quote(folder.name)}"
-    )
+    def _keep(self, rounds: Rounds, writer: Writer) -> None:
+        """Write a checkpoint."""
+        with self._clock.part("checkpoint"):
+            told, arrays = rounds.state()
+            writer.write(len(rounds.reports), {"job": self._job, "rounds": told}, arrays)
+
+    def _close(self, rounds: Rounds, journal: Journal) -> None:
+        """Save the best epoch as the model."""
+        self._closing = True
+        kept, labels, split = rounds.kept, self._parts.held.labels, self._data.split("train")
+        with self._clock.part("saving"):
+            folder = self._folders.models / self._name
+            saved = _save(folder, self._tokenizer, kept, labels, self._job["record"])
+        rows = self._parts.held_rows[kept.worst(labels, _MISTAKES)]
+        mistakes = [(split.text(row), int(split.labels[row])) for row in rows]
+        journal.close(saved, kept.report, mistakes)
 
 
 def _record(data: PreparedSet, model: ModelSettings, settings: TrainSettings) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_where_none_is_whole_that_is_the_error(tmp_path):
     write(tmp_path / "run", 2)
     for path in (tmp_path / "run").glob("epoch-*"):
         truncate(path / "arrays.npz")
-    with pytest.raises(DamagedFileError, match="no checkpoint in .*run is whole"):
+    with pytest.raises(DamagedFileError, match=r"no checkpoint in .*run is whole"):
         newest(tmp_path / "run", lambda text: None)
 
 

@@ -87,7 +87,7 @@ def test_a_training_stopped_anywhere_ends_as_the_one_that_never_was(
     stopper = Stopper(epoch, within)
     with pytest.raises(KeyboardInterrupt):
         train(sample, SMALL, SETTINGS, folders, name=name, track=False, watcher=stopper)
-    assert f"sentiment train --resume {name}" in stopper.notes[-1]
+    assert f"to go on after epoch {epoch}: sentiment train --resume {name}" in stopper.notes
     found = checkpoint.newest(folders.checkpoints / name, pytest.fail)
     assert found.epoch == epoch
     assert_same(resume(sample, found, folders), whole)
