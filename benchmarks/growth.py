@@ -76,7 +76,7 @@ class Growth:
             clock=Clock(),
         )
         session.run_epochs()
-        embedding, weights = session.best_arrays()
+        kept = session.round.kept
         seconds = time.perf_counter() - started
         name = f"{reviews}-{model.units}"
         record = {
@@ -90,8 +90,8 @@ class Growth:
         made = bundle.write(
             self._folder / name,
             tokenizer=tokenizer,
-            embedding=embedding,
-            weights=weights,
+            embedding=kept.embedding,
+            weights=kept.weights,
             record=record,
         )
         accuracy = evaluate.evaluate(made, self._test, worst=0).scores.accuracy

@@ -117,8 +117,19 @@ def whole_folder(target: Path) -> Iterator[Path]:
         for path in aside.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+        _sync(aside)
         if target.exists():
             shutil.rmtree(target)
         aside.replace(target)
+        _sync(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in `folder` on the disk, where a loss of power leaves them."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -25,6 +25,11 @@ class Folders:
         return self.root / "data" / "models"
 
     @property
+    def checkpoints(self) -> Path:
+        """Trainings that have not ended well yet, one folder each."""
+        return self.root / "data" / "checkpoints"
+
+    @property
     def registry(self) -> Path:
         """Registered models that came from a tracking server, one folder each."""
         return self.root / "data" / "registry"

@@ -76,6 +76,9 @@ class Journal:
     def epoch(self, report: EpochReport, look: Look) -> None:
         """Hear how an epoch went."""
 
+    def again(self, reports: list[EpochReport], look: Look) -> None:
+        """Hear that training goes on after `reports`, and how the network looks after them."""
+
     def tag(self, name: str, text: str) -> None:
         """Say something of the run."""
 
@@ -135,6 +138,23 @@ class RunJournal(Journal):
                 with self._clock.part("snapshots"):
                     self._see(opened, report.epoch, "epoch", report.epoch)
 
+    def again(self, reports: list[EpochReport], look: Look) -> None:
+        """Take up the run after `reports`; what it lacks of the last of them is logged now.
+
+        Snapshots are taken again of the models that it holds, for the report at the end; those
+        before training and within epochs stay in the run alone.
+        """
+        known = self._run.models()
+        for report in reports:
+            if report.epoch in known:
+                self._reports.append(report)
+                self._models[report.epoch], folder = known[report.epoch]
+                if self._cadence.epochs:
+                    with self._clock.part("snapshots"):
+                        self._observe(bundle.read(folder), report.epoch)
+            elif report is reports[-1]:
+                self.epoch(report, look)
+
     def tag(self, name: str, text: str) -> None:
         """Say something of the run."""
         self._run.tag(name, text)
@@ -164,6 +184,16 @@ class RunJournal(Journal):
 
     def _see(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
         """Log what a model makes of the probes after `step` epochs or batches, as `unit` says."""
+        snapshot = self._observe(opened, epoch)
+        digits = {"epoch": 2, "batch": 6}[unit]
+        self._run.arrays(snapshot.arrays(), f"hidden_states/{unit}_{step:0{digits}d}.npz")
+        when = f"after {unit} {step}" if step else "before training"
+        kind = "" if unit == "epoch" else " by batch"
+        for name, (_, title) in _PICTURES.items():
+            drawn = self._pictures[name].draw(snapshot, f"{title} {when}")
+            self._run.image(drawn, f"{name}{kind}", step)
+
+    def _observe(self, opened: Bundle, epoch: float) -> Snapshot:
         if self._reference is None:
             # The model in the box is the reference for all; without it the run's first state is.
             boxed = bundle.read(choice.BOX) if (choice.BOX / "bundle.json").is_file() else opened
@@ -172,13 +202,7 @@ class RunJournal(Journal):
         self._snapshots.append((epoch, snapshot))
         if not self._pictures:
             self._pictures = {name: kind(snapshot) for name, (kind, _) in _PICTURES.items()}
-        digits = {"epoch": 2, "batch": 6}[unit]
-        self._run.arrays(snapshot.arrays(), f"hidden_states/{unit}_{step:0{digits}d}.npz")
-        when = f"after {unit} {step}" if step else "before training"
-        kind = "" if unit == "epoch" else " by batch"
-        for name, (_, title) in _PICTURES.items():
-            drawn = self._pictures[name].draw(snapshot, f"{title} {when}")
-            self._run.image(drawn, f"{name}{kind}", step)
+        return snapshot
 
 
 def _table(classifier: Classifier, probes: Probes) -> dict[str, list[Any]]:

@@ -3,7 +3,7 @@
 Knows Keras and TensorFlow; knows nothing of reviews, of when to stop or of where results go.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -106,6 +106,28 @@ class Trainer:
     def _read(self, ids):
         outputs = self.network(ids, training=False)
         return outputs["logit"][:, 0], outputs["state"]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return all that the next step depends on, by name: `network.00`, `optimizer.00`, ….
+
+        Weights, the states of the random generators in the network, the optimizer's slots and its
+        count of steps, which the learning rate follows.
+        """
+        return {name: variable.numpy() for name, variable in self._variables().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take up what `state` returned; raise ValueError where it is of another network."""
+        for name, variable in self._variables().items():
+            variable.assign(arrays[name])
+
+    def _variables(self) -> dict[str, keras.Variable]:
+        # By their places: Keras numbers the paths of random generators throughout a process.
+        kinds = {"network": self.network.variables, "optimizer": self.optimizer.variables}
+        return {
+            f"{kind}.{place:02d}": variable
+            for kind, variables in kinds.items()
+            for place, variable in enumerate(variables)
+        }
 
     def run_epoch(self, batches: Iterable) -> Iterator[Step]:
         """Train on each batch and yield what came of it."""

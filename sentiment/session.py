@@ -5,15 +5,17 @@ Knows the trainer, the journal and the watcher; knows nothing of files or of whe
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from sentiment import batches, diagnosis, network
+from sentiment import batches, diagnosis, interrupts, network
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import DivergedError
 from sentiment.journal import Journal, Moment
+from sentiment.kept import Kept, Round
 from sentiment.learning import Outcome, Step, Trainer
 from sentiment.metrics import fit_temperature
 from sentiment.partition import Parts
@@ -39,6 +41,8 @@ class Session:
         epochs_in_all: int | None = None,
     ):
         self.reports: list[EpochReport] = []
+        self._kept: Kept | None = None
+        self._heed: interrupts.Heed = lambda: None
         self._epochs_before = epochs_before
         self._epochs_in_all = epochs_in_all or settings.epochs
         self._parts, self._model, self._settings = parts, model, settings
@@ -57,58 +61,55 @@ class Session:
             self._trainer = Trainer(self._network, settings, steps=self._batches * settings.epochs)
         with clock.part("compiling"):
             self._compile()
-        self._kept: list[np.ndarray] = []
-        self._best_logits = np.empty(0, np.float32)
-        self._lowest = math.inf
 
     @property
-    def best(self) -> EpochReport:
-        """The epoch whose weights are kept."""
-        return [report for report in self.reports if report.best][-1]
+    def round(self) -> Round | None:
+        """What the network has come to; None before its first epoch has ended."""
+        return None if self._kept is None else Round(self.reports, self._kept)
 
-    def run_epochs(self) -> None:
+    def state(self) -> dict[str, np.ndarray]:
+        """Return by name what the next epoch depends on beside `round`."""
+        return self._trainer.state()
+
+    def restore(self, done: Round, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from `done`, given what `state` returned then."""
+        self.reports, self._kept = list(done.reports), done.kept
+        self._trainer.restore(arrays)
+
+    def run_epochs(self, keep: Callable[[], None] = lambda: None) -> None:
         """Train until the last epoch, or until validation has not improved for long enough.
 
-        Raises DivergedError where the loss is no longer a number; the best weights stay.
+        `keep` is called after each epoch, before anybody hears of it. Ctrl-C lets the batch end
+        first. Raises DivergedError where the loss is no longer a number; the best weights stay.
         """
-        since_best = 0
-        if not self._epochs_before:
-            self._journal.begin(self._look)
-        first, last = self._epochs_before + 1, self._epochs_before + self._settings.epochs
-        for epoch in range(first, last + 1):
-            report, held = self._epoch(epoch)
-            self.reports.append(report)
-            self._journal.epoch(report, partial(self._look, held))
-            self._watcher.epoch(report)
-            if epoch > first or epoch == last:
-                self._diagnose(report, held)
-            since_best = 0 if report.best else since_best + 1
-            if since_best >= self._settings.patience:
-                self._watcher.note(f"no better validation loss for {since_best} epochs: stopping")
-                break
+        if not self._epochs_before and not self.reports:
+            self._journal.begin(self.look)
+        with interrupts.held() as self._heed:
+            while not self._is_done():
+                epoch = self._epochs_before + len(self.reports) + 1
+                report, held = self._epoch(epoch)
+                self.reports.append(report)
+                keep()
+                self._journal.epoch(report, partial(self.look, held))
+                self._watcher.epoch(report)
+                if len(self.reports) > 1 or self._settings.epochs == 1:
+                    self._diagnose(report, held)
+                self._heed()
+
+    def _is_done(self) -> bool:
+        if not self.reports:
+            return False
+        since_best = [report.best for report in reversed(self.reports)].index(True)
+        if since_best >= self._settings.patience:
+            self._watcher.note(f"no better validation loss for {since_best} epochs: stopping")
+            return True
+        return len(self.reports) == self._settings.epochs
 
     def with_own_labels(self, examples: batches.Examples) -> batches.Examples:
         """Return `examples` labelled with P(positive) as the best epoch has it."""
-        self._network.set_weights(self._kept)
+        if self._kept is not None:
+            network.set_arrays(self._network, self._kept.embedding, self._kept.weights)
         return replace(examples, labels=self._read(examples).probabilities)
-
-    def best_arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return embedding and weights of the best epoch."""
-        self._network.set_weights(self._kept)
-        return network.arrays(self._network)
-
-    def temperature(self) -> float:
-        """Return the temperature that suits the best epoch on the reviews held back."""
-        return fit_temperature(self._parts.held.labels, self._best_logits)
-
-    def worst(self, count: int) -> np.ndarray:
-        """Return the most confident mistakes of the best epoch, the worst first.
-
-        They are at most `count` places among the reviews held back, int64.
-        """
-        labels = self._parts.held.labels
-        wrong = np.flatnonzero((self._best_logits >= 0) != (labels == 1))
-        return wrong[np.argsort(-np.abs(self._best_logits[wrong]), kind="stable")][:count]
 
     def _compile(self) -> None:
         """Compile the recurrence for every width that is to come, rather than where it comes."""
@@ -129,16 +130,14 @@ class Session:
                 total = total + step
                 self._check(step.loss, f"in epoch {epoch}, batch {batch}")
                 self._watcher.batch(self._batch_report(epoch, batch, total, started))
-                self._journal.batch(epoch, batch, self._batches, self._look)
+                self._journal.batch(epoch, batch, self._batches, self.look)
+                self._heed()
         seconds = time.perf_counter() - started
         with self._clock.part("validation"):
             held = self._read(self._parts.held)
         loss = held.loss(self._parts.held.labels)
         self._check(loss, f"on the validation reviews after epoch {epoch}")
-        best = loss < self._lowest
-        if best:
-            self._lowest, self._kept = loss, self._network.get_weights()
-            self._best_logits = held.logits
+        best = self._kept is None or loss < self._kept.report.validation_loss
         report = EpochReport(
             epoch=epoch,
             epochs=self._epochs_in_all,
@@ -150,6 +149,8 @@ class Session:
             validation_accuracy=held.accuracy(self._parts.held.labels),
             best=best,
         )
+        if best:
+            self._kept = Kept(report, *network.arrays(self._network), held.logits)
         return report, held
 
     def _check(self, loss: float, where: str) -> None:
@@ -190,7 +191,11 @@ class Session:
         chance = f"validation accuracy {report.validation_accuracy:.1%} is near chance"
         self._watcher.note("\n  ".join([chance, *told]))
 
-    def _look(self, held: Outcome | None = None) -> Moment:
+    def look_again(self) -> Moment:
+        """Return what `look` did after the last epoch."""
+        return self.look(self._read(self._parts.held))
+
+    def look(self, held: Outcome | None = None) -> Moment:
         """Return the network as it is, with the temperature that suits what it said of `held`."""
         embedding, weights = network.arrays(self._network)
         labels = self._parts.held.labels

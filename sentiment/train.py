@@ -4,28 +4,31 @@ Knows the order of the work: hold reviews back, train, save the best epoch, log.
 the other stages; they meet through files.
 """
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sentiment import bundle
+import numpy as np
+
+from sentiment import bundle, checkpoint, interrupts
 from sentiment.bundle import Bundle
+from sentiment.checkpoint import Checkpoint, Writer
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
-from sentiment.errors import InputError
+from sentiment.errors import DivergedError, InputError
 from sentiment.folders import Folders
 from sentiment.journal import Cadence, Journal, RunJournal
-from sentiment.partition import Parts, divide, unlabelled
+from sentiment.kept import Kept
+from sentiment.partition import Parts, divide
 from sentiment.prepared import PreparedSet
 from sentiment.progress import Clock, EpochReport, Watcher
-from sentiment.session import Session
+from sentiment.rounds import Rounds
 from sentiment.tokenizer import Tokenizer
 from sentiment.tracking import runs, store
 
-UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 _MISTAKES = 10  # of the validation reviews, that the report shows
 
 
@@ -62,105 +65,120 @@ def train(
     where the name is taken or `snapshots` none of these, and DivergedError where the loss is no
     longer a number.
     """
-    watcher, clock = watcher or Watcher(), clock or Clock()
-    cadence = Cadence.parse(snapshots)
-    name = _free_name(folders.models, name, recipe, data, model, settings)
-    folder = folders.models / name
-    watcher.note(f"training {name}")
-    with clock.part("data"):
-        tokenizer = data.tokenizer.up_to(model.ngrams)
-        split = data.split("train")
-        parts = divide(split, tokenizer, model, settings.validation_share)
+    Cadence.parse(snapshots)
+    name = _free_name(folders, name, recipe, data, model, settings)
     record = _record(data, model, settings)
     record["run"] = {"id": "", "name": name, "experiment": experiment}
-    with _journal(folders, record, parts, tokenizer, cadence, clock, recipe, track) as journal:
-        record["run"]["id"] = journal.run_id
-        rounds = _Rounds(data, parts, tokenizer, model, settings, journal, watcher, clock)
-        try:
-            rounds.run()
-        except BaseException:
-            if rounds.sessions:
-                best = rounds.kept.best.epoch
-                watcher.note(f"epoch {best}, the best so far, is kept in {folder}")
-            raise
-        finally:
-            if rounds.sessions:
-                with clock.part("saving"):
-                    saved = _save(folder, tokenizer, rounds.kept, record)
-                worst = rounds.kept.worst(_MISTAKES)
-                mistakes = [
-                    (split.text(row), int(split.labels[row])) for row in parts.held_rows[worst]
-                ]
-                journal.close(saved, rounds.kept.best, mistakes)
-    return Trained(folder, name, journal.run_id, rounds.reports, rounds.kept.best)
+    job = {"recipe": recipe, "track": track, "snapshots": snapshots, "record": record}
+    return _Training(data, job, folders, watcher, clock).run()
 
 
-class _Rounds:
-    """One network after another, each a round.
+def resume(
+    data: PreparedSet,
+    found: Checkpoint,
+    folders: Folders,
+    *,
+    watcher: Watcher | None = None,
+    clock: Clock | None = None,
+) -> Trained:
+    """Go on with a training from its checkpoint, with its settings and in its run.
 
-    The first learns from the labelled reviews; each later one begins anew and learns from the
-    unlabelled ones too, which the network before it has labelled.
-    `sessions` are those that have finished an epoch.
+    It ends with the weights, to the last bit on one machine, that it would have had uninterrupted.
+    Raises InputError where `data` is not what it began with.
     """
+    job = found.state["job"]
+    stated = job["record"]["data"]
+    if _digests(data) != stated["digests"] or data.folder.name != stated["folder"]:
+        raise InputError(
+            f"{data.folder.name} is not the data that {job['record']['run']['name']} began with: "
+            "its digests differ",
+            remedy="sentiment train",
+        )
+    return _Training(data, job, folders, watcher, clock).run(found)
+
+
+class _Training:
+    """A training under way, as `job` says: what of it is told, kept and saved, and when."""
 
     def __init__(
         self,
         data: PreparedSet,
-        parts: Parts,
-        tokenizer: Tokenizer,
-        model: ModelSettings,
-        settings: TrainSettings,
-        journal: Journal,
-        watcher: Watcher,
-        clock: Clock,
+        job: dict[str, Any],
+        folders: Folders,
+        watcher: Watcher | None,
+        clock: Clock | None,
     ):
-        self.sessions: list[Session] = []
-        self._data, self._parts, self._tokenizer = data, parts, tokenizer
-        self._model, self._settings = model, settings
-        self._watcher = watcher
-        self._session = partial(
-            Session, tokenizer=tokenizer, journal=journal, watcher=watcher, clock=clock
-        )
-        self._later = settings.own_labels if UNSUPERVISED in data.splits else 0
+        self._data, self._job, self._folders = data, job, folders
+        self._watcher, self._clock = watcher or Watcher(), clock or Clock()
+        stated = job["record"]["settings"]
+        self._name: str = job["record"]["run"]["name"]
+        self._model = ModelSettings(**stated["model"])
+        self._settings = TrainSettings(**stated["train"])
+        self._closing = False
 
-    @property
-    def reports(self) -> list[EpochReport]:
-        """How all epochs went."""
-        return [report for session in self.sessions for report in session.reports]
+    def run(self, found: Checkpoint | None = None) -> Trained:
+        """Train from the beginning, or go on from a checkpoint."""
+        record, clock = self._job["record"], self._clock
+        with checkpoint.writing(self._folders.checkpoints / self._name) as writer:
+            since = f" on, after epoch {found.epoch}" if found else ""
+            self._watcher.note(f"training {self._name}{since}")
+            with clock.part("data"):
+                self._tokenizer = self._data.tokenizer.up_to(self._model.ngrams)
+                share = self._settings.validation_share
+                split = self._data.split("train")
+                self._parts = divide(split, self._tokenizer, self._model, share)
+            with _journal(
+                self._folders, self._job, self._parts, self._tokenizer, clock, bool(found)
+            ) as journal:
+                record["run"]["id"] = journal.run_id
+                rounds = Rounds(
+                    self._data, self._parts, self._tokenizer, self._model, self._settings,
+                    journal, self._watcher, clock,
+                )  # fmt: skip
+                self._go(rounds, journal, writer, found)
+            writer.remove()
+        best = rounds.kept.report
+        folder = self._folders.models / self._name
+        return Trained(folder, self._name, journal.run_id, rounds.reports, best)
 
-    @property
-    def kept(self) -> Session:
-        """The session whose best epoch is the model."""
-        return min(self.sessions, key=lambda session: session.best.validation_loss)
-
-    def run(self) -> None:
-        """Train all rounds."""
-        self._train(self._parts, self._settings)
-        if not self._later:
-            return
-        extra = unlabelled(self._data.split(UNSUPERVISED), self._tokenizer, self._model)
-        # What a network says is less than certain as it is.
-        settings = replace(self._settings, label_smoothing=0.0)
-        for number in range(1, self._later + 1):
-            self._watcher.note(
-                f"round {number}: {len(extra):,} unlabelled reviews join, labelled by the network"
-            )
-            extra = self.sessions[-1].with_own_labels(extra)
-            self._train(replace(self._parts, learnt=self._parts.learnt + extra), settings)
-
-    def _train(self, parts: Parts, settings: TrainSettings) -> None:
-        session = self._session(
-            parts,
-            self._model,
-            settings,
-            epochs_before=len(self.reports),
-            epochs_in_all=settings.epochs * (1 + self._later),
-        )
+    def _go(
+        self, rounds: Rounds, journal: Journal, writer: Writer, found: Checkpoint | None
+    ) -> None:
+        """Train, and save the best epoch; where that is broken off, what there is by then."""
         try:
-            session.run_epochs()
-        finally:
-            if session.reports:
-                self.sessions.append(session)
+            if found:
+                rounds.restore(found.state["rounds"], found.arrays)
+            rounds.run(lambda: self._keep(rounds, writer))
+            self._close(rounds, journal)
+        except BaseException as error:
+            if isinstance(error, DivergedError):
+                writer.remove()  # it would diverge again
+            elif rounds.rounds:
+                command = f"sentiment train --resume {shlex.quote(self._name)}"
+                self._watcher.note(f"to go on after epoch {len(rounds.reports)}: {command}")
+            # What was broken off in closing isn't closed again, nor for somebody in a hurry.
+            if rounds.rounds and not self._closing and not interrupts.at_once(error):
+                self._close(rounds, journal)
+                folder, best = self._folders.models / self._name, rounds.kept.report.epoch
+                self._watcher.note(f"epoch {best}, the best so far, is kept in {folder}")
+            raise
+
+    def _keep(self, rounds: Rounds, writer: Writer) -> None:
+        """Write a checkpoint."""
+        with self._clock.part("checkpoint"):
+            told, arrays = rounds.state()
+            writer.write(len(rounds.reports), {"job": self._job, "rounds": told}, arrays)
+
+    def _close(self, rounds: Rounds, journal: Journal) -> None:
+        """Save the best epoch as the model."""
+        self._closing = True
+        kept, labels, split = rounds.kept, self._parts.held.labels, self._data.split("train")
+        with self._clock.part("saving"):
+            folder = self._folders.models / self._name
+            saved = _save(folder, self._tokenizer, kept, labels, self._job["record"])
+        rows = self._parts.held_rows[kept.worst(labels, _MISTAKES)]
+        mistakes = [(split.text(row), int(split.labels[row])) for row in rows]
+        journal.close(saved, kept.report, mistakes)
 
 
 def _record(data: PreparedSet, model: ModelSettings, settings: TrainSettings) -> dict[str, Any]:
@@ -174,19 +192,24 @@ def _record(data: PreparedSet, model: ModelSettings, settings: TrainSettings) ->
         "data": {
             "dataset": data.settings["dataset"],
             "folder": data.folder.name,
-            "digests": {part: stats["digest"] for part, stats in data.splits.items()},
+            "digests": _digests(data),
         },
     }
 
 
-def _save(folder: Path, tokenizer: Tokenizer, session: Session, record: dict[str, Any]) -> Bundle:
-    embedding, weights = session.best_arrays()
-    measured = {"temperature": session.temperature(), "metrics": session.best.metrics()}
+def _digests(data: PreparedSet) -> dict[str, str]:
+    return {part: stats["digest"] for part, stats in data.splits.items()}
+
+
+def _save(
+    folder: Path, tokenizer: Tokenizer, kept: Kept, labels: np.ndarray, record: dict[str, Any]
+) -> Bundle:
+    measured = {"temperature": kept.temperature(labels), "metrics": kept.report.metrics()}
     return bundle.write(
         folder,
         tokenizer=tokenizer,
-        embedding=embedding,
-        weights=weights,
+        embedding=kept.embedding,
+        weights=kept.weights,
         record={**record, **measured},
     )
 
@@ -194,41 +217,41 @@ def _save(folder: Path, tokenizer: Tokenizer, session: Session, record: dict[str
 @contextmanager
 def _journal(
     folders: Folders,
-    record: dict[str, Any],
+    job: dict[str, Any],
     parts: Parts,
     tokenizer: Tokenizer,
-    cadence: Cadence,
     clock: Clock,
-    recipe: str,
-    track: bool,
+    again: bool,
 ) -> Iterator[Journal]:
     """Give the journal of a run, or where nothing is tracked one that keeps nothing."""
-    if not track:
+    if not job["track"]:
         yield Journal()
         return
+    record = job["record"]
     data, name = record["data"], record["run"]["name"]
     source = {"dataset": data["dataset"], "folder": data["folder"]}
     used = runs.Dataset(data["folder"], "training", data["digests"]["train"], source)
-    parameters = {"recipe": recipe} | merged(record["settings"])
+    parameters = {"recipe": job["recipe"]} | merged(record["settings"])
     with runs.tracked(
         folders,
         experiment=record["run"]["experiment"],
         name=name,
         settings=parameters,
         datasets=[used],
+        again=record["run"]["id"] if again else "",
     ) as run:
         yield RunJournal(
             run,
             tokenizer=tokenizer,
             probes=parts.probes,
             record=record,
-            cadence=cadence,
+            cadence=Cadence.parse(job["snapshots"]),
             clock=clock,
         )
 
 
 def _free_name(
-    models: Path,
+    folders: Folders,
     wanted: str | None,
     recipe: str,
     data: PreparedSet,
@@ -239,8 +262,14 @@ def _free_name(
     if wanted is not None:
         if not wanted or wanted.startswith(".") or "/" in wanted or "\\" in wanted:
             raise InputError(f"a run name is a plain file name, got {wanted!r}")
-        if (models / wanted).exists():
-            raise InputError(f"{models / wanted} is there already", remedy="choose another --name")
+        if (folders.models / wanted).exists():
+            there = folders.models / wanted
+            raise InputError(f"{there} is there already", remedy="choose another --name")
+        if checkpoint.exists(folders.checkpoints / wanted):
+            raise InputError(
+                f"{wanted} has begun and not ended",
+                remedy=f"sentiment train --resume {shlex.quote(wanted)}, or another --name",
+            )
         return wanted
     shape = f"{model.layers}x{model.units}" if model.layers > 1 else f"{model.units}"
     ways = "bi" if model.bidirectional else ""

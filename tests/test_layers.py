@@ -9,7 +9,7 @@ import sentiment
 
 PACKAGE = Path(sentiment.__file__).parent
 FLOORS = [
-    {"errors", "progress", "quiet", "folders"},
+    {"errors", "progress", "quiet", "folders", "interrupts"},
     {"config", "files", "tables", "workers", "locks"},
     {
         "tokenizer",
@@ -21,13 +21,14 @@ FLOORS = [
         "batches",
         "reviews",
         "recipes",
+        "checkpoint",
         "part",
         "columns",
         "grouping",
         "steps",
         "style",
     },
-    {"parquet", "prepared", "bundle", "network", "learning", "tracking", "contrast"},
+    {"parquet", "prepared", "bundle", "network", "learning", "tracking", "contrast", "kept"},
     {"runtime", "partition", "diagnosis", "prior", "choice"},
     {"pyfunc", "predict", "explain", "units"},
     {"drawing", "snapshots", "sentence"},
@@ -37,6 +38,7 @@ FLOORS = [
     {"report", "comparison"},
     {"journal"},
     {"session"},
+    {"rounds"},
     {
         "prepare",
         "train",

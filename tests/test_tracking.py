@@ -274,9 +274,10 @@ def test_a_process_that_is_stopped_leaves_a_killed_run(tmp_path, number, status)
         if line.startswith("epoch 2/"):
             process.send_signal(number)
             break
-    _, errors = process.communicate(timeout=60)
+    said, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors
     assert "Traceback" not in errors
+    assert "sentiment train --resume sample-" in said
     found = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db").search_runs(["1"])
     assert [run.info.status for run in found] == ["KILLED"]
 

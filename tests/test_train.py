@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sentiment import bundle
-from sentiment import train as stage
+from sentiment import rounds as stage
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.folders import Folders
@@ -171,17 +171,17 @@ def test_settings_out_of_range_are_refused():
 def test_a_later_round_learns_from_unlabelled_reviews_by_the_labels_of_the_first(
     sample, folders, monkeypatch
 ):
-    rounds = []
+    begun = []
 
     class Watched(Session):
         def __init__(self, parts, model, settings, **others):
-            rounds.append((parts.learnt, settings))
+            begun.append((parts.learnt, settings))
             super().__init__(parts, model, settings, **others)
 
     monkeypatch.setattr(stage, "Session", Watched)
     first = run(sample, folders, epochs=2, name="one-round")
     made = run(sample, folders, epochs=2, own_labels=1, name="two-rounds")
-    (_, _), (learnt, _), (both, settings) = rounds
+    (_, _), (learnt, _), (both, settings) = begun
     assert [report.epoch for report in made.epochs] == [1, 2, 3, 4]
     assert made.epochs[-1].epochs == 4 and settings.label_smoothing == 0.0
     np.testing.assert_array_equal(both.labels[: len(learnt)], learnt.labels)

@@ -27,15 +27,18 @@ Part = TypeVar("Part", bound=Settings)
 def takes(command: Callable) -> Callable:
     """Give `command` options for its first parameter: a kind of settings, or a whole recipe.
 
-    The command is called with that parameter made of them.
+    The command is called with that parameter made of them, and with the context if it takes `ctx`.
     """
     (name, first), *others = inspect.signature(command).parameters.items()
     whole = first.annotation is Recipe
     kinds = tuple(_PANELS) if whole else (first.annotation,)
+    listens = any(part == "ctx" for part, _ in others)
     parameters = [_keyword("ctx", typer.Context, inspect.Parameter.empty)]
     if whole:
         parameters.append(_keyword("recipe", Annotated[str, _RECIPE], "default"))
-    parameters += [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for _, part in others]
+    parameters += [
+        part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, part in others if name != "ctx"
+    ]
     for kind in kinds:
         parameters += [_option(declared, _PANELS[kind]) for declared in fields(kind)]
 
@@ -48,11 +51,17 @@ def takes(command: Callable) -> Callable:
             if type(getattr(base, table)) in kinds
         }
         values[name] = replace(base, **parts) if whole else next(iter(parts.values()))
-        return command(**values)
+        return command(**values, **({"ctx": ctx} if listens else {}))
 
     parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     parsed.__annotations__ = {part.name: part.annotation for part in parameters}
     return parsed
+
+
+def typed(ctx: typer.Context) -> set[str]:
+    """Return the names of the parameters that were typed, not left at their defaults."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, found in sources.items() if found and found.name == "COMMANDLINE"}
 
 
 def _overridden(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:

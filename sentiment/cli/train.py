@@ -1,5 +1,6 @@
 """`sentiment train`."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,23 +9,31 @@ from sentiment import folders, quiet, recipes
 from sentiment.cli import show
 from sentiment.cli.common import ExperimentOption
 from sentiment.cli.evaluate import assess
-from sentiment.cli.options import takes
-from sentiment.progress import Clock
+from sentiment.cli.options import takes, typed
+from sentiment.config import PrepareSettings
+from sentiment.errors import InputError
+from sentiment.folders import Folders
+from sentiment.progress import Clock, Watcher
 from sentiment.recipes import Recipe
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sentiment.checkpoint import Checkpoint
+    from sentiment.prepared import PreparedSet
+
 # The parts of the work that training consists of, from reading the data to the saved model.
 _TRAINING = (
-    *("data", "building", "compiling", "epochs", "validation", "saving"),
+    *("data", "building", "compiling", "epochs", "validation", "checkpoint", "saving"),
     *("tracking", "snapshots", "report"),
 )
+_WITH_RESUME = {"resume", "profile", "evaluate"}  # all that may be typed beside --resume
 
 
 @takes
 def command(
     settled: Recipe,
+    ctx: typer.Context,
     name: Annotated[str | None, typer.Option(help="of the run and of the model's folder")] = None,
     experiment: ExperimentOption = "sentiment",
     track: Annotated[bool, typer.Option(help="log the run to MLflow")] = True,
@@ -35,30 +44,42 @@ def command(
         bool, typer.Option("--profile", help="print where the seconds went")
     ] = False,
     evaluate: Annotated[bool, typer.Option(help="measure the model on the test reviews")] = True,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|last",
+            help="go on with an interrupted training from its last finished epoch, in its run and "
+            "with its settings; `last` is the newest",
+        ),
+    ] = None,
     show_only: Annotated[
         bool, typer.Option("--show", help="print the settled settings as a recipe, and end")
     ] = False,
 ) -> None:
     """Train a classifier on its final hidden state, preparing the reviews first where needed."""
+    if resume is not None and (others := typed(ctx) - _WITH_RESUME):
+        names = ", ".join(f"--{other.replace('_', '-')}" for other in sorted(others))
+        raise typer.BadParameter(f"--resume goes on with the run's own settings, without {names}")
     if show_only:
         typer.echo(recipes.as_text(settled), nl=False)
         return
-    from sentiment.prepare import prepare
-
     place, clock = folders.find(), Clock()
     with show.watching() as watcher:
-        with clock.part("preparing"):
-            data, new = prepare(settled.prepare, place, watcher=watcher)
-        watcher.note(f"{'prepared' if new else 'using'} {data.folder}")
+        found = _checkpoint(place, resume, watcher) if resume is not None else None
+        if found:
+            track = found.state["job"]["track"]
+        data = _data(settled.prepare, found, place, watcher, clock)
         watcher.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with clock.part("imports"), quiet.hushed():
-            from sentiment.train import train
-
-        trained = train(
-            data, settled.model, settled.train, place,
-            recipe=settled.name, experiment=experiment, name=name, track=track,
-            snapshots=snapshots, watcher=watcher, clock=clock,
-        )  # fmt: skip
+            from sentiment import train as stage
+        if found:
+            trained = stage.resume(data, found, place, watcher=watcher, clock=clock)
+        else:
+            trained = stage.train(
+                data, settled.model, settled.train, place,
+                recipe=settled.name, experiment=experiment, name=name, track=track,
+                snapshots=snapshots, watcher=watcher, clock=clock,
+            )  # fmt: skip
     summary = {
         "Validation accuracy": f"{show.percent(trained.best.validation_accuracy, 2)}, "
         f"best of {len(trained.epochs)} epochs",
@@ -83,6 +104,42 @@ def command(
         target.print(_profile(clock))
     target.print()
     target.print(show.facts(summary))
+
+
+def _checkpoint(place: Folders, named: str, watcher: Watcher) -> "Checkpoint":
+    """Return the newest checkpoint that is whole of the run `named` so."""
+    from sentiment import checkpoint
+
+    if (place.models / named / "bundle.json").is_file() and not checkpoint.exists(
+        place.checkpoints / named
+    ):
+        raise InputError(
+            f"{named} has nothing left to train: its model is in {place.models / named}",
+            remedy=f"sentiment evaluate --model {shlex.quote(str(place.models / named))}",
+        )
+    return checkpoint.newest(checkpoint.find(place.checkpoints, named), watcher.note)
+
+
+def _data(
+    settings: PrepareSettings,
+    found: "Checkpoint | None",
+    place: Folders,
+    watcher: Watcher,
+    clock: Clock,
+) -> "PreparedSet":
+    """Return the reviews of `settings`, prepared where they aren't, or those of a checkpoint."""
+    from sentiment import prepared
+    from sentiment.prepare import prepare
+
+    with clock.part("preparing"):
+        if found:
+            # By its folder: of a file of one's own the settings tell the digest, not the path.
+            folder = place.prepared / found.state["job"]["record"]["data"]["folder"]
+            data, new = prepared.open_set(folder), False
+        else:
+            data, new = prepare(settings, place, watcher=watcher)
+    watcher.note(f"{'prepared' if new else 'using'} {data.folder}")
+    return data
 
 
 def _profile(clock: Clock) -> "Table":

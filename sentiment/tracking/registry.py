@@ -67,6 +67,12 @@ def register(model_id: str) -> Version:
         return _version(mlflow.register_model(f"models:/{model_id}", NAME))
 
 
+def is_registered(run_id: str, model_id: str) -> bool:
+    """Tell whether a logged model of a run is a version of the registered one."""
+    found = mlflow.MlflowClient().search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
+    return any(_version(version).model_id == model_id for version in found)
+
+
 def champion(folders: Folders) -> Version | None:
     """Return the version that the alias `champion` points to, where there is one."""
     client = store.connect(folders)

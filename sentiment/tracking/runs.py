@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sentiment import quiet
+from sentiment.errors import MissingFileError
 from sentiment.folders import Folders
 from sentiment.tracking import process, registry, store
 
@@ -43,8 +44,29 @@ class Dataset:
 class Run:
     """The MLflow run that is under way."""
 
-    def __init__(self, run_id: str, name: str):
-        self.id, self.name = run_id, name
+    def __init__(self, run_id: str, name: str, folders: Folders):
+        self.id, self.name, self._folders = run_id, name, folders
+
+    def models(self) -> dict[int, tuple[str, Path]]:
+        """Return for each epoch that is logged the id of its model and the bundle's folder.
+
+        An epoch is logged when its metrics are: a model without them was cut off.
+        """
+        client = mlflow.MlflowClient()
+        experiment = client.get_run(self.id).info.experiment_id
+        found = {}
+        token = None
+        while True:
+            page = client.search_logged_models(
+                [experiment], filter_string=f"source_run_id = '{self.id}'", page_token=token
+            )
+            for model in page:
+                for step in {metric.step for metric in model.metrics or () if metric.step}:
+                    bundle = registry.fetch(self._folders, f"models:/{model.model_id}")
+                    found[step] = (model.model_id, bundle)
+            token = page.token
+            if not token:
+                return found
 
     def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
         """Log the model of an epoch, and its metrics in one call; return the model's id."""
@@ -79,9 +101,10 @@ class Run:
         mlflow.set_tag(name, text)
 
     def best(self, model_id: str) -> None:
-        """Register the model of the best epoch."""
+        """Register the model of the best epoch, where it isn't yet."""
         mlflow.set_tag("model_id", model_id)
-        registry.register(model_id)
+        if not registry.is_registered(self.id, model_id):
+            registry.register(model_id)
 
 
 def _log_arrays(
@@ -101,19 +124,27 @@ def tracked(
     name: str,
     settings: dict[str, Any],
     datasets: list[Dataset],
+    again: str = "",
 ) -> Iterator[Run]:
     """Run the body in an MLflow run: FINISHED at its end, KILLED by an interrupt, else FAILED.
 
-    The tag `failure` then says why.
+    The tag `failure` then says why. again: the id of a run that goes on, with the settings and
+    datasets that it has; raises MissingFileError where the store lacks it.
     """
     experiment_id = store.open_experiment(folders, experiment)
-    tags = _origin(folders) | process.identity() | {"model": name}
-    run = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags)
+    if again:
+        run_id = _go_on(folders, again)
+    else:
+        tags = _origin(folders) | process.identity() | {"model": name}
+        run = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags)
+        run_id = run.info.run_id
     status = "FAILED"
     try:
-        mlflow.log_params(settings)
-        mlflow.MlflowClient().log_inputs(run.info.run_id, [_described(used) for used in datasets])
-        yield Run(run.info.run_id, name)
+        if not again:
+            mlflow.log_params(settings)
+            used = [_described(dataset) for dataset in datasets]
+            mlflow.MlflowClient().log_inputs(run_id, used)
+        yield Run(run_id, name, folders)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
@@ -123,6 +154,22 @@ def tracked(
         raise
     finally:
         mlflow.end_run(status)
+
+
+def _go_on(folders: Folders, run_id: str) -> str:
+    """Have a run that was cut off RUNNING again, as this process's."""
+    try:
+        mlflow.start_run(run_id=run_id)
+    except MlflowException as error:
+        raise MissingFileError(
+            f"the run {run_id} to go on with is not in {store.uri(folders)}",
+            remedy="sentiment train",
+        ) from error
+    client = mlflow.MlflowClient()
+    for name in {"failure"} & client.get_run(run_id).data.tags.keys():
+        client.delete_tag(run_id, name)
+    mlflow.set_tags(process.identity())
+    return run_id
 
 
 def _described(dataset: Dataset) -> DatasetInput:
