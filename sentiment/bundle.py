@@ -5,8 +5,9 @@ Knows files, arrays and the tokenizer; knows nothing of Keras or MLflow.
 A bundle is a folder:
 - `bundle.json`: `format` (2), `created` (ISO 8601, UTC), `settings` (by name), `run` (`id`,
   `name`), `data` (dataset, key, digests of the splits), `temperature` (a positive number that the
-  logit is divided by before the sigmoid), `metrics` (by name) and `files` (size and SHA-256 of
-  each of the others);
+  logit is divided by before the sigmoid), `metrics` (by name), `files` (size and SHA-256 of
+  each of the others) and `digest` (SHA-256 of the rest of it, written as JSON in ASCII with sorted
+  keys, `, ` and `: `; bundles of before there was one have none);
 - `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
 - `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
   [·V + c], V being the number of words + 2, and the row V + its position here;
@@ -90,7 +91,7 @@ def write(
         np.save(aside / "embedding.npy", table, allow_pickle=False)
         np.savez(aside / "weights.npz", **weights)  # type: ignore[arg-type]
         stated = {"format": FORMAT, **record, "files": files.record(aside)}
-        files.write_json(aside / "bundle.json", stated)
+        files.write_json(aside / "bundle.json", files.sealed(stated))
     return read(folder)
 
 
@@ -99,30 +100,15 @@ def read(folder: Path) -> Bundle:
 
     Raises MissingFileError where there is none and DamagedFileError where it is not whole.
     """
-    if not (folder / "bundle.json").is_file():
+    path = folder / "bundle.json"
+    if not path.is_file():
         raise MissingFileError(f"no model in {folder}: it holds no bundle.json", remedy=REMEDY)
-    record = files.read_json(folder / "bundle.json", remedy=REMEDY)
-    found = record.get("format")
-    if found != FORMAT:
-        newer = isinstance(found, int) and found > FORMAT
-        raise DamagedFileError(
-            f"{folder} is of bundle format {found!r}; this program reads {FORMAT}",
-            remedy="pip install --upgrade sentiment" if newer else REMEDY,
-        )
-    try:
-        settings = ModelSettings(**record["settings"]["model"])
-        recorded = {name: record["files"][name] for name in _PARTS}
-        record["run"]["name"], record["created"], record["metrics"], record["data"]["dataset"]
-        if not 0 < float(record["temperature"]) < float("inf"):
-            raise InputError(f"temperature {record['temperature']!r} is not a positive number")
-    except (KeyError, TypeError, ValueError, InputError) as error:
-        raise DamagedFileError(
-            f"{folder}/bundle.json is incomplete: {error}", remedy=REMEDY
-        ) from error
+    record = files.read_json(path, remedy=REMEDY)
+    settings = _settings(path, record)
+    files.check_seal(path, record, remedy=REMEDY)
     for name in _PARTS:
-        files.check(folder / name, recorded[name], remedy=REMEDY)
-    with files.readable(folder / "ngrams.npy", remedy=REMEDY):
-        tokenizer = Tokenizer.read(folder)
+        files.check(folder / name, record["files"][name], remedy=REMEDY)
+    tokenizer = Tokenizer.read(folder, remedy=REMEDY)
     embedding = files.read_array(folder / "embedding.npy", remedy=REMEDY)
     with (
         files.readable(folder / "weights.npz", remedy=REMEDY),
@@ -132,6 +118,32 @@ def read(folder: Path) -> Bundle:
     bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
     _check_arrays(bundle)
     return bundle
+
+
+def _settings(path: Path, record: dict[str, Any]) -> ModelSettings:
+    """Return the settings in `record`; raise DamagedFileError where a part of it is missing."""
+    found = record.get("format")
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
+        raise DamagedFileError(
+            f"{path} is of bundle format {found!r}; this program reads {FORMAT}",
+            remedy="pip install --upgrade sentiment" if newer else REMEDY,
+        )
+    try:
+        settings = ModelSettings(**record["settings"]["model"])
+        run, data = record["run"], record["data"]
+        texts = record["created"], run["id"], run["name"], data["dataset"], data["folder"]
+        tables = record["metrics"], *(record["files"][name] for name in _PARTS)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("created, run and data are not all texts")
+        if not all(isinstance(table, dict) for table in tables):
+            raise TypeError("metrics and files are not all tables")
+        temperature = record["temperature"]
+        if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
+            raise ValueError(f"temperature {temperature!r} is not a positive number")
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise DamagedFileError(f"{path} is incomplete: {error}", remedy=REMEDY) from error
+    return settings
 
 
 def _check_arrays(bundle: Bundle) -> None:
@@ -165,15 +177,19 @@ def _check_arrays(bundle: Bundle) -> None:
 
 def update_record(bundle: Bundle, **parts: Any) -> None:
     """Replace parts of `bundle.json`, such as the metrics, at one stroke."""
-    files.write_json(bundle.folder / "bundle.json", {**bundle.record, **parts})
+    files.write_json(bundle.folder / "bundle.json", files.sealed({**bundle.record, **parts}))
 
 
 def newest(models: Path) -> Path:
-    """Return the folder of the newest bundle in `models`, by the time it was created."""
-    found = [
-        (files.read_json(path, remedy=REMEDY).get("created", ""), path.parent)
-        for path in models.glob("[!.]*/bundle.json")
-    ]
+    """Return the folder of the newest bundle in `models`, by the time it was created.
+
+    Raises DamagedFileError where a record is not what was written: its time may be wrong.
+    """
+    found = []
+    for path in models.glob("[!.]*/bundle.json"):
+        record = files.read_json(path, remedy=REMEDY)
+        files.check_seal(path, record, remedy=REMEDY)
+        found.append((str(record.get("created", "")), path.parent))
     if not found:
         raise MissingFileError(f"no trained model in {models}", remedy=REMEDY)
     return max(found)[1]

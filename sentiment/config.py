@@ -19,11 +19,14 @@ def setting(default: Any, meaning: str, least: float | None = None, most: float 
 
 
 def check_ranges(settings: Any) -> None:
-    """Raise InputError where a value is out of its range."""
+    """Raise InputError where a value is of another type than its setting, or out of its range."""
     for part in fields(settings):
         value = getattr(settings, part.name)
         least, most = part.metadata.get("least"), part.metadata.get("most")
-        choices = get_args(part.type)
+        choices, kind = get_args(part.type), type(part.default)
+        whole_for_real = kind is float and type(value) is int
+        if not choices and type(value) is not kind and not whole_for_real:
+            raise InputError(f"--{part.name} must be of type {kind.__name__}, got {value!r}")
         if choices and value not in choices:
             raise InputError(f"--{part.name} must be one of {', '.join(choices)}, got {value}")
         # Not `value < least`: that lets NaN pass.

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -43,6 +42,28 @@ def check(path: Path, recorded: dict[str, Any], *, remedy: str) -> None:
         )
 
 
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """Return `content` with `digest`, the SHA-256 of all else in it."""
+    return {**content, "digest": _seal(content)}
+
+
+def check_seal(path: Path, content: dict[str, Any], *, remedy: str) -> None:
+    """Raise DamagedFileError where `content`, read from `path`, is not what was sealed.
+
+    Where it has no digest, as before there were any, nothing can be said of it.
+    """
+    if "digest" in content and content["digest"] != _seal(content):
+        raise DamagedFileError(
+            f"{path} is damaged: its digest is not the one recorded", remedy=remedy
+        )
+
+
+def _seal(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of all but `digest` as JSON, keys sorted, whatever its file's spaces."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` at one stroke: a reader sees the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -66,10 +87,14 @@ def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
 
 @contextmanager
 def readable(path: Path, *, remedy: str) -> Iterator[None]:
-    """Raise DamagedFileError where the body can't make sense of `path`."""
+    """Raise DamagedFileError where the body, which does nothing but read, can't make sense of it.
+
+    The readers of JSON, of arrays and of archives raise a dozen kinds of errors over bytes that
+    nobody has written: RecursionError, zlib.error, NotImplementedError, MemoryError, TokenError.
+    """
     try:
         yield
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except Exception as error:
         raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
 
 

@@ -57,7 +57,8 @@ def prepare(
             "vocabulary": {"words": len(vocabulary.words), "ngrams": len(vocabulary.ngrams)},
             "splits": statistics,
         }
-        files.write_json(aside / "manifest.json", {**manifest, "files": files.record(aside)})
+        manifest["files"] = files.record(aside)
+        files.write_json(aside / "manifest.json", files.sealed(manifest))
     return prepared.open_set(folder), True
 
 

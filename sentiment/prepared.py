@@ -2,10 +2,11 @@
 
 Knows files and the tokenizer; knows nothing of where reviews come from or what becomes of them.
 
-A prepared set is a folder `NAME-KEY` holding `manifest.json` (settings, statistics, digests),
-the vocabulary, and for each split five NumPy arrays: `texts` uint8, all reviews as UTF-8 one after
-the other; `bounds` int64 (N + 1,), where each begins; `labels` int8 (N,), 1 positive, 0 negative,
--1 unlabelled; `tokens` int32, all word ids; `offsets` int64 (N + 1,), where each review's begin.
+A prepared set is a folder `NAME-KEY` holding `manifest.json` (settings, statistics, digests,
+its own among them), the vocabulary, and for each split five NumPy arrays: `texts` uint8, all
+reviews as UTF-8 one after the other; `bounds` int64 (N + 1,), where each begins; `labels` int8
+(N,), 1 positive, 0 negative, -1 unlabelled; `tokens` int32, all word ids; `offsets` int64 (N + 1,),
+where each review's begin.
 """
 
 import hashlib
@@ -105,8 +106,7 @@ class PreparedSet:
         """The vocabulary, built from the training split alone."""
         for name in ("words.txt", "ngrams.npy"):
             self._check(name)
-        with files.readable(self.folder / "ngrams.npy", remedy=REMEDY):
-            return Tokenizer.read(self.folder)
+        return Tokenizer.read(self.folder, remedy=REMEDY)
 
     def split(self, name: str) -> Split:
         """Return one split; raise DamagedFileError where a file isn't what was written."""
@@ -123,8 +123,11 @@ class PreparedSet:
 
 def open_set(folder: Path) -> PreparedSet:
     """Open the prepared set in `folder`; raise DamagedFileError where its manifest isn't whole."""
-    manifest = files.read_json(folder / "manifest.json", remedy=REMEDY)
-    parts = {"settings", "vocabulary", "splits", "files"}
-    if manifest.get("format") != FORMAT or not parts <= manifest.keys():
-        raise DamagedFileError(f"{folder} is no prepared set of format {FORMAT}", remedy=REMEDY)
+    path = folder / "manifest.json"
+    manifest = files.read_json(path, remedy=REMEDY)
+    parts = ("settings", "vocabulary", "splits", "files")
+    whole = all(isinstance(manifest.get(part), dict) for part in parts)
+    if manifest.get("format") != FORMAT or not whole:
+        raise DamagedFileError(f"{path} is none of a set of format {FORMAT}", remedy=REMEDY)
+    files.check_seal(path, manifest, remedy=REMEDY)
     return PreparedSet(folder, manifest)

@@ -1,6 +1,6 @@
 """Split reviews into tokens and number the tokens and the n-grams they form.
 
-Knows text and NumPy; knows nothing of datasets, models or TensorFlow.
+Knows text, NumPy and files; knows nothing of datasets, models or TensorFlow.
 
 A feature id is a row of the embedding table: 0 is padding and belongs to no word, 1 is any
 unknown word, 2 … V-1 are words, the most frequent first, and from V on come n-grams.
@@ -17,6 +17,9 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+
+from sentiment import files
+from sentiment.errors import DamagedFileError
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 RULES = 1  # raised whenever the same text would give other tokens
@@ -97,8 +100,7 @@ class Tokenizer:
     """
 
     def __init__(self, words: Sequence[str], ngrams: np.ndarray | None = None):
-        if len(words) + FIRST_WORD > MOST_WORDS:
-            raise ValueError(f"expected at most {MOST_WORDS - FIRST_WORD} words, got {len(words)}")
+        _check_count(words)
         self.words = list(words)
         self.ngrams = np.empty(0, np.int64) if ngrams is None else ngrams
         self._ids = {word: number for number, word in enumerate(self.words, FIRST_WORD)}
@@ -163,10 +165,25 @@ class Tokenizer:
         np.save(folder / "ngrams.npy", self.ngrams, allow_pickle=False)
 
     @classmethod
-    def read(cls, folder: Path) -> "Tokenizer":
-        """Read what `write` wrote; the n-grams are mapped into memory."""
-        words = (folder / "words.txt").read_text("utf-8").split("\n")[:-1]
-        return cls(words, np.load(folder / "ngrams.npy", mmap_mode="r", allow_pickle=False))
+    def read(cls, folder: Path, *, remedy: str) -> "Tokenizer":
+        """Read what `write` wrote; the n-grams are mapped into memory.
+
+        Raises DamagedFileError, naming the file, where it is nothing that `write` writes.
+        """
+        with files.readable(folder / "words.txt", remedy=remedy):
+            words = (folder / "words.txt").read_text("utf-8").split("\n")[:-1]
+            _check_count(words)
+        ngrams = files.read_array(folder / "ngrams.npy", remedy=remedy)
+        if ngrams.dtype != np.int64 or ngrams.ndim != 1 or (ngrams[1:] <= ngrams[:-1]).any():
+            raise DamagedFileError(
+                f"{folder / 'ngrams.npy'} holds no ascending row of int64", remedy=remedy
+            )
+        return cls(words, ngrams)
+
+
+def _check_count(words: Sequence[str]) -> None:
+    if len(words) + FIRST_WORD > MOST_WORDS:
+        raise ValueError(f"expected at most {MOST_WORDS - FIRST_WORD} words, got {len(words)}")
 
 
 def _slots(keys: np.ndarray) -> np.ndarray:

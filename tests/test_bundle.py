@@ -14,11 +14,11 @@ def made(tmp_path):
 
 
 def rewrite(folder, name, write):
-    """Change a file and record its new digest, as somebody who forges a bundle would."""
+    """Change a file and record the new digests, as somebody who forges a bundle would."""
     write(folder / name)
     record = json.loads((folder / "bundle.json").read_text())
     record["files"][name] = files.record(folder)[name]
-    (folder / "bundle.json").write_text(json.dumps(record))
+    files.write_json(folder / "bundle.json", files.sealed(record))
 
 
 def test_what_is_written_is_read_back(made):
@@ -56,6 +56,9 @@ def test_a_damaged_part_is_refused_by_name(made, name, damage):
         ({"settings": {"model": {"unitz": 1}}}, "incomplete"),
         ({"files": {}}, "incomplete"),
         ({"run": None}, "incomplete"),
+        ({"created": 2026}, "not all texts"),
+        ({"files": dict.fromkeys(bundle._PARTS, "x")}, "not all tables"),
+        ({"settings": {"model": vars(TINY) | {"layers": 1.0}}}, "layers must be of type int"),
     ],
 )
 def test_a_record_that_is_newer_or_incomplete_is_refused(made, changes, message):
@@ -86,6 +89,8 @@ def test_a_record_that_is_newer_or_incomplete_is_refused(made, changes, message)
         ("embedding.npy", np.full((18, 2), np.inf, "f2"), "not a finite number"),
         ("embedding.npy", np.ones((18, 2), "f2"), "row 0 of embedding, the padding, is not zeros"),
         ("ngrams.npy", np.array([{}]), r"ngrams\.npy can't be read"),
+        ("ngrams.npy", np.zeros(2, "i8"), r"ngrams\.npy holds no ascending row"),
+        ("ngrams.npy", np.array(7), r"ngrams\.npy holds no ascending row"),
     ],
 )
 def test_a_forged_bundle_is_refused(made, name, change, message):

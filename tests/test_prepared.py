@@ -64,10 +64,10 @@ def test_a_damaged_vocabulary_is_refused(made, name):
         _ = prepared.open_set(made.folder).tokenizer
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"format": 99}', "[]"])
+@pytest.mark.parametrize("text", ["{", "{}", '{"format": 99}', "[]", "[" * 10_000])
 def test_a_manifest_that_is_not_whole_is_refused(made, text):
     (made.folder / "manifest.json").write_text(text)
-    with pytest.raises(DamagedFileError):
+    with pytest.raises(DamagedFileError, match=r"manifest\.json"):
         prepared.open_set(made.folder)
 
 
