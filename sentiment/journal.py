@@ -108,7 +108,6 @@ class RunJournal(Journal):
         self._reports: list[EpochReport] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}
-        self._done = 0  # batches, of all epochs
         self._reference: np.ndarray | None = None
         self._pictures: dict[str, pictures.Picture] = {}
 
@@ -120,11 +119,12 @@ class RunJournal(Journal):
 
     def batch(self, epoch: int, batch: int, batches: int, look: Look) -> None:
         """Look at the hidden states where it is time to."""
-        self._done += 1
-        if self._cadence.batches and self._done % self._cadence.batches == 0:
+        # Not counted: a training that goes on has not seen those before.
+        done = (epoch - 1) * batches + batch
+        if self._cadence.batches and done % self._cadence.batches == 0:
             with self._clock.part("snapshots"), tempfile.TemporaryDirectory() as aside:
                 opened = self._bundle(Path(aside), look(), {})
-                self._see(opened, epoch - 1 + batch / batches, "batch", self._done)
+                self._see(opened, epoch - 1 + batch / batches, "batch", done)
 
     def epoch(self, report: EpochReport, look: Look) -> None:
         """Log the model of an epoch with its metrics, and its hidden states."""
