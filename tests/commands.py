@@ -14,10 +14,13 @@ def start(*words, home, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A job in the background of a script, as a test run may be, hands down that it hears no
-        # Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_interrupts,
     )
+
+
+def hear_interrupts():
+    """Hear Ctrl-C: a job in the background of a script, as a test run may be, hands down not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process):

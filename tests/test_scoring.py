@@ -10,6 +10,7 @@ import time
 
 import pytest
 from build import tiny_bundle
+from commands import hear_interrupts
 from typer.testing import CliRunner
 
 from sentiment.cli import app
@@ -240,7 +241,13 @@ def start(source, target, *more):
         str(target),
         *more,
     ]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
 
 
 def stop_midway(process, target, number):
