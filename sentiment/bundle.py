@@ -100,6 +100,29 @@ def read(folder: Path) -> Bundle:
 
     Raises MissingFileError where there is none and DamagedFileError where it is not whole.
     """
+    while True:
+        before = _identity(folder)
+        try:
+            opened = _read(folder)
+        except DamagedFileError:
+            if _identity(folder) == before:
+                raise
+        else:
+            if _identity(folder) == before:
+                return opened
+        # A training that went on has put its model in the place of this one: half of each was read.
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from the one that has its name later."""
+    try:
+        found = folder.stat()
+        return found.st_dev, found.st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _read(folder: Path) -> Bundle:
     path = folder / "bundle.json"
     if not path.is_file():
         raise MissingFileError(f"no model in {folder}: it holds no bundle.json", remedy=REMEDY)

@@ -4,11 +4,10 @@ Knows files, arrays and JSON; knows nothing of networks or of what the state mea
 
 The checkpoints of a run are folders `epoch-0001`, `epoch-0002`, … of which the newest two are
 kept. Each holds `state.json`, `arrays.npz` (no pickles) and `checkpoint.json`: `format` (1) and
-`files`, the size and SHA-256 of the other two. Each appears whole or not at all. `.lock` is held by
-the process that trains, and let go by the operating system however that process ends.
+`files`, the size and SHA-256 of the other two. Each appears whole or not at all, and goes so. The
+lock beside the folder is held by the process that trains.
 """
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from sentiment import files
-from sentiment.errors import DamagedFileError, InputError, MissingFileError
+from sentiment.errors import DamagedFileError, MissingFileError
+from sentiment.locks import held
 
 FORMAT = 1
 LAST = "last"  # names the run whose checkpoint is the newest
@@ -51,33 +51,27 @@ class Writer:
             np.savez(aside / "arrays.npz", **arrays)  # type: ignore[arg-type]
             record = {"format": FORMAT, "files": files.record(aside)}
             files.write_json(aside / "checkpoint.json", record)
+        for old in _folders(self._folder)[_KEPT:]:
+            files.remove_folder(old)
         # A process that was killed while it wrote has left a folder with a dot before its name.
-        for old in [*_folders(self._folder)[_KEPT:], *self._folder.glob(f".{_EPOCHS}")]:
-            shutil.rmtree(old, ignore_errors=True)
+        for left in self._folder.glob(f".{_EPOCHS}"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove all checkpoints of the run: it has ended well."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        files.remove_folder(self._folder)
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Writer]:
     """Give a writer of checkpoints to `folder`; raise InputError where another process has one."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise InputError(f"can't write in {folder}: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{folder.name} is being trained by another process") from error
+    # Not in the folder, which is removed while the lock is held.
+    with held(folder.with_name(f".{folder.name}.lock"), f"training {folder.name}"):
         try:
             yield Writer(folder)
         finally:
             if not _folders(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+                files.remove_folder(folder)
 
 
 def exists(folder: Path) -> bool:

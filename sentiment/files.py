@@ -3,13 +3,15 @@
 Knows the standard library and NumPy's file format; knows nothing of what the files mean.
 """
 
+import errno
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +68,9 @@ def _seal(content: dict[str, Any]) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` at one stroke: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with whole_file(path) as aside, aside.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
         file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).chmod(0o644)
-    Path(name).replace(path)
 
 
 def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
@@ -108,49 +105,94 @@ def read_array(path: Path, *, remedy: str) -> np.ndarray:
 def whole_file(target: Path) -> Iterator[Path]:
     """Give a path beside `target` to write to, and give it that name once it is written.
 
-    Where writing fails nothing is left of it, and a file that was there before stays.
+    Where writing fails nothing is left of it, and a file that was there before stays. Raises
+    InputError where the system takes no more, as on a full disk.
     """
     if target.is_dir():
         raise InputError(f"{target} is a folder", remedy="the same with the name of a file in it")
-    try:
+    with writable(target.parent):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise InputError(f"can't write in {target.parent}: {error.strerror}") from error
-    aside = Path(name)
-    try:
-        yield aside
-        os.fsync(handle)
-        aside.chmod(0o644)
-        aside.replace(target)
-    finally:
-        os.close(handle)
-        aside.unlink(missing_ok=True)
+        aside = Path(name)
+        try:
+            yield aside
+            os.fsync(handle)
+            aside.chmod(0o644)
+            aside.replace(target)
+        finally:
+            os.close(handle)
+            aside.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give a folder to fill beside `target`, and give it that name once it is filled.
 
-    Where filling fails nothing is left. Where `target` exists by then, it is replaced.
+    Where filling fails nothing is left. Where `target` exists by then, it is replaced, or stays if
+    not `replace`. Raises InputError where the system takes no more, as on a full disk.
     """
-    try:
+    with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    except OSError as error:
-        raise InputError(f"can't write in {target.parent}: {error.strerror}") from error
+        try:
+            yield aside
+            aside.chmod(0o755)
+            for path in aside.iterdir():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            _sync(aside)
+            _give_name(aside, target, replace=replace)
+            _sync(target.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _give_name(aside: Path, target: Path, *, replace: bool) -> None:
+    """Rename a folder, over another where one is there by now."""
+    before = aside.with_name(f"{aside.name}.before")
     try:
-        yield aside
-        aside.chmod(0o755)
-        for path in aside.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        _sync(aside)
-        if target.exists():
-            shutil.rmtree(target)
-        aside.replace(target)
-        _sync(target.parent)
+        while True:
+            try:
+                aside.replace(target)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            if not replace:
+                return
+            with suppress(FileNotFoundError):  # where another process was faster
+                target.replace(before)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        # An interrupt between the two renames takes nothing away.
+        if before.exists() and not target.exists():
+            before.replace(target)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder: from the first moment on nothing has its name, be it removed half."""
+    gone = folder.with_name(f".{folder.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    with suppress(OSError):  # it isn't there, or can't be removed
+        folder.replace(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Raise InputError where the system does not let the body write in `folder`."""
+    try:
+        yield
+    except OSError as error:
+        where = shlex.quote(str(folder))
+        # NumPy tells how much it wrote, and not what kept it from the rest.
+        why = error.strerror or "it takes no more"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+        raise InputError(
+            f"can't write in {folder}: {why}",
+            remedy=f"df -h {where}, which tells what room is left"
+            if full
+            else f"ls -ld {where}, which tells who may write there",
+        ) from error
 
 
 def _sync(folder: Path) -> None:

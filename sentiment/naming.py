@@ -6,8 +6,9 @@ Knows the settings and where models and checkpoints lie; knows nothing of traini
 import os
 import shlex
 from datetime import datetime
+from pathlib import Path
 
-from sentiment import checkpoint
+from sentiment import checkpoint, files
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.folders import Folders
@@ -36,13 +37,35 @@ def check(folders: Folders, wanted: str) -> None:
         )
 
 
-def make(recipe: str, dataset: str, model: ModelSettings, train: TrainSettings) -> str:
-    """Return a name that says the essentials and the moment; `dataset` unless it is the usual."""
+def claim(
+    folders: Folders, recipe: str, dataset: str, model: ModelSettings, train: TrainSettings
+) -> str:
+    """Return a name that says the essentials and the moment; `dataset` unless it is the usual.
+
+    No other process is given it: the folder of its checkpoints is there from now on. Raises
+    InputError where there can't be one.
+    """
     shape = f"{model.layers}x{model.units}" if model.layers > 1 else f"{model.units}"
     ways = "bi" if model.bidirectional else ""
     moment = datetime.now().strftime("%m%d-%H%M%S")
     of = "" if dataset == PrepareSettings().name else f"{_part(dataset)}-"
-    return f"{of}{_part(recipe)}-{ways}rnn{shape}-{model.readout}-seed{train.seed}-{moment}"
+    name = f"{of}{_part(recipe)}-{ways}rnn{shape}-{model.readout}-seed{train.seed}-{moment}"
+    with files.writable(folders.root):
+        folders.checkpoints.mkdir(parents=True, exist_ok=True)
+        free, tries = name, 1
+        while (folders.models / free).exists() or not _made(folders.checkpoints / free):
+            tries += 1
+            free = f"{name}-{tries}"
+    return free
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder; return False where it is there already."""
+    try:
+        folder.mkdir()
+        return True
+    except FileExistsError:
+        return False
 
 
 def _part(file: str) -> str:

@@ -43,7 +43,8 @@ def prepare(
         least_word=least_word,
         least_ngram=least_ngram,
     )
-    with files.whole_folder(folder) as aside:
+    # Of two processes that make it at once the first is read already where the second ends.
+    with files.whole_folder(folder, replace=again) as aside:
         vocabulary.write(aside)
         statistics = {}
         for name, split in splits.items():

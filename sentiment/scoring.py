@@ -242,6 +242,16 @@ def to_file(work: Scoring, part: Part, report: Report, *, resume: bool) -> None:
         except SentimentError:
             part.discard()
             raise
+        except OSError as error:
+            if error.errno is None:
+                raise
+            # What is in the part holds good, for when there is room.
+            raise InputError(
+                f"can't write {part.target}: {error.strerror}",
+                remedy="the same command with --resume, once there is room"
+                if part.resumable()
+                else None,
+            ) from error
 
 
 def _whole(work: Scoring, part: Part, report: Report) -> None:

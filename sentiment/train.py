@@ -67,7 +67,7 @@ def train(
     """
     Cadence.parse(snapshots)
     if name is None:
-        name = naming.make(recipe, data.folder.name.rsplit("-", 1)[0], model, settings)
+        name = naming.claim(folders, recipe, data.folder.name.rsplit("-", 1)[0], model, settings)
     naming.check(folders, name)
     record = _record(data, model, settings)
     record["run"] = {"id": "", "name": name, "experiment": experiment}
@@ -117,11 +117,13 @@ class _Training:
         self._model = ModelSettings(**stated["model"])
         self._settings = TrainSettings(**stated["train"])
         self._closing = False
+        self._resumable = 0  # the epoch of the newest checkpoint; 0 where there is none
 
     def run(self, found: Checkpoint | None = None) -> Trained:
         """Train from the beginning, or go on from a checkpoint."""
         record, clock = self._job["record"], self._clock
         with checkpoint.writing(self._folders.checkpoints / self._name) as writer:
+            self._check_unfinished(found)
             since = f" on, after epoch {found.epoch}" if found else ""
             self._watcher.note(f"training {self._name}{since}")
             with clock.part("data"):
@@ -143,6 +145,18 @@ class _Training:
         folder = self._folders.models / self._name
         return Trained(folder, self._name, journal.run_id, rounds.reports, best)
 
+    def _check_unfinished(self, found: Checkpoint | None) -> None:
+        """Raise InputError where who had the lock until now has done what is to be done."""
+        if found is None:
+            naming.check(self._folders, self._name)
+            return
+        self._resumable = found.epoch
+        if not checkpoint.exists(self._folders.checkpoints / self._name):
+            raise InputError(
+                f"{self._name} has nothing left to train: another process has ended it",
+                remedy=f"sentiment evaluate --model {shlex.quote(self._name)}",
+            )
+
     def _go(
         self, rounds: Rounds, journal: Journal, writer: Writer, found: Checkpoint | None
     ) -> None:
@@ -155,9 +169,9 @@ class _Training:
         except BaseException as error:
             if isinstance(error, DivergedError):
                 writer.remove()  # it would diverge again
-            elif rounds.rounds:
+            elif self._resumable:
                 command = f"sentiment train --resume {shlex.quote(self._name)}"
-                self._watcher.note(f"to go on after epoch {len(rounds.reports)}: {command}")
+                self._watcher.note(f"to go on after epoch {self._resumable}: {command}")
             # What was broken off in closing isn't closed again, nor for somebody in a hurry.
             if rounds.rounds and not self._closing and not interrupts.at_once(error):
                 self._close(rounds, journal)
@@ -169,15 +183,18 @@ class _Training:
         """Write a checkpoint."""
         with self._clock.part("checkpoint"):
             told, arrays = rounds.state()
-            writer.write(len(rounds.reports), {"job": self._job, "rounds": told}, arrays)
+            epoch = len(rounds.reports)
+            writer.write(epoch, {"job": self._job, "rounds": told}, arrays)
+            self._resumable = epoch
 
     def _close(self, rounds: Rounds, journal: Journal) -> None:
         """Save the best epoch as the model."""
         self._closing = True
-        kept, labels, split = rounds.kept, self._parts.held.labels, self._data.split("train")
+        kept, labels = rounds.kept, self._parts.held.labels
         with self._clock.part("saving"):
             folder = self._folders.models / self._name
             saved = _save(folder, self._tokenizer, kept, labels, self._job["record"])
+        split = self._data.split("train")  # not before: the reviews may have gone by now
         rows = self._parts.held_rows[kept.worst(labels, _MISTAKES)]
         mistakes = [(split.text(row), int(split.labels[row])) for row in rows]
         journal.close(saved, kept.report, mistakes)

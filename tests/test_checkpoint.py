@@ -1,5 +1,8 @@
 """Checkpoints on disk: whole or not at all, two deep, told apart by digest."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -38,7 +41,8 @@ def test_two_checkpoints_are_kept_and_what_a_killed_process_left_is_removed(tmp_
     left.mkdir(parents=True)
     write(tmp_path / "run", 3)
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert names == [".lock", "epoch-0002", "epoch-0003"]
+    assert names == ["epoch-0002", "epoch-0003"]
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize("harm", [truncate, flip])
@@ -76,10 +80,33 @@ def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
 
 
 def test_one_run_is_not_trained_by_two_at_once(tmp_path):
-    again = pytest.raises(InputError, match="run is being trained by another process")
-    with writing(tmp_path / "run"), again:
+    code = """
+import sys
+from pathlib import Path
+from sentiment.checkpoint import writing
+with writing(Path(sys.argv[1])):
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "writing\n"
+    expected = f"training run is what process {other.pid} is doing already"
+    with pytest.raises(InputError, match=expected):
         write(tmp_path / "run", 1)
-    assert not (tmp_path / "run").exists()  # nothing came of it
+    other.communicate("")
+    write(tmp_path / "run", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_without_checkpoints_leaves_nothing(tmp_path):
+    with writing(tmp_path / "run"):
+        (tmp_path / "run").mkdir()
+    assert not list(tmp_path.iterdir())
 
 
 def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):

@@ -64,7 +64,8 @@ class GuardedGroup(TyperGroup):
         except BrokenPipeError:
             raise  # Typer ends quietly where the reader of a pipe has gone
         except OSError as error:
-            _say(f"Error: {error.filename or 'a file'}: {error.strerror or error}.")
+            where = f"{error.filename}: " if error.filename else ""
+            _say(f"Error: {where}{error.strerror or error}.")
             raise typer.Exit(FAILURE) from error
         except Exception as error:
             # Typer's own errors (usage, Exit, Abort) carry an exit status; Typer reports them.
