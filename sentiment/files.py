@@ -147,20 +147,16 @@ def whole_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
 
 
 def _give_name(aside: Path, target: Path, *, replace: bool) -> None:
-    """Rename a folder, over another where one is there by now."""
+    """Rename a folder, in the place of another where one is there by now."""
     before = aside.with_name(f"{aside.name}.before")
     try:
-        while True:
-            try:
-                aside.replace(target)
-                return
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-            if not replace:
-                return
-            with suppress(FileNotFoundError):  # where another process was faster
-                target.replace(before)
+        if replace and target.is_dir():
+            target.replace(before)
+        aside.replace(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        # Another process has put its own there: that one stays.
     finally:
         # An interrupt between the two renames takes nothing away.
         if before.exists() and not target.exists():
