@@ -135,13 +135,14 @@ def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:
 
 def log(bundle: Bundle, evaluation: Evaluation, data: Labelled, folders: Folders) -> bool:
     """Add the measures to the run that made `bundle`; return False where the store lacks it."""
-    from sentiment.tracking import runs  # here, as importing MLflow takes two seconds
+    from sentiment.tracking import runs, store  # here, as importing MLflow takes two seconds
 
-    return runs.log_evaluation(
-        folders,
-        bundle.record["run"]["id"],
-        metrics=evaluation.as_metrics(data.name),
-        mistakes=evaluation.mistakes_table(),
-        predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
-        dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
-    )
+    with store.usable(folders):
+        return runs.log_evaluation(
+            folders,
+            bundle.record["run"]["id"],
+            metrics=evaluation.as_metrics(data.name),
+            mistakes=evaluation.mistakes_table(),
+            predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
+            dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+        )

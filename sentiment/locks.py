@@ -5,6 +5,7 @@ Knows the standard library; knows nothing of what the work is.
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,10 @@ def _open(path: Path) -> TextIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a+", encoding="ascii")
     except OSError as error:
-        raise InputError(f"can't write in {path.parent}: {error.strerror}") from error
+        raise InputError(
+            f"can't write in {path.parent}: {error.strerror}",
+            remedy=f"ls -ld {shlex.quote(str(path.parent))}, which tells who may write there",
+        ) from error
 
 
 def _is_at(file: TextIO, path: Path) -> bool:

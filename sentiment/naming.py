@@ -50,7 +50,7 @@ def claim(
     moment = datetime.now().strftime("%m%d-%H%M%S")
     of = "" if dataset == PrepareSettings().name else f"{_part(dataset)}-"
     name = f"{of}{_part(recipe)}-{ways}rnn{shape}-{model.readout}-seed{train.seed}-{moment}"
-    with files.writable(folders.root):
+    with files.writable(folders.checkpoints):
         folders.checkpoints.mkdir(parents=True, exist_ok=True)
         free, tries = name, 1
         while (folders.models / free).exists() or not _made(folders.checkpoints / free):

@@ -32,10 +32,8 @@ class Part:
     def begin(self) -> BinaryIO:
         """Open it anew, for writing."""
         self._record.unlink(missing_ok=True)
-        try:
+        with files.writable(self.path.parent):
             return self.path.open("w+b")
-        except OSError as error:
-            raise InputError(f"can't write in {self.path.parent}: {error.strerror}") from error
 
     def state(self) -> dict[str, Any] | None:
         """Return what was saved last; None where no job was interrupted.

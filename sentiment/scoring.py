@@ -6,6 +6,7 @@ Imports neither TensorFlow nor MLflow. Memory does not grow with the file.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
@@ -245,12 +246,14 @@ def to_file(work: Scoring, part: Part, report: Report, *, resume: bool) -> None:
         except OSError as error:
             if error.errno is None:
                 raise
-            # What is in the part holds good, for when there is room.
+            remedy = "the same command with --resume, which goes on from here"
+            if not part.resumable():
+                part.discard()
+                remedy = (
+                    f"df -h {shlex.quote(str(part.target.parent))}, which tells what room is left"
+                )
             raise InputError(
-                f"can't write {part.target}: {error.strerror}",
-                remedy="the same command with --resume, once there is room"
-                if part.resumable()
-                else None,
+                f"can't write {part.target}: {error.strerror}", remedy=remedy
             ) from error
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sys
-from itertools import count
 from pathlib import Path
 
 import sentiment
@@ -65,9 +64,10 @@ def everywhere(how, set_up, work, check):
     """Break `work` off at each of its lines, each time from anew; return how many times."""
     # A process for each takes its time: one line in seven, and all of them in `make test-slow`.
     stride = 1 if how is interrupted or os.environ.get("SENTIMENT_SLOW") else 7
-    for times, step in enumerate(count(1, stride)):
+    times, going_on = 0, True
+    while going_on:
         set_up()
-        going_on = how(work, step)
+        going_on = how(work, 1 + times * stride)
         check()
-        if not going_on:
-            return times
+        times += going_on
+    return times

@@ -48,6 +48,16 @@ def _raise_terminated(number: int, _: Any) -> NoReturn:
 class GuardedGroup(TyperGroup):
     """Commands whose errors become messages on standard error and an exit status."""
 
+    def main(self, *given: Any, **more: Any) -> Any:
+        """Run the command line, `--help` included."""
+        try:
+            return super().main(*given, **more)
+        except OSError as error:
+            # Ours name the file; what has no name was on its way to standard output, mostly.
+            where = error.filename or "standard output or a file"
+            _say(f"Error: {where}: {error.strerror or error}.")
+            sys.exit(FAILURE)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
@@ -61,12 +71,8 @@ class GuardedGroup(TyperGroup):
         except KeyboardInterrupt as error:
             _say("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
-        except BrokenPipeError:
-            raise  # Typer ends quietly where the reader of a pipe has gone
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _say(f"Error: {where}{error.strerror or error}.")
-            raise typer.Exit(FAILURE) from error
+        except OSError:
+            raise  # Typer ends quietly where the reader of a pipe has gone; see above for others
         except Exception as error:
             # Typer's own errors (usage, Exit, Abort) carry an exit status; Typer reports them.
             if hasattr(error, "exit_code") or os.environ.get("SENTIMENT_DEBUG"):
