@@ -3,9 +3,10 @@
 Knows files, arrays and JSON; knows nothing of networks or of what the state means.
 
 The checkpoints of a run are folders `epoch-0001`, `epoch-0002`, … of which the newest two are
-kept. Each holds `state.json`, `arrays.npz` (no pickles) and `checkpoint.json`: `format` (1) and
-`files`, the size and SHA-256 of the other two. Each appears whole or not at all, and goes so. The
-lock beside the folder is held by the process that trains.
+kept. Each holds `state.json`, `arrays.npz` (no pickles) and `checkpoint.json`: `format` (1),
+`files`, the size and SHA-256 of the other two, and `digest`, its own as a bundle has it. Each
+appears whole or not at all, and goes so. The lock beside the folder is held by the process that
+trains.
 """
 
 import shutil
@@ -50,7 +51,7 @@ class Writer:
             # Not compressed: weights hardly shrink, and it would take seconds.
             np.savez(aside / "arrays.npz", **arrays)  # type: ignore[arg-type]
             record = {"format": FORMAT, "files": files.record(aside)}
-            files.write_json(aside / "checkpoint.json", record)
+            files.write_json(aside / "checkpoint.json", files.sealed(record))
         for old in _folders(self._folder)[_KEPT:]:
             files.remove_folder(old)
         # A process that was killed while it wrote has left a folder with a dot before its name.
@@ -94,12 +95,14 @@ def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint:
 
 def read(path: Path) -> Checkpoint:
     """Read one checkpoint; raise DamagedFileError where it is not what was written."""
-    record = files.read_json(path / "checkpoint.json", remedy=_REMEDY)
+    place = path / "checkpoint.json"
+    record = files.read_json(place, remedy=_REMEDY)
     if record.get("format") != FORMAT:
         raise DamagedFileError(
-            f"{path} is of checkpoint format {record.get('format')!r}; this program reads {FORMAT}",
+            f"{place} is of format {record.get('format')!r}; this program reads {FORMAT}",
             remedy=_REMEDY,
         )
+    files.check_seal(place, record, remedy=_REMEDY)
     for name in ("state.json", "arrays.npz"):
         recorded = record.get("files")
         stated = recorded.get(name) if isinstance(recorded, dict) else None

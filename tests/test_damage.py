@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from build import TEXTS, tiny_bundle
 
-from sentiment import bundle, prepared
+from sentiment import bundle, checkpoint, prepared
 from sentiment.config import PrepareSettings
 from sentiment.errors import DamagedFileError
 from sentiment.folders import Folders
@@ -46,6 +46,37 @@ def what_a_set_holds(folder):
     return parts
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("damage") / "run"
+    draws = np.random.default_rng(0)
+    arrays = {
+        "network.00": draws.normal(size=(60, 4)).astype(np.float32),
+        "round_0.weights.rnn_1.forward.kernel": draws.normal(size=(4, 3)).astype(np.float32),
+        "optimizer.step": np.array(7),
+        "labels": np.empty(0, np.float32),
+    }
+    with checkpoint.writing(folder) as writer:
+        job = {"track": True, "record": {"run": {"id": "0123", "name": "run"}}}
+        report = {"epoch": 7, "validation_loss": 0.1 + 0.2, "best": True}
+        writer.write(7, {"job": job, "rounds": [[report]]}, arrays)
+    return folder / "epoch-0007"
+
+
+def what_a_training_goes_on_from(folder):
+    """Return all that another reading of the checkpoint must equal: what follows depends on it."""
+    opened = checkpoint.read(folder)
+    arrays = {name: (a.dtype, a.shape, a.tobytes()) for name, a in opened.arrays.items()}
+    return opened.epoch, opened.state, arrays
+
+
+KINDS = [
+    ("model", what_a_model_says),
+    ("data", what_a_set_holds),
+    ("state", what_a_training_goes_on_from),
+]
+
+
 def told_or_harmless(path, content, look, expected):
     """Tell whether `content` in the place of a file is noticed; fail where it isn't and matters."""
     whole = path.read_bytes()
@@ -70,9 +101,7 @@ def flips(paths, seed):
         yield path, content
 
 
-@pytest.mark.parametrize(
-    ("kind", "look"), [("model", what_a_model_says), ("data", what_a_set_holds)]
-)
+@pytest.mark.parametrize(("kind", "look"), KINDS)
 @pytest.mark.parametrize("files", ["*", "*.json"])
 def test_a_flipped_byte_is_told_or_changes_nothing(kind, look, files, request):
     folder = request.getfixturevalue(kind)
@@ -85,9 +114,7 @@ def test_a_flipped_byte_is_told_or_changes_nothing(kind, look, files, request):
     assert sum(told) > (FLIPS / 2 if files == "*.json" else FLIPS * 0.9)
 
 
-@pytest.mark.parametrize(
-    ("kind", "look"), [("model", what_a_model_says), ("data", what_a_set_holds)]
-)
+@pytest.mark.parametrize(("kind", "look"), KINDS)
 def test_a_file_that_was_cut_short_is_told(kind, look, request):
     folder = request.getfixturevalue(kind)
     expected = look(folder)
