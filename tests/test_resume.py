@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import time
 from dataclasses import asdict
 
@@ -12,12 +13,13 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from sentiment import bundle, checkpoint, cli
+from sentiment.cli import guard
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.folders import Folders
 from sentiment.prepare import prepare
 from sentiment.progress import Watcher
-from sentiment.tracking import runs, store
+from sentiment.tracking import runs, stale, store
 from sentiment.train import resume, train
 
 # Every way in which chance enters a training: dropout of units, words and n-grams.
@@ -92,6 +94,47 @@ def test_a_training_stopped_anywhere_ends_as_the_one_that_never_was(
     assert found.epoch == epoch
     assert_same(resume(sample, found, folders), whole)
     assert not (folders.checkpoints / name).exists()
+
+
+class Ender(Stopper):
+    """Has this process asked to end, as `kill` does, within an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__(epoch)
+        self.batches = []
+
+    def batch(self, report):
+        self.batches.append((report.epoch, report.batch))
+        if self.batches[-1] == (self._epoch, 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def ending():
+    """Hear signals as the command line does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    guard.end_on_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("epoch", "damaged"), [(2, False), (3, True)])
+def test_a_training_asked_to_end_goes_on_to_the_same_weights(
+    sample, folders, whole, ending, epoch, damaged
+):
+    name, ender, said = f"asked-{epoch}", Ender(epoch), []
+    with pytest.raises(guard.TerminatedError) as raised:
+        train(sample, SMALL, SETTINGS, folders, name=name, track=False, watcher=ender)
+    assert raised.value.status == 143 and ender.batches[-1] == (epoch, 2)
+    assert bundle.read(folders.models / name).name == name
+    if damaged:
+        arrays = folders.checkpoints / name / f"epoch-{epoch - 1:04d}" / "arrays.npz"
+        arrays.write_bytes(arrays.read_bytes()[:-1])
+    found = checkpoint.newest(folders.checkpoints / name, said.append)
+    assert found.epoch == epoch - 1 - damaged
+    assert len(said) == damaged and all("arrays.npz is damaged" in text for text in said)
+    assert_same(resume(sample, found, folders), whole)
 
 
 def history(folders, run_id):
@@ -223,3 +266,31 @@ def test_a_process_killed_at_any_moment_goes_on_to_the_same_weights(
     made = resume(sample, found, folders)
     assert_same(made, whole)
     assert_one_whole_run(folders, made)
+
+
+# From the first signal, within the last epoch, to the second: in closing, somewhere.
+@pytest.mark.skipif(not ALL, reason="SENTIMENT_SLOW=1 runs it: each is a start of TensorFlow")
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1, 0.4, 0.9])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_a_process_at_once_and_leaves_nothing_half(
+    sample, tmp_path, seconds, number
+):
+    folders = tracked_home(sample, tmp_path)
+    words = ["--dataset", "sample", "--name", "twice", "--epochs", "99", "--patience", "99"]
+    process = start("train", *words, "--own-labels", "0", home=tmp_path)
+    assert any(line.startswith("epoch 2/") for line in process.stdout)
+    process.send_signal(number)
+    assert any(line.startswith("to go on after epoch ") for line in process.stdout)
+    time.sleep(seconds)
+    process.send_signal(number)
+    asked = time.monotonic()
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number and "Traceback" not in errors, errors
+    assert time.monotonic() - asked < 5
+    for model in folders.models.glob("[!.]*"):
+        assert bundle.read(model).name == "twice"
+    found = checkpoint.newest(folders.checkpoints / "twice", pytest.fail)
+    assert found.epoch >= 2
+    stale.end(folders)  # where the run was just being ended it is left RUNNING
+    (run,) = MlflowClient(store.uri(folders)).search_runs(["1"])
+    assert run.info.status == "KILLED"
