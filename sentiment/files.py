@@ -36,9 +36,15 @@ def record(folder: Path) -> dict[str, dict[str, Any]]:
 
 def check(path: Path, recorded: dict[str, Any], *, remedy: str) -> None:
     """Raise DamagedFileError unless `path` has the size and digest recorded for it."""
+    missing = DamagedFileError(f"{path} is missing", remedy=remedy)
     if not path.is_file():
-        raise DamagedFileError(f"{path} is missing", remedy=remedy)
-    if path.stat().st_size != recorded.get("bytes") or digest(path) != recorded.get("sha256"):
+        raise missing
+    try:
+        whole = path.stat().st_size == recorded.get("bytes")
+        whole = whole and digest(path) == recorded.get("sha256")
+    except FileNotFoundError as error:  # taken away since
+        raise missing from error
+    if not whole:
         raise DamagedFileError(
             f"{path} is damaged: its digest is not the one recorded", remedy=remedy
         )
