@@ -10,7 +10,7 @@ from build import tiny_bundle
 from commands import start
 from mlflow import MlflowClient
 
-from sentiment import bundle, checkpoint, choice, prepared
+from sentiment import bundle, checkpoint, choice, naming, prepared
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError, MissingFileError
 from sentiment.folders import Folders
@@ -47,6 +47,29 @@ def test_two_that_prepare_the_same_make_one_set(tmp_path, more):
     (folder,) = (tmp_path / "data" / "prepared").iterdir()  # and nothing aside
     found = prepared.open_set(folder)
     assert sum(len(found.split(name)) for name in found.splits) == 9_000
+
+
+class Overtaken(Watcher):
+    """Lets another prepare the same while this one does."""
+
+    def __init__(self, folders):
+        self._folders = folders
+
+    def follow(self, items, what, total):
+        if what == "encoding test":
+            self.made = prepare(PrepareSettings(dataset="sample"), self._folders)[0]
+            self.place = self.made.folder.stat().st_ino
+        return items
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_set_that_may_be_read_already_stays_unless_another_is_asked_for(tmp_path, again):
+    folders = Folders(tmp_path)
+    watcher = Overtaken(folders)
+    made, new = prepare(PrepareSettings(dataset="sample"), folders, again=again, watcher=watcher)
+    assert new and made.manifest == watcher.made.manifest
+    assert list(folders.prepared.iterdir()) == [made.folder]
+    assert (made.folder.stat().st_ino == watcher.place) is not again
 
 
 def histories(folders):
@@ -115,6 +138,20 @@ with writing(Path(sys.argv[1])):
     with checkpoint.writing(folders.checkpoints / "mine"):
         pass
     assert not list(folders.checkpoints.iterdir())
+
+
+def test_a_name_that_another_has_finished_meanwhile_is_refused(sample, tmp_path, monkeypatch):
+    folders, check, checked = Folders(tmp_path), naming.check, []
+
+    def finished(folders, name):
+        check(folders, name)
+        if not checked:
+            checked.append(tiny_bundle(folders.models / name))
+
+    monkeypatch.setattr(naming, "check", finished)
+    with pytest.raises(InputError, match="mine is there already"):
+        train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
+    assert bundle.read(folders.models / "mine").record == checked[0].record
 
 
 def test_two_names_made_in_one_second_differ(sample, tmp_path):

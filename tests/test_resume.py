@@ -94,6 +94,8 @@ def test_a_training_stopped_anywhere_ends_as_the_one_that_never_was(
     assert found.epoch == epoch
     assert_same(resume(sample, found, folders), whole)
     assert not (folders.checkpoints / name).exists()
+    with pytest.raises(InputError, match=f"{name} has nothing left to train"):
+        resume(sample, found, folders)  # as one who had to wait for the lock
 
 
 class Ender(Stopper):
