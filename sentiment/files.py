@@ -179,22 +179,28 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
+class _UnwritableError(InputError):
+    """A folder can't be written in; the cause is the system's error."""
+
+
 @contextmanager
 def writable(folder: Path) -> Iterator[None]:
     """Raise InputError where the system does not let the body write in `folder`."""
     try:
         yield
-    except OSError as error:
+    except (OSError, _UnwritableError) as error:
+        # Of a folder within `folder`, which is still nameless, nothing is there any more to name.
+        told = error.__cause__ if isinstance(error, _UnwritableError) else error
+        number, why = getattr(told, "errno", None), getattr(told, "strerror", None)
         where = shlex.quote(str(folder))
-        # NumPy tells how much it wrote, and not what kept it from the rest.
-        why = error.strerror or "it takes no more"
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
-        raise InputError(
-            f"can't write in {folder}: {why}",
+        full = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+        raise _UnwritableError(
+            # NumPy tells how much it wrote, and not what kept it from the rest.
+            f"can't write in {folder}: {why or 'it takes no more'}",
             remedy=f"df -h {where}, which tells what room is left"
             if full
             else f"ls -ld {where}, which tells who may write there",
-        ) from error
+        ) from told
 
 
 def _sync(folder: Path) -> None:

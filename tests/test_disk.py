@@ -1,11 +1,13 @@
 """A disk that takes no more, a folder that can't be written, one that has gone meanwhile."""
 
 import os
+import re
 import resource
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,9 @@ def check_told(done, *parts):
     assert told[-2:] == ["Error", "Try"] and told.count("Error") == 1, done.stderr
     for part in parts:
         assert part in done.stderr
+    # What is told and to be typed is still there.
+    folders = re.findall(r"(?:write in|df -h|ls -ld) (/[^\s:,]*)", done.stderr)
+    assert all(Path(folder).is_dir() for folder in folders), done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,7 @@ def home(tmp_path_factory):
     return home
 
 
+# The words, the arrays and, as the last of it, the record.
 @pytest.mark.parametrize("size", [1_000, 20_000])
 def test_a_set_that_the_disk_does_not_take_is_not_there(tmp_path, size):
     words = ["prepare", "--dataset", "sample"]
@@ -217,13 +223,17 @@ def test_a_training_on_a_disk_that_is_really_full(tmp_path):
     try:
         prepare(PrepareSettings(dataset="sample"), Folders(tmp_path))
         (tmp_path / "ballast").write_bytes(b"\0" * 200_000)
-        words = ["--dataset", "sample", "--own-labels", "0", "--no-track", "--no-evaluate"]
-        said, errors = start("train", *words, home=tmp_path).communicate()
-        assert errors.count("Error: can't write in ") == 1 and "Traceback" not in errors, errors
-        assert not list(tmp_path.glob("data/models/*")), said
-        (tmp_path / "ballast").unlink()
-        again = start("train", *words, home=tmp_path)
+        words = ["--dataset", "sample", "--own-labels", "0", "--no-track", "--name", "full"]
+        process = start("train", *words, home=tmp_path)
+        said, errors = process.communicate()
+        assert process.returncode == 1 and errors.count("Error: ") == 1, errors
+        assert errors.startswith("Error: can't write in ") and "No space left" in errors
+        # There was room for one checkpoint, and at the end for the model, which is smaller.
+        assert "to go on after epoch 1: sentiment train --resume full" in said
+        assert bundle.read(tmp_path / "data" / "models" / "full").name == "full"
+        subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path)], check=True)
+        again = start("train", "--resume", "full", home=tmp_path)
         assert again.communicate()[1] == "" and again.returncode == 0
-        assert len(list(tmp_path.glob("data/models/*/bundle.json"))) == 1
+        assert not checkpoint.exists(tmp_path / "data" / "checkpoints" / "full")
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
