@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sentiment import tables
-from sentiment.errors import InputError, MissingFileError, UnavailableError
+from sentiment.errors import InputError, MissingFileError, SentimentError, UnavailableError
 from sentiment.progress import Watcher
 from sentiment.quiet import hushed
 
@@ -157,9 +157,9 @@ def _reviews(rows: Iterable[tuple[str, int]]) -> Reviews:
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file of reviews."""
     try:
-        with path.open("rb") as file:
+        with tables.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, SentimentError) as error:
         raise MissingFileError(
             f"no dataset {path}: it is neither imdb nor sample nor a file that can be read",
             remedy="sentiment prepare --dataset sample",

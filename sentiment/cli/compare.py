@@ -1,6 +1,5 @@
 """`sentiment compare`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli.common import ExperimentOption
-from sentiment.cli.terminal import say, speaks_utf8
+from sentiment.cli.terminal import print_json, say
 from sentiment.errors import InputError
 from sentiment.folders import Folders
 
@@ -101,8 +100,7 @@ def _tell(made: "Comparison", query: "Query", experiment: str, *, as_json: bool)
     from sentiment.cli import compared, show
 
     if as_json:
-        told = compared.fields(made, experiment)
-        typer.echo(json.dumps(told, ensure_ascii=not speaks_utf8(), allow_nan=False))
+        print_json(compared.fields(made, experiment))
     else:
         compared.show_comparison(show.console(), made, _columns(query))
 
