@@ -17,7 +17,7 @@ from sentiment.errors import InputError, MissingFileError
 CHUNK_ROWS = 2000  # rows handed on at once
 CHUNK_BYTES = 1 << 22  # or fewer, where rows are long: memory is bounded by bytes too
 LONGEST_ROW = 1 << 27  # bytes; what goes on for longer is no text, and would fill the memory
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
@@ -80,9 +80,9 @@ class Reader(ABC):
             first = not self.offset
             self.offset += len(raw)
             self.line += 1
-            if first and raw.startswith(_BOM):
-                self._mark = _BOM
-                raw = raw.removeprefix(_BOM)
+            if first and raw.startswith(BOM):
+                self._mark = BOM
+                raw = raw.removeprefix(BOM)
             yield raw
 
     def _check_length(self, length: int, line: int) -> None:
