@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from sentiment.tables import BOM, CsvReader, JsonlReader, Reader, Row
 
-
 # What a spreadsheet takes for a formula, and what it passes over before one.
 _FORMULA = (b"=", b"+", b"-", b"@", b"\t", b"\r", b"\n")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?")  # -1.5 is none

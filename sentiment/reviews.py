@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from sentiment import tables
-from sentiment.errors import InputError, MissingFileError, SentimentError, UnavailableError
+from sentiment.errors import InputError, MissingFileError, UnavailableError
 from sentiment.progress import Watcher
 from sentiment.quiet import hushed
 
@@ -159,7 +159,7 @@ def file_digest(path: Path) -> str:
     try:
         with tables.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, SentimentError) as error:
+    except (OSError, MissingFileError) as error:
         raise MissingFileError(
             f"no dataset {path}: it is neither imdb nor sample nor a file that can be read",
             remedy="sentiment prepare --dataset sample",

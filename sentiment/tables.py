@@ -7,6 +7,7 @@ came as, so that it can go out again with its quoting and number formats as they
 import csv
 import io
 import json
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -242,7 +243,7 @@ def opened(path: Path) -> io.BufferedReader:
         # A pipe might be waited for without end, and an interrupted job could not go on with it.
         raise InputError(
             f"{path} is a pipe or a device, not a file",
-            remedy='"cat PIPE | sentiment predict", or write what comes out of it to a file',
+            remedy=f"cat {shlex.quote(str(path))} > texts{path.suffix}, and give that file",
         )
     raise MissingFileError(f"no file {path}")
 

@@ -141,8 +141,13 @@ def _compared(place: Folders, number: int, run: Any) -> Any:
 
     curves = {name: history.curve(place, run, name) for name in _CURVES}
     arrays = history.last_snapshot(place, run) or {}
-    if "points" not in arrays:
-        arrays = {}  # a run of before, or of no snapshots
+    many = arrays["ids"].size if "ids" in arrays else 0
+    expected = {"ids": ("U", (many,)), "labels": ("i", (many,)), "points": ("f", (many, 2))}
+    if any(
+        name not in arrays or (arrays[name].dtype.kind, arrays[name].shape) != one
+        for name, one in expected.items()
+    ):
+        arrays = {}  # a run of before, or of no snapshots, or of another program
     return comparison.ComparedRun(
         name=f"{number} {run.bare_name}",
         curves={name: curve for name, curve in curves.items() if curve},

@@ -61,7 +61,8 @@ def command(
         typer.Option(
             "--defuse-formulas",
             help="in CSV and TSV put ' before each cell that a spreadsheet would run: one that "
-            "begins with = + - @, a tab or a line end and is no number; else cells stay as they are",
+            "begins with = + - @, a tab or a line end and is no number; else cells stay as they "
+            "were",
         ),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted job")] = False,
