@@ -15,6 +15,7 @@ from stored import add_run
 from terminal import OBEYED, call
 
 from sentiment import bundle, files, recipes
+from sentiment.cli import show
 from sentiment.cli.terminal import visible
 from sentiment.drawing import visible as visible_on_pages
 from sentiment.folders import Folders
@@ -54,9 +55,10 @@ def runs(folders):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         points = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
         states = {"ids": np.array([NAME, "b"]), "labels": np.array([1, 0], "i1"), "points": points}
+        forged = {**states, "labels": np.array(["x"]), "points": points[:1]}
         made = [
             add_run(folders, f"{NAME}{number}", settings={"units": 16 + number, "recipe": NAME},
-                    losses=(0.5, 0.4), right="+++++++-", snapshot=states,
+                    losses=(0.5, 0.4), right="+++++++-", snapshot=forged if number else states,
                     tags={"host": NAME, "dataset": NAME})
             for number in range(2)
         ]  # fmt: skip
@@ -189,6 +191,22 @@ def test_a_recipe_that_is_shown_can_be_read_again():
     said = harmless(call("train", "--show", "--dataset", NAME))
     Path("shown.toml").write_text(said.out, "utf-8")
     assert recipes.read("shown.toml").prepare.dataset == NAME
+
+
+def test_tables_and_facts_are_harmless_too(capsys):
+    show.console().print(show.facts({NAME: NAME}))
+    show.console().print(show.table(NAME, {NAME: "left"}, [[NAME]]))
+    with show.watching() as watcher:
+        watcher.note(NAME)
+        list(watcher.follow([], NAME, 0))
+    said = capsys.readouterr().out
+    assert said.count("good") >= 6 and not OBEYED.search(said)
+
+
+def test_what_json_has_no_number_for_is_null():
+    Path("in.csv").write_text("text,label\ngood,pos\nbad,pos\n")
+    said = json.loads(call("evaluate", "--data", "in.csv", "--no-track", "--json").out)
+    assert said["scores"]["roc_auc"] is None
 
 
 def test_a_damaged_model_and_a_checkpoint_with_such_a_name(folders):
