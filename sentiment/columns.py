@@ -79,7 +79,7 @@ def _defused(found: re.Match[bytes]) -> bytes:
     before, cell = found.groups()
     quote = b'"' if cell.startswith(b'"') else b""
     inside = cell.removeprefix(quote)
-    if not inside.startswith(_FORMULA) or _NUMBER.fullmatch(cell.strip(b'"')):
+    if not inside.startswith(_FORMULA) or _NUMBER.fullmatch(inside.removesuffix(quote)):
         return found[0]
     return before + quote + b"'" + inside
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from build import tiny_bundle
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -70,6 +70,8 @@ def test_where_there_are_no_cells_the_option_is_refused(name):
 CELL = st.text(st.sampled_from("=+-@\t\r\n\",'a1. \u00e9"), max_size=6)
 
 
+@settings(max_examples=1000, deadline=None)
+@example([["", '-1"'], ["=", '"=']], ",")
 @given(st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1), st.sampled_from([",", "\t"]))
 def test_only_cells_that_would_run_change_and_by_one_apostrophe(rows, delimiter):
     given = io.StringIO()
