@@ -133,11 +133,7 @@ def _read(folder: Path) -> Bundle:
         files.check(folder / name, record["files"][name], remedy=REMEDY)
     tokenizer = Tokenizer.read(folder, remedy=REMEDY)
     embedding = files.read_array(folder / "embedding.npy", remedy=REMEDY)
-    with (
-        files.readable(folder / "weights.npz", remedy=REMEDY),
-        np.load(folder / "weights.npz", allow_pickle=False) as stored,
-    ):
-        weights = {name: stored[name] for name in stored.files}
+    weights = files.read_arrays(folder / "weights.npz", remedy=REMEDY)
     bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
     _check_arrays(bundle)
     return bundle

@@ -108,11 +108,8 @@ def read(path: Path) -> Checkpoint:
         stated = recorded.get(name) if isinstance(recorded, dict) else None
         files.check(path / name, stated if isinstance(stated, dict) else {}, remedy=_REMEDY)
     state = files.read_json(path / "state.json", remedy=_REMEDY)
-    with (
-        files.readable(path / "arrays.npz", remedy=_REMEDY),
-        np.load(path / "arrays.npz", allow_pickle=False) as stored,
-    ):
-        return Checkpoint(int(path.name.partition("-")[2]), state, dict(stored))
+    arrays = files.read_arrays(path / "arrays.npz", remedy=_REMEDY)
+    return Checkpoint(int(path.name.partition("-")[2]), state, arrays)
 
 
 def find(checkpoints: Path, named: str) -> Path:

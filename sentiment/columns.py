@@ -4,11 +4,16 @@ Knows `tables` and the formats as bytes; knows nothing of what is added.
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from sentiment.tables import CsvReader, JsonlReader, Reader, Row
+from sentiment.tables import BOM, CsvReader, JsonlReader, Reader, Row
+
+# What a spreadsheet takes for a formula, and what it passes over before one.
+_FORMULA = (b"=", b"+", b"-", b"@", b"\t", b"\r", b"\n")
+_NUMBER = re.compile(rb"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?")  # -1.5 is none
 
 
 class Bytes(Protocol):
@@ -41,12 +46,20 @@ class Writer(ABC):
 
 
 class CsvWriter(Writer):
-    """The cells as they were, and ours after them."""
+    """The cells as they were, and ours after them.
 
-    def __init__(self, reader: CsvReader, names: Sequence[str]):
+    defuse: put an apostrophe before each cell that a spreadsheet would take for a formula.
+    """
+
+    def __init__(self, reader: CsvReader, names: Sequence[str], *, defuse: bool = False):
         super().__init__(reader, names)
         self._newline = reader.newline
         self._delimiter = reader.delimiter.encode()
+        self._defuse = defuse
+        # Each cell with what stands before it: a cell in quotes is passed over as a whole, whatever
+        # it holds.
+        before, inside = b"(^|%b)" % self._delimiter, b"[^%b]*" % self._delimiter
+        self._cells = re.compile(before + b'("[^"]*(?:""[^"]*)*"|' + inside + b")", re.DOTALL)
         self.head = self._joined(reader.head, names)
 
     def row(self, row: Row, added: Sequence[Any]) -> bytes:
@@ -55,7 +68,20 @@ class CsvWriter(Writer):
 
     def _joined(self, raw: bytes, cells: Sequence[str]) -> bytes:
         ours = (cell.encode("utf-8") for cell in cells)
-        return self._delimiter.join([raw.rstrip(b"\r\n"), *ours]) + self._newline
+        theirs = raw.rstrip(b"\r\n")
+        if self._defuse:
+            mark = BOM if theirs.startswith(BOM) else b""
+            theirs = mark + self._cells.sub(_defused, theirs.removeprefix(mark))
+        return self._delimiter.join([theirs, *ours]) + self._newline
+
+
+def _defused(found: re.Match[bytes]) -> bytes:
+    before, cell = found.groups()
+    quote = b'"' if cell.startswith(b'"') else b""
+    inside = cell.removeprefix(quote)
+    if not inside.startswith(_FORMULA) or _NUMBER.fullmatch(inside.removesuffix(quote)):
+        return found[0]
+    return before + quote + b"'" + inside
 
 
 class JsonlWriter(Writer):
@@ -102,15 +128,16 @@ class ObjectsWriter(Writer):
         return said.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def writer_of(reader: Reader, names: Sequence[str]) -> Writer:
+def writer_of(reader: Reader, names: Sequence[str], *, defuse: bool = False) -> Writer:
     """Return the writer of the format that `reader` reads.
 
-    Of `names` only JSON has a place for the third, a list; the others hold the first two.
+    Of `names` only JSON has a place for the third, a list; the others hold the first two. Only
+    CSV and TSV have cells to `defuse`.
     """
     if isinstance(reader, JsonlReader):
         return JsonlWriter(reader, names)
     if isinstance(reader, CsvReader):
-        return CsvWriter(reader, names[:2])
+        return CsvWriter(reader, names[:2], defuse=defuse)
     return LinesWriter(reader, names[:2])
 
 

@@ -27,7 +27,7 @@ _LONGEST_NAME = 14  # characters of a word there
 _FEW = 8  # opacities in a lean heat map
 # Control characters, halves of surrogate pairs and marks that turn the direction of what follows.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
 

@@ -5,11 +5,14 @@ Knows the standard library and NumPy's file format; knows nothing of what the fi
 
 import errno
 import hashlib
+import io
 import json
+import math
 import os
 import shlex
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from sentiment.errors import DamagedFileError, InputError
+
+_MOST_TEXT = 1 << 28  # bytes of JSON or of words that are read at once: more is none of ours
 
 
 def digest(path: Path) -> str:
@@ -82,7 +87,7 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
     """Return the object in `path`; raise DamagedFileError where there is none."""
     with readable(path, remedy=remedy):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds no JSON object", remedy=remedy)
     return content
@@ -101,10 +106,50 @@ def readable(path: Path, *, remedy: str) -> Iterator[None]:
         raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
 
 
+def read_text(path: Path) -> str:
+    """Return a text of ours; raise ValueError where the file is larger than any of them is."""
+    # A pipe would be waited for, and a device never ends.
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no ordinary file")
+    if path.stat().st_size > _MOST_TEXT:
+        raise ValueError(f"it is larger than {_MOST_TEXT >> 20} MiB")
+    return path.read_text("utf-8")
+
+
 def read_array(path: Path, *, remedy: str) -> np.ndarray:
     """Return the array in `path`, mapped into memory rather than read."""
     with readable(path, remedy=remedy):
         return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def read_arrays(path: Path, *, remedy: str, most: int | None = None) -> dict[str, np.ndarray]:
+    """Return the arrays in the archive `path` by name; nothing is unpacked to the disk.
+
+    most: bytes that they may take, whatever the archive says of itself; else as many as it has
+    itself, as none of it is compressed.
+    """
+    with readable(path, remedy=remedy), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        if size > (path.stat().st_size if most is None else most):
+            raise ValueError(f"its arrays would take {size:,} bytes")
+        return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    # Of these two alone no more is unpacked than was asked for.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed in another way than NumPy does")
+    with archive.open(member) as file:
+        content = io.BytesIO(file.read(member.file_size))
+    if np.lib.format.read_magic(content) != (1, 0):
+        raise ValueError(f"{member.filename} is no array of format 1.0")
+    shape, _, kind = np.lib.format.read_array_header_1_0(content)
+    # Before NumPy takes as much memory as the header claims.
+    if math.prod(shape) * kind.itemsize != member.file_size - content.tell():
+        raise ValueError(f"{member.filename} does not hold the {shape} numbers that it claims")
+    content.seek(0)
+    return np.load(content, allow_pickle=False)
 
 
 @contextmanager

@@ -7,17 +7,21 @@ their names in `config.py`. What it leaves out keeps its default.
 """
 
 import json
+import re
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sentiment import files
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
 from sentiment.errors import InputError, MissingFileError
 
 REMEDY = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
+# Beyond those that JSON escapes: DEL, which TOML forbids, and what a terminal obeys.
+_UNPRINTED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ def read(name: str) -> Recipe:
         text = resources.files("sentiment").joinpath("recipes", f"{name}.toml").read_text("utf-8")
     else:
         try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = files.read_text(Path(name))
+        except (OSError, ValueError) as error:
             raise MissingFileError(
                 f"no recipe {name}: it is neither a file that can be read nor one of "
                 f"{', '.join(shipped())}",
@@ -86,10 +90,15 @@ def as_text(recipe: Recipe) -> str:
     lines = []
     for table in TABLES:
         values = asdict(getattr(recipe, table))
-        # A JSON string, number or truth value is also one of TOML.
         lines += [
             f"[{table}]",
-            *(f"{name} = {json.dumps(v, ensure_ascii=False)}" for name, v in values.items()),
+            *(f"{name} = {_stated(value)}" for name, value in values.items()),
             "",
         ]
     return "\n".join(lines)
+
+
+def _stated(value: Any) -> str:
+    """Return a value as TOML, where one of JSON is valid but for a few characters."""
+    stated = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", stated)

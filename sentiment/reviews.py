@@ -158,9 +158,9 @@ def _reviews(rows: Iterable[tuple[str, int]]) -> Reviews:
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file of reviews."""
     try:
-        with path.open("rb") as file:
+        with tables.opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, MissingFileError) as error:
         raise MissingFileError(
             f"no dataset {path}: it is neither imdb nor sample nor a file that can be read",
             remedy="sentiment prepare --dataset sample",

@@ -9,10 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from sentiment.bundle import Bundle, directions
+from sentiment.bundle import REMEDY, Bundle, directions
+from sentiment.errors import DamagedFileError
 from sentiment.tokenizer import Encoded
 
 GROUP = 512  # reviews read at once; more are no faster and take more memory
+# Infinity saturates a unit and is no fault; what is no number after it is told in one sentence.
+_large_weights = np.errstate(over="ignore", invalid="ignore")
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Classifier:
         for start in range(0, len(encoded), GROUP):
             rows = by_length[start : start + GROUP]
             states[rows] = self._read(encoded.take(rows), every_step=pooled)[1]
-        return states
+        return self._numbers(states)
 
     def states(self, encoded: Encoded) -> np.ndarray:
         """Return the state of the last layer after every token, float32 (total tokens, S).
@@ -115,8 +118,9 @@ class Classifier:
             rows = np.arange(start, min(start + GROUP, len(encoded)))
             place = slice(encoded.offsets[rows[0]], encoded.offsets[rows[-1] + 1])
             states[place] = self._read(encoded.take(rows), every_step=True)[0]
-        return states
+        return self._numbers(states)
 
+    @_large_weights
     def _read(self, encoded: Encoded, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return all states (total tokens, S) and what the classifier reads of them (N, S).
 
@@ -150,12 +154,26 @@ class Classifier:
 
     def probabilities(self, states: np.ndarray) -> np.ndarray:
         """Return P(positive) of final states (N, S), float32 (N,)."""
-        return 1.0 / (1.0 + np.exp(-self.logits(states) / np.float32(self.bundle.temperature)))
+        with np.errstate(over="ignore"):  # beyond 88 the exponential is infinite, and P is 0
+            return 1.0 / (1.0 + np.exp(-self.logits(states) / np.float32(self.bundle.temperature)))
 
+    @_large_weights
     def logits(self, states: np.ndarray) -> np.ndarray:
         """Return what the classifier makes of final states (N, S), uncalibrated, float32 (N,)."""
         weights = self.bundle.weights
-        return (states @ weights["classifier.kernel"] + weights["classifier.bias"])[:, 0]
+        return self._numbers(
+            (states @ weights["classifier.kernel"] + weights["classifier.bias"])[:, 0]
+        )
+
+    def _numbers(self, said: np.ndarray) -> np.ndarray:
+        """Return `said`; raise DamagedFileError where finite weights have led to what is none."""
+        if np.isnan(said).any():
+            raise DamagedFileError(
+                f"{self.bundle.folder}: the model's answer is not a number, as its weights in "
+                "weights.npz are too large",
+                remedy=REMEDY,
+            )
+        return said
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
         """Return P(positive) of each text, float32 (N,)."""

@@ -42,11 +42,15 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """How rows become labels, and what is done with those that can't: fail, skip or null."""
+    """How rows become labels, and what is done with those that can't: fail, skip or null.
+
+    defuse: keep spreadsheets from taking cells for formulas.
+    """
 
     text_column: str = "text"
     on_error: str = "fail"
     bands: Bands = field(default_factory=Bands)
+    defuse: bool = False
 
 
 @dataclass
@@ -221,7 +225,7 @@ def to_stream(work: Scoring, file: Bytes, report: Report) -> None:
         with closing(parquet.ParquetWriter(work.reader, work.names, file)) as sink:
             work.run(sink, after)
     else:
-        writer = columns.writer_of(work.reader, work.names)
+        writer = columns.writer_of(work.reader, work.names, defuse=work.rules.defuse)
         file.write(writer.head)
         work.run(BytesSink(writer, file), after)
 
@@ -274,7 +278,7 @@ def _resumable(work: Scoring, part: Part, report: Report, state: dict | None) ->
         if state is not None:
             work.reader.go_to(state["offset"], state["line"])
             work.tally = Tally(**state["tally"])
-        writer = columns.writer_of(work.reader, work.names)
+        writer = columns.writer_of(work.reader, work.names, defuse=work.rules.defuse)
         if state is None:
             file.write(writer.head)
 

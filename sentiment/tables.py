@@ -7,7 +7,7 @@ came as, so that it can go out again with its quoting and number formats as they
 import csv
 import io
 import json
-import sys
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ from sentiment.errors import InputError, MissingFileError
 
 CHUNK_ROWS = 2000  # rows handed on at once
 CHUNK_BYTES = 1 << 22  # or fewer, where rows are long: memory is bounded by bytes too
-_LONGEST_FIELD = 1 << 30  # characters in a CSV cell
-_BOM = b"\xef\xbb\xbf"
+LONGEST_ROW = 1 << 27  # bytes; what goes on for longer is no text, and would fill the memory
+BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
@@ -76,14 +76,19 @@ class Reader(ABC):
     def _lines(self) -> Iterator[bytes]:
         """Yield lines, counting them. Only a newline ends one: a text may hold other separators."""
         # Not `for line in file`: that reads ahead, and `go_to` would be ignored.
-        while raw := self._file.readline():
+        while raw := self._file.readline(LONGEST_ROW + 1):
+            self._check_length(len(raw), self.line + 1)
             first = not self.offset
             self.offset += len(raw)
             self.line += 1
-            if first and raw.startswith(_BOM):
-                self._mark = _BOM
-                raw = raw.removeprefix(_BOM)
+            if first and raw.startswith(BOM):
+                self._mark = BOM
+                raw = raw.removeprefix(BOM)
             yield raw
+
+    def _check_length(self, length: int, line: int) -> None:
+        if length > LONGEST_ROW:
+            raise InputError(f"what begins in line {line} is longer than {LONGEST_ROW >> 20} MiB")
 
 
 class CsvReader(Reader):
@@ -91,9 +96,10 @@ class CsvReader(Reader):
 
     def __init__(self, file: BinaryIO, delimiter: str):
         super().__init__(file)
-        csv.field_size_limit(min(sys.maxsize, _LONGEST_FIELD))
+        csv.field_size_limit(LONGEST_ROW)
         self.delimiter = delimiter
         self._taken: list[bytes] = []
+        self._length = 0  # bytes of those
         self._broken: str | None = None
         self._reader = csv.reader(self._decoded(), delimiter=delimiter, strict=True)
         try:
@@ -109,6 +115,8 @@ class CsvReader(Reader):
     def _decoded(self) -> Iterator[str]:
         for raw in self._lines():
             self._taken.append(raw)
+            self._length += len(raw)
+            self._check_length(self._length, self.line - len(self._taken) + 1)
             try:
                 yield raw.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -120,7 +128,7 @@ class CsvReader(Reader):
         columns = self.columns or []
         while True:
             first = self.line + 1
-            self._taken, self._broken = [], None
+            self._taken, self._length, self._broken = [], 0, None
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
@@ -227,11 +235,17 @@ def reader_of(path: Path, file: BinaryIO) -> Reader:
     raise InputError(f"{path}: expected a name that ends in .csv, .tsv, .jsonl, .txt or .parquet")
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> io.BufferedReader:
     """Open a file for reading; raise MissingFileError where there is none."""
-    if not path.is_file():
-        raise MissingFileError(f"no file {path}")
-    return path.open("rb")
+    if path.is_file():
+        return path.open("rb")
+    if path.exists() and not path.is_dir():
+        # A pipe might be waited for without end, and an interrupted job could not go on with it.
+        raise InputError(
+            f"{path} is a pipe or a device, not a file",
+            remedy=f"cat {shlex.quote(str(path))} > texts{path.suffix}, and give that file",
+        )
+    raise MissingFileError(f"no file {path}")
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:

@@ -32,7 +32,13 @@ _COMBINING = re.compile("[\u0300-\u036f]")
 # Soft hyphens, joiners and byte-order marks stand inside words without dividing them.
 _INVISIBLE = dict.fromkeys([0xAD, 0x200C, 0x200D, 0x2060, 0xFEFF])
 _APOSTROPHES = {ord(mark): "'" for mark in "\u2018\u2019\u02bc\u00b4\u0060"}
-_FOLD = _INVISIBLE | _APOSTROPHES
+# These two are letters to a regular expression, and marks once they are decomposed.
+_HALF_WIDTH = {0xFF9E: "\u3099", 0xFF9F: "\u309a"}
+_FOLD = _INVISIBLE | _APOSTROPHES | _HALF_WIDTH
+# Marks are sorted as they are decomposed, in a time that grows with the square of their number. No
+# writing has more than 30 on a letter (Unicode's Stream-Safe Text Format).
+_PILED = re.compile(r"[^\w\s]{31,}")
+_ENDLESS = re.compile(r"&#[0-9]{1000,};?")  # which no character has, and `int` refuses to read
 # A rating such as 7/10 is one token; so is an emoji, a mark of feeling and a face made of marks.
 _TOKEN = re.compile(
     r"[0-9]+/[0-9]+|[^\W_]+(?:'[^\W_]+)*|[!?]|[:;]-?[()]"
@@ -51,11 +57,16 @@ def tokenise(text: str) -> list[str]:
     if "<" in text:
         text = _TAG.sub(" ", text)
     if "&" in text:
-        text = html.unescape(text)
+        text = html.unescape(_ENDLESS.sub(" ", text))
     if not text.isascii():
-        text = _COMBINING.sub("", unicodedata.normalize("NFKD", text.translate(_FOLD)))
+        text = _PILED.sub(_without_marks, text.translate(_FOLD))
+        text = _COMBINING.sub("", unicodedata.normalize("NFKD", text))
         text = unicodedata.normalize("NFC", text)
     return _TOKEN.findall(text.lower())
+
+
+def _without_marks(found: re.Match) -> str:
+    return "".join(character for character in found[0] if not unicodedata.combining(character))
 
 
 @dataclass(frozen=True)
@@ -171,7 +182,7 @@ class Tokenizer:
         Raises DamagedFileError, naming the file, where it is nothing that `write` writes.
         """
         with files.readable(folder / "words.txt", remedy=remedy):
-            words = (folder / "words.txt").read_text("utf-8").split("\n")[:-1]
+            words = files.read_text(folder / "words.txt").split("\n")[:-1]
             _check_count(words)
         ngrams = files.read_array(folder / "ngrams.npy", remedy=remedy)
         if ngrams.dtype != np.int64 or ngrams.ndim != 1 or (ngrams[1:] <= ngrams[:-1]).any():

@@ -1,6 +1,5 @@
 """`sentiment compare`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +7,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli.common import ExperimentOption
-from sentiment.cli.terminal import say, speaks_utf8
+from sentiment.cli.terminal import print_json, say
 from sentiment.errors import InputError
 from sentiment.folders import Folders
 
@@ -107,8 +106,7 @@ def _tell(
     from sentiment.cli import compared, show
 
     if as_json:
-        told = compared.fields(made, experiment)
-        typer.echo(json.dumps(told, ensure_ascii=not speaks_utf8(), allow_nan=False))
+        print_json(compared.fields(made, experiment))
     else:
         compared.show_comparison(show.console(), place, made, _columns(query))
 
@@ -149,8 +147,13 @@ def _compared(place: Folders, number: int, run: Any) -> Any:
 
     curves = {name: history.curve(place, run, name) for name in _CURVES}
     arrays = history.last_snapshot(place, run) or {}
-    if "points" not in arrays:
-        arrays = {}  # a run of before, or of no snapshots
+    many = arrays["ids"].size if "ids" in arrays else 0
+    expected = {"ids": ("U", (many,)), "labels": ("i", (many,)), "points": ("f", (many, 2))}
+    if any(
+        name not in arrays or (arrays[name].dtype.kind, arrays[name].shape) != one
+        for name, one in expected.items()
+    ):
+        arrays = {}  # a run of before, or of no snapshots, or of another program
     return comparison.ComparedRun(
         name=f"{number} {run.bare_name}",
         curves={name: curve for name, curve in curves.items() if curve},

@@ -143,13 +143,13 @@ def pair_cells(pairing: Pairing | str) -> list[str]:
 
 
 def fields(made: Comparison, experiment: str) -> dict[str, Any]:
-    """Return a comparison for JSON. What is no finite number is null."""
+    """Return a comparison for JSON."""
     reference = made.reference
     return {
         "experiment": experiment,
         "matching": made.matching,
         "runs": [
-            run_fields(run) | {"validation_loss": [[s, finite(v)] for s, v in made.losses[run.id]]}
+            run_fields(run) | {"validation_loss": [list(one) for one in made.losses[run.id]]}
             for run in made.runs
         ],
         "differing": differing(made.runs),
@@ -170,14 +170,9 @@ def run_fields(run: RunRecord) -> dict[str, Any]:
         "started": run.started.isoformat(),
         "seconds": run.seconds,
         "parameters": dict(run.parameters),
-        "metrics": {name: finite(value) for name, value in run.metrics.items()},
+        "metrics": dict(run.metrics),
         "tags": {name: text for name, text in run.tags.items() if not name.startswith("mlflow.")},
     }
-
-
-def finite(value: float) -> float | None:
-    """Return a number that JSON has, nothing in the place of others."""
-    return value if math.isfinite(value) else None
 
 
 def accuracy(run: RunRecord) -> str:

@@ -1,6 +1,5 @@
 """`sentiment evaluate`."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 from sentiment import folders
 from sentiment.cli import show
 from sentiment.cli.common import ModelOption
+from sentiment.cli.terminal import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,7 @@ def command(
     if as_json:
         measured = asdict(result)
         del measured["probabilities"]  # as many as reviews
-        typer.echo(json.dumps({"model": opened.name, "data": texts.name, **measured}))
+        print_json({"model": opened.name, "data": texts.name, **measured})
     else:
         target = show.console()
         _show(target, opened, texts, result)

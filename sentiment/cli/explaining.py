@@ -3,7 +3,6 @@
 Knows explanations and where they are shown; knows nothing of how they are found.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from sentiment import explain, files, page, tables
 from sentiment.cli import explained, show
-from sentiment.cli.terminal import say, speaks_utf8, visible
+from sentiment.cli.terminal import print_json, say, visible
 from sentiment.errors import InputError
 from sentiment.predict import WARNINGS, Bands, Prediction, predict
 from sentiment.runtime import Classifier
@@ -74,7 +73,7 @@ def _one(
             whole["trace"] = explained.trace_fields(trace)
         if wanted.why and effects:
             whole["why"] = explained.why_fields(effects)
-        typer.echo(json.dumps(whole, ensure_ascii=not speaks_utf8()))
+        print_json(whole)
     else:
         target = show.console()
         line = visible(f"{said.label}  {said.probability:.4f}  {text}")

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from sentiment.cli.terminal import say
+from sentiment.cli.terminal import say, visible
 from sentiment.errors import SentimentError
 
 FAILURE, INTERRUPTED = 1, 130
@@ -58,6 +58,14 @@ class GuardedGroup(TyperGroup):
             _say(f"Error: {where}: {error.strerror or error}.")
             sys.exit(FAILURE)
 
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Read what stands before the name of the command."""
+        try:
+            return super().make_context(*given, **more)
+        except Exception as error:
+            _make_visible(error)
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
@@ -76,6 +84,7 @@ class GuardedGroup(TyperGroup):
         except Exception as error:
             # Typer's own errors (usage, Exit, Abort) carry an exit status; Typer reports them.
             if hasattr(error, "exit_code") or os.environ.get("SENTIMENT_DEBUG"):
+                _make_visible(error)
                 raise
             first = (str(error).strip().splitlines() or [""])[0]
             _say(
@@ -83,6 +92,12 @@ class GuardedGroup(TyperGroup):
                 "Try: the same with SENTIMENT_DEBUG=1, which shows where, and report it",
             )
             raise typer.Exit(FAILURE) from error
+
+
+def _make_visible(error: Exception) -> None:
+    """Have nothing in a usage error, which Typer prints, that a terminal obeys."""
+    if isinstance(getattr(error, "message", None), str):
+        error.message = visible(error.message)  # type: ignore[attr-defined]
 
 
 def _say(*lines: str | None) -> None:

@@ -56,12 +56,23 @@ def command(
         Literal["fail", "skip", "null"],
         typer.Option(help="a bad row ends the work, is left out, or is kept without a label"),
     ] = "fail",
+    defuse: Annotated[
+        bool,
+        typer.Option(
+            "--defuse-formulas",
+            help="in CSV and TSV put ' before each cell that a spreadsheet would run: one that "
+            "begins with = + - @, a tab or a line end and is no number; else cells stay as they "
+            "were",
+        ),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted job")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON object a line")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but errors")] = False,
 ) -> None:
     """Print the label and the probability of each text, or add them to a file of texts."""
     _check_usage(texts, source, output, resume=resume, as_json=as_json)
+    if defuse and (source is None or source.suffix.lower() not in (".csv", ".tsv")):
+        raise typer.BadParameter("--defuse-formulas goes with --input FILE, a CSV or TSV file")
     if source and (trace or why or html):
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
     _check_band(threshold, neutral)
@@ -71,7 +82,7 @@ def command(
     from sentiment.predict import Bands
     from sentiment.scoring import Rules
 
-    rules = Rules(text_column, on_error, Bands(threshold, neutral))
+    rules = Rules(text_column, on_error, Bands(threshold, neutral), defuse)
     opened = choice.choose(model, folders.find())
     if not quiet and not as_json:
         say(f"model: {opened.name} ({opened.folder})")

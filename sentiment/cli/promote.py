@@ -6,6 +6,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli.common import ExperimentOption
+from sentiment.cli.terminal import say
 from sentiment.errors import MissingFileError
 from sentiment.folders import Folders
 
@@ -39,7 +40,7 @@ def command(
     name = compared.plain(chosen.bare_name)
     before = registry.champion(place)
     if before is not None and before.run_id == chosen.id:
-        typer.echo(f"{name} is the champion already (version {before.number})")
+        say(f"{name} is the champion already (version {before.number})", err=False)
         return
     if ACCURACY not in chosen.metrics:
         raise MissingFileError(
@@ -53,7 +54,7 @@ def command(
     if rival is not None:
         _show_pairing(target, place, chosen, rival)
     registry.promote(place, version)
-    typer.echo(f"champion is now version {version.number} ({name})")
+    say(f"champion is now version {version.number} ({name})", err=False)
     typer.echo('Try: sentiment predict --model models:/sentiment@champion "An unforgettable film."')
 
 

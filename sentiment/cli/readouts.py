@@ -3,15 +3,14 @@
 Knows what is printed; knows nothing of how it is trained or measured.
 """
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import typer
 from rich.table import Table
 
 from sentiment import folders, quiet
 from sentiment.cli import show
+from sentiment.cli.terminal import print_json
 from sentiment.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run(
             seeds=seeds, recipe=settled.name, experiment=experiment, track=track, watcher=watcher,
         )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(contrast.as_dict(), ensure_ascii=False))
+        print_json(contrast.as_dict())
         return
     target = show.console()
     for drawn in tables(contrast):

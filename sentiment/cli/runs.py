@@ -1,6 +1,5 @@
 """`sentiment runs`."""
 
-import json
 import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli.common import ExperimentOption
-from sentiment.cli.terminal import speaks_utf8, visible
+from sentiment.cli.terminal import print_json, say
 from sentiment.folders import Folders
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def command(
 
     found = history.runs(place, experiment)
     if as_json:
-        _print_json({"experiment": experiment, "runs": [compared.run_fields(run) for run in found]})
+        print_json({"experiment": experiment, "runs": [compared.run_fields(run) for run in found]})
         return
     columns = {"run": "left", "id": "left", "status": "left", "started": "left"}
     columns |= dict.fromkeys(("took", "validation\naccuracy", "test\naccuracy"), "right")
@@ -88,20 +87,14 @@ def _end_stale(place: Folders, experiment: str, older_than: float | None, *, as_
     found = stale.end(place, experiment, older_than=older_than)
     if as_json:
         ids = {"ended": found.ended, "unknown": found.unknown}
-        _print_json({name: [run.id for run in runs] for name, runs in ids.items()})
+        print_json({name: [run.id for run in runs] for name, runs in ids.items()})
         return
     for run in found.ended:
-        typer.echo(f"ended {visible(run.bare_name)} ({run.id})")
+        say(f"ended {run.bare_name} ({run.id})", err=False)
     for run in found.unknown:
         host = run.tags.get("host", "an unknown machine")
-        typer.echo(
-            f"left {visible(run.bare_name)} ({run.id}): it may be running on {visible(host)}"
-        )
+        say(f"left {run.bare_name} ({run.id}): it may be running on {host}", err=False)
     if found.unknown:
         typer.echo("--stale --older-than HOURS ends those too.")
     elif not found.ended:
         typer.echo("no run was left behind")
-
-
-def _print_json(told: dict) -> None:
-    typer.echo(json.dumps(told, ensure_ascii=not speaks_utf8(), allow_nan=False))

@@ -15,7 +15,7 @@ def command(
     port: Annotated[int, typer.Option(min=1, max=65535, help="port; a free one if taken")] = 5001,
 ) -> None:
     """Answer over HTTP on this machine with a registered model, until Ctrl-C."""
-    typer.echo(f"Starting MLflow's scoring server for {model} ...")
+    terminal.say(f"Starting MLflow's scoring server for {model} ...", err=False)
     from sentiment.tracking import registry, server
 
     place = folders.find()

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from sentiment.cli.terminal import visible
 from sentiment.progress import BatchReport, EpochReport, Item, Watcher
 
 _REFRESH = 0.1  # seconds between two drawings of a progress line
@@ -47,7 +48,7 @@ class LineWatcher(Watcher):
 
     def note(self, text: str) -> None:
         """Print a sentence."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(visible(text), markup=False, soft_wrap=True)
 
     def follow(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Print what begins."""
@@ -128,21 +129,20 @@ def table(
 ) -> Table:
     """Return a table; `columns` maps each heading to left or right.
 
-    Without lines it leaves more room to what it holds.
+    Without lines it leaves more room to what it holds. Nothing in it is obeyed by a terminal.
     """
-    drawn = Table(title=title, title_justify="left", title_style="bold")
+    drawn = Table(title=title and _text(title), title_justify="left", title_style="bold")
     if not lines:
         drawn.box, drawn.pad_edge, drawn.padding = None, False, (0, 1)
     for heading, side in columns.items():
         drawn.add_column(
-            heading,
+            _text(heading),
             justify="left" if side == "left" else "right",
             no_wrap=heading not in _WRAPPED,
             overflow="fold" if heading in _WRAPPED else "ellipsis",
         )
     for row in rows:
-        # Text, not str: a review may hold what Rich takes for markup.
-        drawn.add_row(*(Text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
+        drawn.add_row(*(_text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
     return drawn
 
 
@@ -150,5 +150,10 @@ def facts(pairs: Mapping[str, str]) -> Table:
     """Return names and values in two columns without lines."""
     drawn = Table.grid(padding=(0, 2))
     for name, value in pairs.items():
-        drawn.add_row(Text(name, "bold"), Text(value, overflow="fold"))
+        drawn.add_row(Text(visible(name), "bold"), Text(visible(value), overflow="fold"))
     return drawn
+
+
+def _text(text: str) -> Text:
+    # Text, not str: a review may hold what Rich takes for markup.
+    return Text(visible(text))

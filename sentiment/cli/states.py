@@ -11,6 +11,7 @@ import typer
 from sentiment import folders
 from sentiment.cli import show
 from sentiment.cli.common import ModelOption
+from sentiment.cli.terminal import say
 from sentiment.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def command(
     names, parts = states.columns(classifier), states.read(classifier, given, steps)
     if output:
         states.write(output, names, parts)
-        typer.echo(f"hidden states written to {output}", err=True)
+        say(f"hidden states written to {output}")
     elif sys.stdout.isatty():
         _show(names, parts)
     else:

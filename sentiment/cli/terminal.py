@@ -4,6 +4,8 @@ Knows streams and terminals; knows nothing of what is written.
 """
 
 import io
+import json
+import math
 import re
 import sys
 import time
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 _REFRESH = 0.1  # seconds between two drawings of the progress line
 # Control characters, and those that turn the direction of writing: a terminal obeys them.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:
@@ -26,9 +28,26 @@ def visible(text: str) -> str:
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def say(text: str) -> None:
-    """Print a line on standard error."""
-    typer.echo(visible(text), err=True)
+def say(text: str, *, err: bool = True) -> None:
+    """Print a line on standard error, or on standard output."""
+    typer.echo(visible(text), err=err)
+
+
+def print_json(content: Any) -> None:
+    """Print an object on one line of JSON, where what a terminal would obey is escaped.
+
+    A number that is not finite, which JSON has not, is null.
+    """
+    text = json.dumps(_finite(content), ensure_ascii=not speaks_utf8(), allow_nan=False)
+    typer.echo(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _finite(part) for name, part in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(part) for part in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def speaks_utf8() -> bool:

@@ -35,7 +35,7 @@ def command(
 
 
 def _offer(address: str, browser: bool) -> None:
-    typer.echo(f"The runs are at {address}")
+    terminal.say(f"The runs are at {address}", err=False)
     desktop = (
         sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )

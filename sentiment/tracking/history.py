@@ -28,6 +28,7 @@ with quiet.hushed():
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
 _PAGE = 1000  # runs that the store gives at a time
+_MOST_ARRAYS = 1 << 28  # bytes of an artifact's arrays; ours have a hundredth of that
 _ACCURACY = re.compile(r"^\d+\.\d+% ")  # what an evaluation puts before the name of a run
 _SNAPSHOT = re.compile(r"epoch_(\d+)\.npz$")
 
@@ -241,7 +242,6 @@ def _arrays(folders: Folders, run: RunRecord, path: str, *, remedy: str) -> dict
         # An .npz may come damaged from a disk that was full; its name says nothing to a person.
         named = f"{path} of the run {run.bare_name}"
         try:
-            with files.readable(local, remedy=remedy), np.load(local, allow_pickle=False) as stored:
-                return dict(stored)
+            return files.read_arrays(local, remedy=remedy, most=_MOST_ARRAYS)
         except DamagedFileError as error:
             raise DamagedFileError(f"{named} can't be read", remedy=remedy) from error
