@@ -66,14 +66,9 @@ def _seal(content: dict[str, Any]) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` at one stroke: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with whole_file(path) as aside, aside.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
         file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).chmod(0o644)
-    Path(name).replace(path)
 
 
 def read_json(path: Path, *, remedy: str) -> dict[str, Any]:

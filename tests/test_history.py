@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from stored import LABELS, add_run, evaluate, log_arrays, said
 
-from sentiment.errors import DamagedFileError, InputError, MissingFileError
+from sentiment.errors import DamagedFileError, InputError, MissingFileError, UnavailableError
 from sentiment.folders import Folders
 from sentiment.tracking import history, process, stale, store
 
@@ -175,6 +175,23 @@ def test_where_nothing_has_run_nothing_is_made(tmp_path):
         history.runs(Folders(tmp_path))
     assert caught.value.remedy == "sentiment train"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_has_not_finished_is_not_taken_for_the_newest(folders):
+    for status in ("RUNNING", "FAILED"):
+        add_run(folders, "begun", experiment="unfinished", status=status)
+    with pytest.raises(MissingFileError) as caught:
+        history.find(folders, "unfinished", None)
+    assert caught.value.fact == "no run of the experiment 'unfinished' has finished"
+    assert caught.value.remedy == "sentiment runs"
+
+
+def test_an_experiment_that_was_deleted_is_no_place_for_runs(folders):
+    number = store.open_experiment(folders, "thrown away")
+    store.connect(folders).delete_experiment(number)
+    with pytest.raises(UnavailableError, match="'thrown away' has been deleted") as caught:
+        store.open_experiment(folders, "thrown away")
+    assert f"--experiment-id {number}" in caught.value.remedy
 
 
 def test_an_experiment_without_runs_is_named_with_those_there_are(folders, ids):
