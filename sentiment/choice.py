@@ -20,9 +20,10 @@ BOX = Path(str(resources.files("sentiment"))) / "pretrained"
 def choose(named: str | None, folders: Folders) -> Bundle:
     """Open the model `named`, else that in SENTIMENT_MODEL, the newest trained, or in the box.
 
-    A name is that of a folder, or the address of a model in MLflow, such as
-    models:/sentiment@champion. Raises MissingFileError where there is none. One that is damaged is
-    never passed over for the next: whoever asked would get another model's answer.
+    It is named by its folder, by its run's name where it lies among the trained ones, or by its
+    address in MLflow, such as models:/sentiment@champion. Raises MissingFileError where there is
+    none. One that is damaged is never passed over for the next: whoever asked would get another
+    model's answer.
     """
     named = named or os.environ.get(ENVIRONMENT)
     if named:
@@ -37,11 +38,13 @@ def choose(named: str | None, folders: Folders) -> Bundle:
 
 
 def _folder(named: str, folders: Folders) -> Path:
-    if not named.startswith("models:/"):
-        return Path(named).expanduser()
-    from sentiment.tracking import registry  # here, as importing MLflow takes two seconds
+    if named.startswith("models:/"):
+        from sentiment.tracking import registry  # here, as importing MLflow takes two seconds
 
-    return registry.fetch(folders, named)
+        return registry.fetch(folders, named)
+    folder = Path(named).expanduser()
+    trained = folders.models / named
+    return trained if not folder.exists() and trained.is_dir() else folder
 
 
 def is_own(opened: Bundle, folders: Folders) -> bool:

@@ -7,6 +7,7 @@ is shown.
 import math
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -222,16 +223,24 @@ def _reference(
 ) -> RunRecord | None:
     """Return the run to hold the others against: the first, or else the most accurate.
 
-    One without predictions can't be compared: it comes after all that have some.
+    The most accurate of those that most others can be compared with, on the same reviews; one
+    without predictions comes after all that have some.
     """
     if first in runs:
         return first
+    reviews = {run.id: _digest(said[run.id]) for run in runs}
+    alike = Counter(digest for digest in reviews.values() if digest)
     measured = [run for run in runs if ACCURACY in run.metrics]
     return max(
         measured,
-        key=lambda run: (not isinstance(said[run.id], str), run.metrics[ACCURACY]),
+        key=lambda run: (alike[reviews[run.id]], run.metrics[ACCURACY]),
         default=None,
     )
+
+
+def _digest(said: Predictions | str) -> str:
+    """Return which reviews predictions are of; empty where there are none, or nobody knows."""
+    return "" if isinstance(said, str) else said.digest
 
 
 def _check_names(found: list[RunRecord], wanted: list[str]) -> None:

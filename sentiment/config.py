@@ -135,3 +135,21 @@ def setting_of(kind: type[Settings], name: str) -> Field:
 def merged(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the values of all kinds of settings, as a bundle records them, in one dictionary."""
     return {name: value for kind in settings.values() for name, value in kind.items()}
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often hidden states are looked at: after each epoch, and after each `batches` batches."""
+
+    epochs: bool
+    batches: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Cadence":
+        """Return what `off`, `epoch` or `batch:N` means; raise InputError for anything else."""
+        kind, _, number = text.partition(":")
+        if text in ("off", "epoch"):
+            return cls(epochs=text == "epoch")
+        if kind == "batch" and number.isdecimal() and len(number) < 10 and int(number):
+            return cls(epochs=True, batches=int(number))
+        raise InputError(f"it is off, epoch or batch:N, got {text!r}")

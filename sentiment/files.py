@@ -105,6 +105,8 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     Where writing fails nothing is left of it, and a file that was there before stays.
     """
+    if target.is_dir():
+        raise InputError(f"{target} is a folder", remedy="the same with the name of a file in it")
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:

@@ -14,8 +14,7 @@ import numpy as np
 
 from sentiment import bundle, choice, pictures, snapshots
 from sentiment.bundle import Bundle
-from sentiment.config import merged
-from sentiment.errors import InputError
+from sentiment.config import Cadence, merged
 from sentiment.probes import NO_OPINION, Probes
 from sentiment.progress import Clock, EpochReport
 from sentiment.report import Story, page
@@ -42,24 +41,6 @@ class Moment:
 
 
 Look = Callable[[], Moment]
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """How often hidden states are looked at: after each epoch, and after each `batches` batches."""
-
-    epochs: bool
-    batches: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> "Cadence":
-        """Return what `off`, `epoch` or `batch:N` means; raise InputError for anything else."""
-        kind, _, number = text.partition(":")
-        if text in ("off", "epoch"):
-            return cls(epochs=text == "epoch")
-        if kind == "batch" and number.isdecimal() and int(number):
-            return cls(epochs=True, batches=int(number))
-        raise InputError(f"--snapshots is off, epoch or batch:N, got {text!r}")
 
 
 class Journal:

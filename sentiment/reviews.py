@@ -139,7 +139,8 @@ def load_file(path: Path, text_column: str, label_column: str) -> dict[str, Revi
     reviews = read_labelled(path, text_column, label_column)
     if len(reviews.texts) < 10 or len(set(reviews.labels.tolist())) < 2:
         raise InputError(
-            f"{path} holds too little to learn from: 10 texts of both labels are needed"
+            f"{path} holds too little to learn from: 10 texts of both labels are needed",
+            remedy="sentiment train --dataset sample, on reviews that come with it",
         )
     order = np.random.default_rng(0).permutation(len(reviews.texts))
     held = max(1, int(len(order) * _TEST_SHARE))

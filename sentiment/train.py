@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from sentiment import bundle, checkpoint, interrupts
+from sentiment import bundle, checkpoint, interrupts, naming
 from sentiment.bundle import Bundle
 from sentiment.checkpoint import Checkpoint, Writer
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
+from sentiment.config import Cadence, ModelSettings, TrainSettings, merged
 from sentiment.errors import DivergedError, InputError
 from sentiment.folders import Folders
-from sentiment.journal import Cadence, Journal, RunJournal
+from sentiment.journal import Journal, RunJournal
 from sentiment.kept import Kept
 from sentiment.partition import Parts, divide
 from sentiment.prepared import PreparedSet
@@ -66,7 +66,9 @@ def train(
     longer a number.
     """
     Cadence.parse(snapshots)
-    name = _free_name(folders, name, recipe, data, model, settings)
+    if name is None:
+        name = naming.make(recipe, data.folder.name.rsplit("-", 1)[0], model, settings)
+    naming.check(folders, name)
     record = _record(data, model, settings)
     record["run"] = {"id": "", "name": name, "experiment": experiment}
     job = {"recipe": recipe, "track": track, "snapshots": snapshots, "record": record}
@@ -248,32 +250,3 @@ def _journal(
             cadence=Cadence.parse(job["snapshots"]),
             clock=clock,
         )
-
-
-def _free_name(
-    folders: Folders,
-    wanted: str | None,
-    recipe: str,
-    data: PreparedSet,
-    model: ModelSettings,
-    settings: TrainSettings,
-) -> str:
-    """Return a run name that says the essentials and that no model has yet."""
-    if wanted is not None:
-        if not wanted or wanted.startswith(".") or "/" in wanted or "\\" in wanted:
-            raise InputError(f"a run name is a plain file name, got {wanted!r}")
-        if (folders.models / wanted).exists():
-            there = folders.models / wanted
-            raise InputError(f"{there} is there already", remedy="choose another --name")
-        if checkpoint.exists(folders.checkpoints / wanted):
-            raise InputError(
-                f"{wanted} has begun and not ended",
-                remedy=f"sentiment train --resume {shlex.quote(wanted)}, or another --name",
-            )
-        return wanted
-    shape = f"{model.layers}x{model.units}" if model.layers > 1 else f"{model.units}"
-    ways = "bi" if model.bidirectional else ""
-    dataset = data.folder.name.rsplit("-", 1)[0]
-    moment = datetime.now().strftime("%m%d-%H%M%S")
-    of = "" if dataset == PrepareSettings().name else f"{dataset}-"
-    return f"{of}{recipe}-{ways}rnn{shape}-{model.readout}-seed{settings.seed}-{moment}"

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 
+COMMAND = "from sentiment.cli import main; main()"
+
 
 def start(*words, home, **environment):
     """Start `sentiment` with its folders below `home`, and return the process."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from sentiment.cli import main; main()", *words],
+        [sys.executable, "-c", COMMAND, *words],
         env={**os.environ, "SENTIMENT_HOME": str(home), "PYTHONUNBUFFERED": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

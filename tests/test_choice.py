@@ -32,6 +32,14 @@ def test_the_one_named_the_one_set_the_newest_and_the_one_in_the_box(places, tmp
     assert choice.choose(str(places["named"]), project).folder == places["named"]
 
 
+def test_a_trained_model_is_named_by_its_run(places, tmp_path, monkeypatch):
+    project = Folders(tmp_path)
+    assert choice.choose("c", project).folder == places["newest"]
+    monkeypatch.chdir(tmp_path)
+    tiny_bundle(tmp_path / "c", seed=5)
+    assert choice.choose("c", project).folder.samefile(tmp_path / "c")  # a folder that is here
+
+
 def test_without_any_the_command_that_makes_one_is_named(places, tmp_path, monkeypatch):
     monkeypatch.setattr(choice, "BOX", tmp_path / "nothing")
     with pytest.raises(MissingFileError) as raised:

@@ -222,7 +222,7 @@ def test_each_run_is_tested_against_the_best(home):
     assert re.search(r"│ 4 │ +-37.50 │ +-\d+\.\d\d to \+\d+\.\d\d │ +0.2500 │ +0 │ +3 │", shown)
     assert re.search(r"│ 2 │ +n/a │ +on other reviews │", shown)
     assert re.search(r"│ 1 │ +n/a │ +not evaluated │", shown)
-    assert "sentiment evaluate --model 'data/models/bad " in shown
+    assert "sentiment evaluate --model 'bad " in shown
 
 
 def test_each_run_is_tested_against_the_first_that_is_named(home):
@@ -230,6 +230,20 @@ def test_each_run_is_tested_against_the_first_that_is_named(home):
     assert "Against 1, 50.00 % right" in shown
     assert re.search(r"│ 2 │ +\+37.50 │", shown)
     assert "elsewhere" not in shown
+
+
+def test_a_run_on_other_reviews_takes_no_test_from_those_that_share_theirs(tmp_path, monkeypatch):
+    folders = Folders(tmp_path)
+    for name, right, digest in [
+        ("a", "++++----", "A"),
+        ("b", "++++++--", "A"),
+        ("c", "++++++++", "B"),
+    ]:
+        add_run(folders, name, right=right, digest=digest * 16)
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    shown = sentiment()
+    assert "Against 2, 75.00 % right, on the same 8 reviews" in shown
+    assert re.search(r"│ 3 │ +-25.00 │", shown) and re.search(r"│ 1 │ +n/a │ on other rev", shown)
 
 
 def test_without_predictions_of_any_the_reason_stands_alone(home):
@@ -303,7 +317,10 @@ def test_json_has_null_where_a_loss_is_no_number(home, tmp_path, monkeypatch):
         (["--filter", "units"], 2, "expected NAME"),
         (["--limit", "0"], 2, "--limit"),
         (["--filter", "units=99"], 1, "none of the runs fits units=99"),
+        (["--filter", "units=99"], 1, "Try: sentiment compare"),
         (["--sort", "unit"], 1, "is it units"),
+        (["--sort", "-"], 2, "--sort"),
+        (["--html", "."], 1, ". is a folder. Try: "),
         (["--columns", "accuracy"], 1, "is it validation/accuracy or test/accuracy"),
         (["beste"], 1, "no run is called 'beste'; is it best"),
         (["--experiment", "none"], 1, "no runs yet in the experiment 'none'"),

@@ -110,7 +110,7 @@ def test_predictions_that_are_not_whole_are_refused(folders, arrays):
     log_arrays(client, run_id, "evaluation/test_predictions.npz", arrays)
     with pytest.raises(DamagedFileError, match="of the run hurt") as caught:
         history.predictions(folders, history.get(folders, run_id))
-    assert caught.value.remedy == "sentiment evaluate --model data/models/hurt"
+    assert caught.value.remedy == "sentiment evaluate --model hurt"
 
 
 def test_a_file_that_was_cut_short_is_damaged(folders, ids, tmp_path):
@@ -186,12 +186,21 @@ def test_a_run_that_has_not_finished_is_not_taken_for_the_newest(folders):
     assert caught.value.remedy == "sentiment runs"
 
 
-def test_an_experiment_that_was_deleted_is_no_place_for_runs(folders):
-    number = store.open_experiment(folders, "thrown away")
-    store.connect(folders).delete_experiment(number)
-    with pytest.raises(UnavailableError, match="'thrown away' has been deleted") as caught:
-        store.open_experiment(folders, "thrown away")
-    assert f"--experiment-id {number}" in caught.value.remedy
+def test_a_run_is_evaluated_where_its_model_lies(folders, found):
+    run = dataclasses.replace(found["first"], tags={"model": "first", "model_id": "m-1"})
+    assert history.evaluate_command(folders, run) == "sentiment evaluate --model models:/m-1"
+    (folders.models / "first").mkdir(parents=True)
+    assert history.evaluate_command(folders, run) == "sentiment evaluate --model first"
+
+
+def test_a_deleted_experiment_is_one_that_can_be_restored(folders):
+    add_run(folders, "one", experiment="put away")
+    client = store.connect(folders)
+    number = client.get_experiment_by_name("put away").experiment_id
+    client.delete_experiment(number)
+    with pytest.raises(UnavailableError, match="'put away' has been deleted") as caught:
+        history.runs(folders, "put away")
+    assert f"mlflow experiments restore --experiment-id {number}" in caught.value.remedy
 
 
 def test_an_experiment_without_runs_is_named_with_those_there_are(folders, ids):

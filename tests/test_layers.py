@@ -29,7 +29,7 @@ FLOORS = [
         "style",
     },
     {"parquet", "prepared", "bundle", "network", "learning", "tracking", "contrast", "kept"},
-    {"runtime", "partition", "diagnosis", "prior", "choice"},
+    {"runtime", "partition", "diagnosis", "prior", "choice", "naming"},
     {"pyfunc", "predict", "explain", "units"},
     {"drawing", "snapshots", "sentence"},
     {"pictures", "sheet", "playback", "stepper", "arithmetic"},

@@ -122,14 +122,14 @@ def test_the_champion_is_not_promoted_again(ids, home, crown):
 def test_a_run_that_was_not_evaluated_is_refused(ids, home, crown):
     shown = sentiment("bare \x1b[2J", status=1)
     assert "has no measures of the test reviews" in shown
-    assert "Try: sentiment evaluate --model 'data/models/bare" in shown and "\x1b" not in shown
+    assert "Try: sentiment evaluate --model 'bare" in shown and "\x1b" not in shown
     assert champion(home) is None
 
 
-def test_a_run_without_a_registered_model_is_refused(ids, home, crown):
-    # Evaluated, but nothing of it was ever registered.
+def test_a_run_without_a_model_is_refused_before_it_is_shown(ids, home, crown):
+    # Evaluated, but nothing of it was ever logged.
     add_run(Folders(home), "stray", right="+++++---")
-    assert "has no registered model" in sentiment("stray", status=1)
+    assert "has no model in the store" in sentiment("stray", status=1)
 
 
 @pytest.mark.parametrize("words", [["nobody"], ["new", "--experiment", "none"]])

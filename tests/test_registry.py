@@ -1,14 +1,18 @@
 """Registered models: the champion, offline and from a server, in this program and over HTTP."""
 
+import fcntl
 import json
+import os
+import pty
 import subprocess
+import sys
+import termios
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import interrupt, start
+from commands import COMMAND, interrupt, start
 from typer.testing import CliRunner
 
 import sentiment
@@ -19,7 +23,7 @@ from sentiment.errors import MissingFileError
 from sentiment.folders import Folders
 from sentiment.prepare import prepare
 from sentiment.runtime import Classifier
-from sentiment.tracking import registry, server
+from sentiment.tracking import history, registry, server, store
 from sentiment.train import train
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -39,8 +43,15 @@ def trained(folders):
     once = TrainSettings(epochs=1, own_labels=0)
     made = [train(data, SMALL, once, folders, name=name, snapshots="off") for name in ("a", "b")]
     assert registry.champion(folders) is None
-    assert registry.promote(folders, made[0].run_id).number == 1
+    assert crown(folders, made[0]).number == 1
     return made
+
+
+def crown(folders, trained):
+    """Make the model of a training the champion; return its version."""
+    version = registry.version(folders, trained.run_id, None)
+    registry.promote(folders, version)
+    return version
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +89,10 @@ def test_versions_and_logged_models_have_addresses_too(trained, folders):
 
 def test_the_alias_moves(trained, folders):
     try:
-        assert registry.promote(folders, trained[1].run_id).number == 2
+        assert crown(folders, trained[1]).number == 2
         assert registry.champion(folders).run_id == trained[1].run_id
     finally:
-        registry.promote(folders, trained[0].run_id)
+        crown(folders, trained[0])
 
 
 @pytest.mark.parametrize(
@@ -100,9 +111,10 @@ def test_a_model_that_is_not_there_is_a_clear_error(address, trained):
     assert f"no model {address} in sqlite:" in result.stderr and "Try: " in result.stderr
 
 
-def test_a_run_without_a_registered_model_can_not_be_promoted(trained, folders):
-    with pytest.raises(MissingFileError, match="no registered model"):
-        registry.promote(folders, "0" * 32)
+@pytest.mark.parametrize("model_id", [None, "m-0"])
+def test_a_run_without_a_model_can_not_be_promoted(trained, folders, model_id):
+    with pytest.raises(MissingFileError, match="has no model"):
+        registry.version(folders, "0" * 32, model_id)
 
 
 def test_what_the_store_keeps_is_not_written_to(trained, folders, tmp_path):
@@ -187,9 +199,40 @@ def test_what_is_no_list_of_texts_is_refused_and_the_server_goes_on(body, served
     assert post(served, b'{"inputs": ["A film."]}')[0] == 200
 
 
-def test_serving_without_a_champion_says_what_to_type(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "words", [["serve"], ["predict", "--model", CHAMPION, "A film."], ["promote"]]
+)
+def test_without_a_store_it_says_what_to_type_and_makes_none(words, tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    result = CliRunner().invoke(app, ["serve"])
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 1
-    assert "Try: sentiment promote" in result.stderr
-    assert not Path(tmp_path / "data" / "registry").exists()
+    assert "no runs yet" in result.stderr and "Try: sentiment train" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_ends_with_the_window_that_it_was_started_in(trained, folders):
+    port, (master, terminal) = server.free_port(0), pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "serve", "--port", str(port)],
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    while b"Ctrl-C ends it" not in shown:
+        shown += os.read(master, 1024)
+    os.close(master)
+    assert process.wait(timeout=60) == 0, shown  # not -SIGHUP
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+
+
+def test_a_model_that_is_no_longer_registered_is_registered_again(trained, folders):
+    # The last test: versions begin at 1 again.
+    store.connect(folders).delete_registered_model(registry.NAME)
+    assert registry.champion(folders) is None
+    model_id = history.get(folders, trained[1].run_id).tags["model_id"]
+    made = registry.version(folders, trained[1].run_id, model_id)
+    assert (made.number, made.model_id) == (1, model_id)
+    registry.promote(folders, made)
+    np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[1]), atol=1e-6)

@@ -76,9 +76,9 @@ def test_stale_runs_are_ended_and_the_others_named():
     assert states == {"gone": "KILLED", "afar": "KILLED", "here": "RUNNING"}
 
 
-@pytest.mark.parametrize("words", [["--older-than", "3"], ["--stale", "--older-than", "-1"]])
+@pytest.mark.parametrize("words", [["3"], ["-1", "--stale"], ["nan", "--stale"]])
 def test_usage_errors_exit_with_2(words):
-    assert "--older-than" in sentiment(*words, status=2)
+    assert "--older-than" in sentiment("--older-than", *words, status=2)
 
 
 @pytest.mark.parametrize("words", [[], ["--stale"], ["--json"]])

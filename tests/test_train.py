@@ -149,7 +149,9 @@ def test_every_setting_can_be_read_back_from_the_bundle(sample, folders):
     }
 
 
-@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a\\b"])
+@pytest.mark.parametrize(
+    "name", ["", ".hidden", "-x", "a/b", "a\\b", "a\x1b[2Jb", "a\nb", "é" * 101]
+)
 def test_a_run_name_that_is_no_file_name_is_refused(sample, folders, name):
     with pytest.raises(InputError, match="plain file name"):
         run(sample, folders, name=name)

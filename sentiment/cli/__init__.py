@@ -5,7 +5,6 @@ that `--help` and `predict` never wait for TensorFlow or MLflow.
 """
 
 import io
-import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from sentiment import __version__, quiet
-from sentiment.cli.guard import GuardedGroup, raise_terminated
+from sentiment.cli.guard import GuardedGroup, end_on_signals
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "predict", "states"),
@@ -70,5 +69,5 @@ def main() -> None:
         # A character that the terminal's encoding lacks is written out, not refused.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, raise_terminated)
+    end_on_signals()
     app()

@@ -10,9 +10,9 @@ import typer
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FOLDER|models:/…",
-        help="a model's folder, or models:/sentiment@champion; else SENTIMENT_MODEL, "
-        "the newest, the one in the box",
+        metavar="FOLDER|RUN|models:/…",
+        help="a model's folder, the name of its run, or models:/sentiment@champion; else "
+        "SENTIMENT_MODEL, the newest, the one in the box",
     ),
 ]
 ExperimentOption = Annotated[

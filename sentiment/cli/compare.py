@@ -85,26 +85,32 @@ def command(
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--filter") from error
     more = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    if sort in ("", "-"):
+        raise typer.BadParameter("expected the name of a setting or a metric", param_hint="--sort")
     named = tuple(runs or ())
     query = compare.Query(named, conditions, sort, limit or len(named) or _ROWS, more)
     place = folders.find()
     made = compare.compare(place, experiment, query)
     if not made.runs:
-        raise InputError(f"none of the runs fits {' and '.join(filters or ())}")
-    _tell(made, query, experiment, as_json=as_json)
+        raise InputError(
+            f"none of the runs fits {' and '.join(filters or ())}", remedy="sentiment compare"
+        )
+    _tell(place, made, query, experiment, as_json=as_json)
     if html:
         _write_page(place, made, query, experiment, html)
         say(f"comparison written to {html}")
 
 
-def _tell(made: "Comparison", query: "Query", experiment: str, *, as_json: bool) -> None:
+def _tell(
+    place: Folders, made: "Comparison", query: "Query", experiment: str, *, as_json: bool
+) -> None:
     from sentiment.cli import compared, show
 
     if as_json:
         told = compared.fields(made, experiment)
         typer.echo(json.dumps(told, ensure_ascii=not speaks_utf8(), allow_nan=False))
     else:
-        compared.show_comparison(show.console(), made, _columns(query))
+        compared.show_comparison(show.console(), place, made, _columns(query))
 
 
 def _columns(query: "Query") -> list[str]:

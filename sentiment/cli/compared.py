@@ -25,7 +25,8 @@ from sentiment.compare import (
     readable,
     values,
 )
-from sentiment.tracking.history import FINISHED, RUNNING, RunRecord
+from sentiment.folders import Folders
+from sentiment.tracking.history import FINISHED, RUNNING, RunRecord, evaluate_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +45,9 @@ class Sheet:
     rows: list[list[str]]
 
 
-def show_comparison(target: "Console", made: Comparison, extra: Iterable[str]) -> None:
+def show_comparison(
+    target: "Console", place: Folders, made: Comparison, extra: Iterable[str]
+) -> None:
     """Print runs, the settings that differ and the paired tests, with what is to know of them."""
     rich = target.encoding.startswith("utf")
     _print(target, runs_sheet(made, extra, rich=rich))
@@ -64,7 +67,8 @@ def show_comparison(target: "Console", made: Comparison, extra: Iterable[str]) -
     if tested > 1:
         _line(target, "p is of each pair alone: of 20 equal pairs, one is below 0.05 by chance.")
     if unknown := _without_predictions(made):
-        _line(target, f"{unknown.evaluate_command} keeps the predictions that a test needs.")
+        command = evaluate_command(place, unknown)
+        _line(target, f"{command} keeps the predictions that a test needs.")
 
 
 def runs_sheet(made: Comparison, extra: Iterable[str] = (), *, rich: bool = True) -> Sheet:
@@ -179,7 +183,7 @@ def finite(value: float) -> float | None:
 def accuracy(run: RunRecord) -> str:
     """Return the accuracy on the test reviews as percent."""
     value = run.metrics.get(ACCURACY)
-    return MISSING if value is None else show.percent(value, 2)
+    return MISSING if value is None or math.isnan(value) else show.percent(value, 2)
 
 
 def number(value: str | float | None) -> str:

@@ -4,7 +4,10 @@ Knows Typer and the project's errors; knows nothing of any one command.
 """
 
 import os
+import signal
+import stat
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
@@ -13,16 +16,33 @@ from typer.core import TyperGroup
 from sentiment.cli.terminal import say
 from sentiment.errors import SentimentError
 
-FAILURE, INTERRUPTED, TERMINATED = 1, 130, 143
+FAILURE, INTERRUPTED = 1, 130
 
 
 class TerminatedError(KeyboardInterrupt):
     """The process was asked to end. An interrupt, so that runs end as after Ctrl-C."""
 
+    def __init__(self, number: int):
+        super().__init__()
+        self.status = 128 + number  # as a shell says it
 
-def raise_terminated(*_: Any) -> NoReturn:
-    """Handle SIGTERM."""
-    raise TerminatedError
+
+def end_on_signals() -> None:
+    """Have SIGTERM, and SIGHUP of a window that is closed, raise TerminatedError."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _raise_terminated)
+
+
+def _raise_terminated(number: int, _: Any) -> NoReturn:
+    for stream in (0, 1, 2):
+        # A terminal that is gone is a device still, and writing to it would fail.
+        with suppress(OSError):  # of a stream that was closed from the beginning
+            if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)
+    raise TerminatedError(number)
 
 
 class GuardedGroup(TyperGroup):
@@ -37,7 +57,7 @@ class GuardedGroup(TyperGroup):
             raise typer.Exit(FAILURE) from error
         except TerminatedError as error:
             _say("Terminated.")
-            raise typer.Exit(TERMINATED) from error
+            raise typer.Exit(error.status) from error
         except KeyboardInterrupt as error:
             _say("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error

@@ -43,14 +43,16 @@ def command(
         return
     if ACCURACY not in chosen.metrics:
         raise MissingFileError(
-            f"the run {name} has no measures of the test reviews", remedy=chosen.evaluate_command
+            f"the run {name} has no measures of the test reviews",
+            remedy=history.evaluate_command(place, chosen),
         )
+    version = registry.version(place, chosen.id, chosen.tags.get("model_id"))
     target = show.console()
     rival = history.get(place, before.run_id) if before else None
     _show_measures(target, chosen, rival)
     if rival is not None:
         _show_pairing(target, place, chosen, rival)
-    version = registry.promote(place, chosen.id)
+    registry.promote(place, version)
     typer.echo(f"champion is now version {version.number} ({name})")
     typer.echo('Try: sentiment predict --model models:/sentiment@champion "An unforgettable film."')
 
@@ -75,13 +77,16 @@ def _show_pairing(
     """Print the paired test of both on the same reviews, or why there is none."""
     from sentiment import compare
     from sentiment.cli import compared
+    from sentiment.tracking.history import evaluate_command
 
     said, before = (compare.predictions(place, run) for run in (chosen, rival))
     found = compare.paired(said, before)
     if isinstance(said, str):
-        line = f"No paired test: the candidate is {said}. Try: {chosen.evaluate_command}"
+        remedy = evaluate_command(place, chosen)
+        line = f"No paired test: the candidate is {said}. Try: {remedy}"
     elif isinstance(before, str):
-        line = f"No paired test: the champion is {before}. Try: {rival.evaluate_command}"
+        remedy = evaluate_command(place, rival)
+        line = f"No paired test: the champion is {before}. Try: {remedy}"
     elif isinstance(found, str):
         line = "No paired test: the two were not evaluated on the same reviews."
     else:

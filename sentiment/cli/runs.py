@@ -1,6 +1,7 @@
 """`sentiment runs`."""
 
 import json
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,8 @@ def command(
     """List the runs, the newest first, or end those that a killed machine has left behind."""
     if older_than is not None and not stale:
         raise typer.BadParameter("--older-than goes with --stale")
+    if older_than is not None and math.isnan(older_than):
+        raise typer.BadParameter("expected a number of hours", param_hint="--older-than")
     place = folders.find()
     if stale:
         _end_stale(place, experiment, older_than, as_json=as_json)

@@ -44,7 +44,7 @@ def until_interrupted(server: "subprocess.Popen") -> None:
     except KeyboardInterrupt:
         typer.echo("Ended.")
     else:
-        raise UnavailableError("the server has ended by itself")
+        raise UnavailableError("the server has ended by itself", remedy="the same command again")
 
 
 class Output(io.RawIOBase):

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders, quiet, recipes
+from sentiment import folders, naming, quiet, recipes
 from sentiment.cli import show
 from sentiment.cli.common import ExperimentOption
 from sentiment.cli.evaluate import assess
 from sentiment.cli.options import takes, typed
-from sentiment.config import PrepareSettings
+from sentiment.config import Cadence, PrepareSettings
 from sentiment.errors import InputError
 from sentiment.folders import Folders
 from sentiment.progress import Clock, Watcher
@@ -60,10 +60,16 @@ def command(
     if resume is not None and (others := typed(ctx) - _WITH_RESUME):
         names = ", ".join(f"--{other.replace('_', '-')}" for other in sorted(others))
         raise typer.BadParameter(f"--resume goes on with the run's own settings, without {names}")
+    try:
+        Cadence.parse(snapshots)
+    except InputError as error:
+        raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
     if show_only:
         typer.echo(recipes.as_text(settled), nl=False)
         return
     place, clock = folders.find(), Clock()
+    if name is not None:
+        naming.check(place, name)  # before minutes of preparing
     with show.watching() as watcher:
         found = _checkpoint(place, resume, watcher) if resume is not None else None
         if found:

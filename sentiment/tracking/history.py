@@ -24,7 +24,6 @@ from sentiment.folders import Folders
 from sentiment.tracking import store
 
 with quiet.hushed():
-    import mlflow
     from mlflow.exceptions import MlflowException
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
@@ -57,12 +56,6 @@ class RunRecord:
         """The name without the accuracy that an evaluation has put before it."""
         return _ACCURACY.sub("", self.name)
 
-    @property
-    def evaluate_command(self) -> str:
-        """What to type for measures and predictions on the test reviews."""
-        folder = f"data/models/{self.tags.get('model', self.bare_name)}"
-        return f"sentiment evaluate --model {shlex.quote(folder)}"
-
 
 class Predictions(NamedTuple):
     """P(positive), float32 (N,), and the labels, int8 (N,), of the reviews with `digest`."""
@@ -72,14 +65,12 @@ class Predictions(NamedTuple):
     digest: str
 
 
-def connect(folders: Folders) -> mlflow.MlflowClient:
-    """Return a client of the store; raise MissingFileError where it is a file that isn't there."""
-    address = store.uri(folders)
-    if address.startswith("sqlite:///"):
-        path = address.removeprefix("sqlite:///").partition("?")[0]
-        if not Path(path).is_file():
-            raise MissingFileError(f"no runs yet: there is no {path}", remedy="sentiment train")
-    return store.connect(folders)
+def evaluate_command(folders: Folders, run: RunRecord) -> str:
+    """Return what to type for a run's measures and predictions on the test reviews."""
+    model = run.tags.get("model", run.bare_name)
+    if not (folders.models / model).is_dir() and "model_id" in run.tags:
+        model = f"models:/{run.tags['model_id']}"
+    return f"sentiment evaluate --model {shlex.quote(model)}"
 
 
 def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord]:
@@ -87,7 +78,7 @@ def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord
 
     Raises MissingFileError where there is none, and UnavailableError where the store can't be read.
     """
-    client = connect(folders)
+    client = store.reach(folders)
     found: list[RunRecord] = []
     with store.usable(folders):
         kept = client.get_experiment_by_name(experiment)
@@ -103,6 +94,8 @@ def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord
             token = page.token
             if not token:
                 break
+        if kept is not None:
+            store.check_kept(kept)
         others = [other.name for other in client.search_experiments() if other.name != experiment]
     if not found:
         known = f"; there are {', '.join(sorted(others))}" if kept is None and others else ""
@@ -114,7 +107,7 @@ def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord
 
 def get(folders: Folders, run_id: str) -> RunRecord | None:
     """Return the run with that id, of whatever experiment; None where there is none."""
-    client = connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         try:
             return _record(client.get_run(run_id))
@@ -169,7 +162,7 @@ def match(found: list[RunRecord], named: str) -> RunRecord:
 
 def curve(folders: Folders, run: RunRecord, metric: str) -> list[tuple[int, float]]:
     """Return (step, value) of a metric by step; of two values at one step the later."""
-    client = connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         points = client.get_metric_history(run.id, metric)
     by_time = sorted(points, key=lambda point: (point.step, point.timestamp))
@@ -184,12 +177,12 @@ def predictions(folders: Folders, run: RunRecord, name: str = "test") -> Predict
     path = f"evaluation/{name}_predictions.npz"
     if path not in _artifacts(folders, run, "evaluation"):
         return None
-    arrays = _arrays(folders, run, path, remedy=run.evaluate_command)
+    arrays = _arrays(folders, run, path, remedy=evaluate_command(folders, run))
     probabilities, labels = arrays.get("probabilities"), arrays.get("labels")
     if probabilities is None or labels is None or probabilities.shape != labels.shape:
         raise DamagedFileError(
             f"{path} of the run {run.bare_name} does not hold a probability for each label",
-            remedy=run.evaluate_command,
+            remedy=evaluate_command(folders, run),
         )
     return Predictions(probabilities, labels, run.reviews.get(name, ""))
 
@@ -235,13 +228,13 @@ def _value(stored: float) -> float:
 
 
 def _artifacts(folders: Folders, run: RunRecord, folder: str) -> list[str]:
-    client = connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         return [item.path for item in client.list_artifacts(run.id, folder)]
 
 
 def _arrays(folders: Folders, run: RunRecord, path: str, *, remedy: str) -> dict[str, np.ndarray]:
-    client = connect(folders)
+    client = store.reach(folders)
     with tempfile.TemporaryDirectory() as aside:
         with store.usable(folders):
             local = Path(client.download_artifacts(run.id, path, aside))

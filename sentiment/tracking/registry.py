@@ -75,7 +75,7 @@ def is_registered(run_id: str, model_id: str) -> bool:
 
 def champion(folders: Folders) -> Version | None:
     """Return the version that the alias `champion` points to, where there is one."""
-    client = store.connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         try:
             return _version(client.get_model_version_by_alias(NAME, CHAMPION))
@@ -85,20 +85,30 @@ def champion(folders: Folders) -> Version | None:
             raise
 
 
-def promote(folders: Folders, run_id: str) -> Version:
-    """Point the alias `champion` to the model of a run.
+def version(folders: Folders, run_id: str, model_id: str | None) -> Version:
+    """Return the newest version that a run has made; where none is left, register its best model.
 
-    Raises MissingFileError where the run has none that is registered.
+    Raises MissingFileError where there is neither.
     """
-    client = store.connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         found = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
-        versions = [_version(version) for version in found]
-        if not versions:
-            raise MissingFileError(f"run {run_id} has no registered model", remedy="sentiment runs")
-        newest = max(versions, key=lambda version: version.number)
-        client.set_registered_model_alias(NAME, CHAMPION, str(newest.number))
-    return newest
+        if found:
+            return max(map(_version, found), key=lambda version: version.number)
+        try:
+            if model_id is not None:
+                return register(client.get_logged_model(model_id).model_id)
+        except MlflowException as error:
+            if error.error_code not in _NOT_THERE:
+                raise
+    raise MissingFileError(f"the run {run_id} has no model in the store", remedy="sentiment train")
+
+
+def promote(folders: Folders, version: Version) -> None:
+    """Point the alias `champion` to a version."""
+    client = store.reach(folders)
+    with store.usable(folders):
+        client.set_registered_model_alias(NAME, CHAMPION, str(version.number))
 
 
 def fetch(folders: Folders, address: str) -> Path:
@@ -107,7 +117,7 @@ def fetch(folders: Folders, address: str) -> Path:
     What comes from a server is kept in data/registry, by the model's id, and is not fetched again.
     Raises MissingFileError where there is no such model.
     """
-    client = store.connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         try:
             model_id = _model_id(client, address.removeprefix("models:/"))

@@ -81,6 +81,7 @@ def _wait(server: subprocess.Popen, address: str) -> None:
 def free_port(wanted: int) -> int:
     """Return `wanted` where nothing listens on it, else a port that is free."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
         try:
             probe.bind((LOCAL, wanted))
         except OSError:

@@ -4,7 +4,7 @@ Knows runs and the processes that write them; knows nothing of what runs hold.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sentiment.folders import Folders
 from sentiment.tracking import history, process, store
@@ -34,7 +34,7 @@ def end(
         alive = process.is_alive(run.tags) if run.status == RUNNING else True
         if alive:
             continue
-        old = older_than is not None and now - run.started > timedelta(hours=older_than)
+        old = older_than is not None and (now - run.started).total_seconds() > 3600 * older_than
         if alive is None and not old:
             stale.unknown.append(run)
         elif _end(folders, run, alive):
@@ -44,7 +44,7 @@ def end(
 
 def _end(folders: Folders, run: RunRecord, alive: bool | None) -> bool:
     """End a run as KILLED; return False where it has ended by itself meanwhile."""
-    client = history.connect(folders)
+    client = store.reach(folders)
     with store.usable(folders):
         if client.get_run(run.id).info.status != RUNNING:
             return False

@@ -7,9 +7,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from textwrap import shorten
 
 from sentiment import quiet
-from sentiment.errors import UnavailableError
+from sentiment.errors import MissingFileError, UnavailableError
 from sentiment.folders import Folders
 
 EXPERIMENT = "sentiment"
@@ -17,6 +19,7 @@ EXPERIMENT = "sentiment"
 quiet.set_environment()
 with quiet.hushed():
     import mlflow
+    from mlflow.entities import Experiment
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError  # which MLflow lets through
 
@@ -35,7 +38,8 @@ def connect(folders: Folders) -> mlflow.MlflowClient:
     """Point MLflow at the store, making its folder where it is missing; return a client of it."""
     address = uri(folders)
     if address == own_uri(folders):
-        folders.mlruns.mkdir(parents=True, exist_ok=True)
+        with usable(folders):
+            folders.mlruns.mkdir(parents=True, exist_ok=True)
     if address.startswith("http"):
         # MLflow's own bounds keep a terminal waiting for four minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -49,6 +53,16 @@ def connect(folders: Folders) -> mlflow.MlflowClient:
         return mlflow.MlflowClient()
 
 
+def reach(folders: Folders) -> mlflow.MlflowClient:
+    """Connect to a store that is there; raise MissingFileError where it is a file that isn't."""
+    address = uri(folders)
+    if address.startswith("sqlite:///"):
+        path = address.removeprefix("sqlite:///").partition("?")[0]
+        if not Path(path).is_file():
+            raise MissingFileError(f"no runs yet: there is no {path}", remedy="sentiment train")
+    return connect(folders)
+
+
 @contextmanager
 def usable(folders: Folders) -> Iterator[None]:
     """Turn what goes wrong with the store in the body into an error that names it."""
@@ -56,10 +70,12 @@ def usable(folders: Folders) -> Iterator[None]:
         with quiet.hushed():
             yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        first = str(error).splitlines()[0][:200]
+        first = shorten((str(error).splitlines() or [""])[0], 200, placeholder=" …")
         raise UnavailableError(
             f"the tracking store {uri(folders)} can't be used: {first}",
-            remedy="unset MLFLOW_TRACKING_URI for the store in mlruns/, or train with --no-track",
+            remedy="unset MLFLOW_TRACKING_URI, which turns to the store in mlruns/"
+            if "MLFLOW_TRACKING_URI" in os.environ
+            else f"mv {folders.mlruns} {folders.mlruns}.aside, and the next training makes another",
         ) from error
 
 
@@ -72,13 +88,18 @@ def open_experiment(folders: Folders, name: str) -> str:
         found = mlflow.get_experiment_by_name(name)
         if found is None:
             return mlflow.create_experiment(name, artifact_location=location)
-    if found.lifecycle_stage == "deleted":
-        raise UnavailableError(
-            f"the experiment {name!r} has been deleted",
-            remedy=f"mlflow experiments restore --experiment-id {found.experiment_id}, "
-            "or train with --experiment NAME",
-        )
+    check_kept(found)
     return found.experiment_id
+
+
+def check_kept(experiment: Experiment) -> None:
+    """Raise UnavailableError where an experiment has been deleted; MLflow keeps it for a while."""
+    if experiment.lifecycle_stage == "deleted":
+        raise UnavailableError(
+            f"the experiment {experiment.name!r} has been deleted",
+            remedy=f"mlflow experiments restore --experiment-id {experiment.experiment_id}, "
+            "or another one with --experiment NAME",
+        )
 
 
 @contextmanager
