@@ -29,10 +29,10 @@ def refused(read, fact):
 
 
 def test_a_folder_that_was_not_filled_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "a" / "set") as aside:
+    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "b" / "a" / "set") as aside:
         (aside / "part").write_text("half")
         raise RuntimeError
-    assert not list((tmp_path / "a").iterdir())
+    assert not list((tmp_path / "b" / "a").iterdir())
 
 
 def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):

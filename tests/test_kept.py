@@ -12,11 +12,11 @@ REPORT = EpochReport(
     epoch=1, epochs=3, seconds=0.1, reviews_per_second=1 / 3, train_loss=0.5, train_accuracy=0.75,
     validation_loss=0.25, validation_accuracy=0.875, best=True,
 )  # fmt: skip
-# Three epochs: the second is the best, as it was better than the first, and the third is worse.
-REPORTS = [REPORT, replace(REPORT, epoch=2), replace(REPORT, epoch=3, best=False)]
+# Each of the first three was the best so far; the fourth is worse.
+REPORTS = [replace(REPORT, epoch=epoch, best=epoch < 4) for epoch in (1, 2, 3, 4)]
 WEIGHTS = {"rnn_1.forward.kernel": np.ones((2, 3), "f4"), "classifier.bias": np.zeros(1, "f4")}
 LOGITS = np.array([2.0, -3.0, 0.0, 1.0, -1.0, -3.0], "f4")
-KEPT = Kept(REPORTS[1], np.full((4, 2), 0.5, "f4"), WEIGHTS, LOGITS)
+KEPT = Kept(REPORTS[2], np.full((4, 2), 0.5, "f4"), WEIGHTS, LOGITS)
 
 
 def test_mistakes_come_the_most_confident_first_and_no_more_than_asked():
@@ -54,7 +54,7 @@ def test_a_round_comes_back_from_what_is_stored_of_it():
     }  # fmt: skip
     again = Round.of(told, arrays)
     assert again.reports == REPORTS
-    assert again.kept.report == REPORTS[1]
+    assert again.kept.report == REPORTS[2]
     assert again.kept.embedding is KEPT.embedding and again.kept.logits is KEPT.logits
     assert again.kept.weights.keys() == WEIGHTS.keys()
     assert all(again.kept.weights[name] is array for name, array in WEIGHTS.items())

@@ -178,6 +178,7 @@ def test_slots_of_the_sieve_are_the_first_bits_of_a_product():
     # 2^64 / the golden ratio is 0x9E3779B97F4A7C15, of which the first 20 bits are 0x9E377; twice
     # as much, without what overflows, is 0x3C6EF372FE94F82A.
     assert module._slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
+    assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # what the cache of a core holds
 
 
 def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
