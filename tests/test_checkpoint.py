@@ -132,10 +132,9 @@ def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
 
 
 def test_one_run_is_not_trained_by_two_at_once(tmp_path):
-    with writing(tmp_path / "run"):
-        with pytest.raises(InputError) as caught:
-            write(tmp_path / "run", 1)
-        assert caught.value.fact == "run is being trained by another process"
+    again = pytest.raises(InputError, match="run is being trained by another process")
+    with writing(tmp_path / "run"), again:
+        write(tmp_path / "run", 1)
     assert not (tmp_path / "run").exists()  # nothing came of it
 
 
