@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth
+.PHONY: train test coverage mutants audit setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -32,6 +32,27 @@ lock:  ## pin anew what pyproject.toml asks for
 	$(bin)/pip install --quiet uv
 	$(bin)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+coverage: setup  ## the whole suite with lines and branches counted, those of every process; 95 % are asked of each
+	$(bin)/coverage erase
+	$(bin)/coverage run -m pytest $(ARGS)
+	$(bin)/coverage combine --quiet
+	$(bin)/coverage report
+	@$(bin)/coverage json --quiet -o - | $(bin)/python -c 'import json, sys; \
+	  total = json.load(sys.stdin)["totals"]; \
+	  lines, branches = (total[f"percent_{of}_covered"] for of in ("statements", "branches")); \
+	  print(f"lines {lines:.2f} %, branches {branches:.2f} %"); \
+	  sys.exit(min(lines, branches) < 95)'
+
+mutants: setup  ## small faults in seven modules, of which the tests must notice 85 %; ARGS=--show shows the rest
+	$(bin)/pip install --quiet mutmut==3.8.1
+	$(bin)/python benchmarks/mutants.py $(ARGS)
+
+audit: setup  ## the lock, the licences of all that is pinned, known weaknesses
+	$(bin)/pytest tests/test_lock.py
+	$(bin)/pip install --quiet uv
+	-$(bin)/pip install --quiet pip-audit==2.10.1
+	$(bin)/python benchmarks/audit.py
 
 peers: setup  ## what benchmarks compare with; where one can't be had its row is skipped
 	-$(bin)/pip install --quiet torch==2.13.0

@@ -134,4 +134,4 @@ def find(checkpoints: Path, named: str) -> Path:
 
 def _folders(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, the newest first."""
-    return sorted(folder.glob(_EPOCHS), key=lambda path: path.name, reverse=True)
+    return sorted(folder.glob(_EPOCHS), reverse=True)

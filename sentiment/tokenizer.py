@@ -129,7 +129,7 @@ class Tokenizer:
     def up_to(self, order: int) -> "Tokenizer":
         """Return the same vocabulary without the n-grams of more than `order` words."""
         # Ascending keys: an n-gram of k words has a key below V to the power of k.
-        end = np.searchsorted(self.ngrams, self.vocabulary_size**order) if order > 1 else 0
+        end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
         return Tokenizer(self.words, self.ngrams[:end])
 
     def encode(self, texts: Iterable[str]) -> Encoded:
@@ -159,7 +159,7 @@ class Tokenizer:
             where, keys = np.take(where, likely), np.take(keys, likely)
             at = np.searchsorted(self.ngrams, keys)
             at[at == len(self.ngrams)] = 0
-            known = self.ngrams[at] == keys if len(self.ngrams) else np.zeros(len(keys), bool)
+            known = self.ngrams[at] == keys
             found[where[known], column] = at[known] + self.vocabulary_size
         return found
 

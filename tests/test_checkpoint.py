@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from sentiment import checkpoint
+from sentiment import checkpoint, files
 from sentiment.checkpoint import newest, writing
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 
@@ -67,8 +67,64 @@ def test_where_none_is_whole_that_is_the_error(tmp_path):
     write(tmp_path / "run", 2)
     for path in (tmp_path / "run").glob("epoch-*"):
         truncate(path / "arrays.npz")
-    with pytest.raises(DamagedFileError, match=r"no checkpoint in .*run is whole"):
+    with pytest.raises(DamagedFileError) as caught:
         newest(tmp_path / "run", lambda text: None)
+    assert caught.value.fact == f"no checkpoint in {tmp_path / 'run'} is whole"
+    assert caught.value.remedy == "sentiment train"
+
+
+def forge(path, **parts):
+    """Change files of a checkpoint and record their digests, as somebody who forges one would."""
+    for name, write in parts.items():
+        write(path / name.replace("_", "."))
+    written = {name: stated for name, stated in files.record(path).items() if "check" not in name}
+    files.write_json(path / "checkpoint.json", {"format": 1, "files": written})
+
+
+@pytest.mark.parametrize(
+    ("harm", "fact"),
+    [
+        (lambda path: (path / "checkpoint.json").unlink(), "/checkpoint.json can't be read: "),
+        (
+            lambda path: files.write_json(path / "checkpoint.json", {"format": 2}),
+            "format 2; this program reads 1",
+        ),
+        (
+            lambda path: files.write_json(path / "checkpoint.json", {"format": 1, "files": []}),
+            "/state.json is damaged",
+        ),
+        (
+            lambda path: files.write_json(
+                path / "checkpoint.json", {"format": 1, "files": {"state.json": "x"}}
+            ),
+            "/state.json is damaged",
+        ),
+        (lambda path: (path / "arrays.npz").unlink(), "/arrays.npz is missing"),
+        (
+            lambda path: forge(path, state_json=lambda part: part.write_text("[]")),
+            "/state.json holds no JSON object",
+        ),
+        (
+            lambda path: forge(path, arrays_npz=lambda part: part.write_text("none")),
+            "/arrays.npz can't be read: ",
+        ),
+        (
+            lambda path: forge(
+                path, arrays_npz=lambda part: np.savez(part, a=np.array([{}], object))
+            ),
+            "/arrays.npz can't be read: Object arrays cannot be loaded",
+        ),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(tmp_path, harm, fact):
+    write(tmp_path / "run", 1)
+    path = tmp_path / "run" / "epoch-0001"
+    assert checkpoint.read(path).epoch == 1
+    harm(path)
+    with pytest.raises(DamagedFileError) as caught:
+        checkpoint.read(path)
+    assert caught.value.fact.startswith(str(path)) and fact in caught.value.fact
+    assert caught.value.remedy == "sentiment train"
 
 
 def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
@@ -110,12 +166,65 @@ def test_a_run_without_checkpoints_leaves_nothing(tmp_path):
 
 
 def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):
-    with pytest.raises(MissingFileError, match="no training can be resumed"):
-        checkpoint.find(tmp_path, "last")
+    for name, fact in (
+        ("last", "no training can be resumed"),
+        ("", "no training called '' can be resumed"),
+    ):
+        with pytest.raises(MissingFileError) as caught:
+            checkpoint.find(tmp_path, name)
+        assert (caught.value.fact, caught.value.remedy) == (fact, "sentiment train")
     write(tmp_path / "first", 1)
     write(tmp_path / "second", 1)
     assert checkpoint.find(tmp_path, "last").name == "second"
     assert checkpoint.find(tmp_path, "first").name == "first"
-    with pytest.raises(MissingFileError, match="checkpoints of second, first") as caught:
+    write(tmp_path / ".hidden", 1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingFileError) as caught:
         checkpoint.find(tmp_path, "third")
+    assert caught.value.fact == (
+        "no training called 'third' can be resumed; there are checkpoints of second, first"
+    )
     assert caught.value.remedy == "sentiment train --resume second"
+
+
+def test_the_last_training_is_told_by_time_and_not_by_name(tmp_path):
+    for name in ("b", "c", "a"):
+        write(tmp_path / name, 1)
+    assert checkpoint.find(tmp_path, "last").name == "a"
+    with pytest.raises(MissingFileError, match=r"checkpoints of a, c, b$"):
+        checkpoint.find(tmp_path, "d")
+
+
+def test_a_name_leads_to_no_other_folder(tmp_path):
+    write(tmp_path / "elsewhere" / "run", 1)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(MissingFileError, match="no training called"):
+        checkpoint.find(tmp_path / "checkpoints", "../elsewhere/run")
+
+
+def test_the_tenth_epoch_comes_after_the_ninth(tmp_path):
+    with writing(tmp_path / "run") as writer:
+        for epoch in (9, 10, 11):
+            writer.write(epoch, {}, {})
+        names = sorted(path.name for path in (tmp_path / "run").glob("epoch-*"))
+        assert names == ["epoch-0010", "epoch-0011"]
+    assert checkpoint.exists(tmp_path / "run") and not checkpoint.exists(tmp_path)
+    assert newest(tmp_path / "run", pytest.fail).epoch == 11
+
+
+def test_what_cannot_be_removed_troubles_nobody(tmp_path):
+    write(tmp_path / "run", 1)
+    (tmp_path / "run" / ".epoch-0002.abc").touch()  # no folder
+    write(tmp_path / "run", 3)
+    assert newest(tmp_path / "run", pytest.fail).epoch == 3
+    with writing(tmp_path / "run") as writer:
+        writer.remove()
+        writer.remove()
+    assert not (tmp_path / "run").exists()
+
+
+def test_where_nothing_can_be_written_that_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError) as caught, writing(tmp_path / "file" / "run"):
+        pass
+    assert caught.value.fact.startswith(f"can't write in {tmp_path}/file")

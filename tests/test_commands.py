@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,26 @@ def test_evaluate_prints_every_measure_and_the_worst_mistakes(trained):
         "Brier score", "calibration error", "Confusion matrix", "Most confident mistakes",
     ):  # fmt: skip
         assert name in result.stdout
+
+
+def test_without_mistakes_there_is_no_table_of_them(trained):
+    result = sentiment("evaluate", "--mistakes", "0")
+    assert result.exit_code == 0 and "Confusion matrix" in result.stdout
+    assert "Most confident mistakes" not in result.stdout
+
+
+def test_a_profile_says_where_the_seconds_went(home):
+    words = ["train", "--dataset", "sample", "--epochs", "1", "--own-labels", "0", "--profile"]
+    result = sentiment(*words, "--no-evaluate", "--no-track", "--name", "timed")
+    assert result.exit_code == 0, result.output
+    assert "Test accuracy" not in result.stdout
+    assert re.search(r"Run +timed \(not tracked\)", result.stdout)
+    rows = re.findall(r"^│ ([\w ]+?) +│ +(\d+\.\d\d) │ +(?:(\d+\.\d) %)? │$", result.stdout, re.M)
+    assert {"preparing", "imports"} < {part for part, _, _ in rows}
+    shares = [float(share) for _, _, share in rows if share]
+    assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares))
+    # The newest is the one that other tests go on from.
+    shutil.rmtree(home / "data" / "models" / "timed")
 
 
 def test_evaluate_gives_json_and_nothing_else_on_standard_output(trained, tmp_path):

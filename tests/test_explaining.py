@@ -52,6 +52,15 @@ def test_why_names_the_words_that_a_reader_would_name():
     assert by_word["bore"] == min(effects["effects"]) < 0
 
 
+def test_a_page_shows_one_text_and_what_is_no_text_is_named(home):
+    two = predict("--html", "why.html", "good", "bad")
+    assert two.exit_code == 2 and "--html shows one text, got 2" in two.stderr
+    wrong = predict("--trace", "-", input=b"good\ncaf\xe9\n")
+    assert wrong.exit_code == 1
+    assert wrong.stderr.endswith("Error: text 2: not UTF-8 text (byte 3 of the line).\n")
+    assert not (home / "why.html").exists()
+
+
 def test_in_a_terminal_the_label_comes_first_then_words_and_tables():
     result = predict("--trace", "--why", TEXT)
     first, *rest = result.stdout.splitlines()

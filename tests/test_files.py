@@ -1,3 +1,8 @@
+import hashlib
+import os
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,11 +10,29 @@ from sentiment import files
 from sentiment.errors import DamagedFileError, InputError
 
 
+class Trap:
+    """Makes a file wherever it is unpickled."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return Path.touch, (self._path,)
+
+
+def refused(read, fact):
+    """Tell that `read` says that a file is damaged, beginning with `fact`, and what to type."""
+    with pytest.raises(DamagedFileError) as caught:
+        read()
+    assert caught.value.fact.startswith(fact)
+    assert caught.value.remedy == "again"
+
+
 def test_a_folder_that_was_not_filled_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "a" / "set") as aside:
+    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "b" / "a" / "set") as aside:
         (aside / "part").write_text("half")
         raise RuntimeError
-    assert not list((tmp_path / "a").iterdir())
+    assert not list((tmp_path / "b" / "a").iterdir())
 
 
 def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):
@@ -17,7 +40,9 @@ def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):
     with files.whole_folder(target) as aside:
         (aside / "part").write_text("new")
         assert not target.exists()
+        assert aside.parent == tmp_path and aside.name.startswith(".set.")
     assert (target / "part").read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o755
     with files.whole_folder(target) as aside:
         (aside / "other").write_text("newer")
     assert [path.name for path in target.iterdir()] == ["other"]
@@ -26,11 +51,13 @@ def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):
 
 def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(InputError, match="can't write in"),
-        files.whole_folder(tmp_path / "file/set"),
-    ):
-        pass
+    for whole in (files.whole_folder, files.whole_file):
+        with pytest.raises(InputError) as caught, whole(tmp_path / "file" / "set"):
+            pass
+        assert caught.value.fact in (
+            f"can't write in {tmp_path}/file: Not a directory",
+            f"can't write in {tmp_path}/file: File exists",
+        )
 
 
 @pytest.mark.parametrize("damage", [b"", b"contenT", b"conten", b"content!", None])
@@ -39,10 +66,14 @@ def test_damage_is_noticed(tmp_path, damage):
     path.write_bytes(b"content")
     recorded = files.record(tmp_path)["part"]
     files.check(path, recorded, remedy="again")
+    assert recorded == {"bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
     path.unlink() if damage is None else path.write_bytes(damage)
-    with pytest.raises(DamagedFileError) as caught:
-        files.check(path, recorded, remedy="again")
-    assert str(path) in caught.value.fact and caught.value.remedy == "again"
+    refused(
+        lambda: files.check(path, recorded, remedy="again"),
+        f"{path} is missing"
+        if damage is None
+        else f"{path} is damaged: its digest is not the one recorded",
+    )
 
 
 def test_json_is_replaced_whole(tmp_path):
@@ -51,16 +82,89 @@ def test_json_is_replaced_whole(tmp_path):
     with pytest.raises(TypeError):
         files.write_json(path, {"a": object()})
     assert files.read_json(path, remedy="") == {"a": "é"}
+    assert path.read_bytes() == '{\n  "a": "é"\n}\n'.encode()
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [found.name for found in tmp_path.iterdir()] == ["record.json"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
 def test_what_is_no_json_object_is_refused(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
-    with pytest.raises(DamagedFileError, match=r"record\.json"):
-        files.read_json(tmp_path / "record.json", remedy="")
+    message = "holds no JSON object" if text == "[]" else "can't be read: "
+    refused(
+        lambda: files.read_json(tmp_path / "record.json", remedy="again"),
+        f"{tmp_path / 'record.json'} {message}",
+    )
 
 
 def test_an_array_that_would_run_code_is_refused(tmp_path):
     np.save(tmp_path / "evil.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(DamagedFileError, match=r"evil\.npy can't be read"):
-        files.read_array(tmp_path / "evil.npy", remedy="")
+    (tmp_path / "worse.npy").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    for name in ("evil.npy", "worse.npy"):
+        refused(
+            lambda path=tmp_path / name: files.read_array(path, remedy="again"),
+            f"{tmp_path / name} can't be read: ",
+        )
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_what_is_sealed_can_be_told_from_what_was_changed(tmp_path):
+    # Keys in order of the alphabet, ASCII, with the spaces that Python's json writes.
+    digest = hashlib.sha256(b'{"a": "\\u00e9", "b": [1, 2]}').hexdigest()
+    content = {"b": [1, 2], "a": "é"}
+    assert files.sealed(content) == {**content, "digest": digest}
+    assert files.sealed({**content, "digest": "of before"}) == {**content, "digest": digest}
+    files.check_seal(tmp_path, {"a": "é", "b": [1, 2], "digest": digest}, remedy="again")
+    files.check_seal(tmp_path, content, remedy="again")  # as before there were seals
+    refused(
+        lambda: files.check_seal(tmp_path, {**content, "a": "e", "digest": digest}, remedy="again"),
+        f"{tmp_path} is damaged: its digest is not the one recorded",
+    )
+
+
+def test_a_file_has_its_name_only_once_it_is_written(tmp_path):
+    target = tmp_path / "part"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), files.whole_file(target) as aside:
+        aside.write_text("half")
+        assert aside.parent == tmp_path and aside.name.startswith(".part.")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["part"] and target.read_text() == "old"
+    with files.whole_file(target) as aside:
+        aside.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["part"] and target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_is_written_whole_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+
+    def sync(handle):
+        synced.append((os.fstat(handle).st_ino, (tmp_path / "set").exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with files.whole_folder(tmp_path / "set") as aside:
+        (aside / "part").write_text("new")
+    # The file, the folder that holds it, and last, with the name in it, the folder above.
+    places = (tmp_path / "set" / "part", tmp_path / "set", tmp_path)
+    numbers = [path.stat().st_ino for path in places]
+    assert synced == list(zip(numbers, (False, False, True), strict=True))
+    del synced[:]
+    with files.whole_file(tmp_path / "file") as aside:
+        aside.write_text("new")
+        assert not synced
+    assert [number for number, _ in synced] == [(tmp_path / "file").stat().st_ino]
+
+
+def next_handle():
+    """Return the lowest number that no open file has."""
+    with Path(os.devnull).open() as file:
+        return file.fileno()
+
+
+def test_handles_are_given_back(tmp_path):
+    before = next_handle()
+    with files.whole_folder(tmp_path / "set") as aside:
+        (aside / "part").write_text("new")
+    files.write_json(tmp_path / "record.json", {})
+    assert next_handle() == before

@@ -177,6 +177,15 @@ def test_where_nothing_has_run_nothing_is_made(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_that_has_not_finished_is_not_taken_for_the_newest(folders):
+    for status in ("RUNNING", "FAILED"):
+        add_run(folders, "begun", experiment="unfinished", status=status)
+    with pytest.raises(MissingFileError) as caught:
+        history.find(folders, "unfinished", None)
+    assert caught.value.fact == "no run of the experiment 'unfinished' has finished"
+    assert caught.value.remedy == "sentiment runs"
+
+
 def test_a_run_is_evaluated_where_its_model_lies(folders, found):
     run = dataclasses.replace(found["first"], tags={"model": "first", "model_id": "m-1"})
     assert history.evaluate_command(folders, run) == "sentiment evaluate --model models:/m-1"

@@ -15,6 +15,12 @@ def test_counts_and_shares_by_hand():
     assert scores.confusion == ((3, 1), (1, 3))
     assert (scores.reviews, scores.accuracy) == (8, 0.75)
     assert (scores.precision, scores.recall, scores.f1) == (0.75, 0.75, 0.75)
+    # 6 of 8: centre 0.990091 / 1.480182 = 0.668898, reach 0.384289 / 1.480182 = 0.259623.
+    assert scores.accuracy_low == pytest.approx(0.409275, abs=1e-6)
+    assert scores.accuracy_high == pytest.approx(0.928521, abs=1e-6)
+    # Bins of 1/15: only 0.3 is said twice, 0.6 in sum, with one positive. The distances are
+    # 0.1, 0.2, 0.4, 0.5, 0.6, 0.2 and 0.1.
+    assert scores.calibration_error == pytest.approx(2.1 / 8)
 
 
 def test_auc_by_hand():
@@ -33,6 +39,10 @@ def test_calibration_error_by_hand():
     labels, said = np.array([0, 1, 0]), np.array([0.1, 0.3, 0.8])
     assert metrics.calibration_error(labels, said, bins=2) == pytest.approx((0.6 + 0.8) / 3)
     assert metrics.calibration_error(np.array([1, 0]), np.array([1.0, 0.0])) == 0
+    # 1 belongs to the last bin, as 0.9 does: said 1.9, found 1.
+    labels, said = np.array([0, 1]), np.array([1.0, 0.9])
+    assert metrics.calibration_error(labels, said, bins=2) == pytest.approx(0.9 / 2)
+    assert metrics.calibration_error(np.array([]), np.array([])) == 0
 
 
 def test_the_interval_is_wilsons():
@@ -42,6 +52,8 @@ def test_the_interval_is_wilsons():
     assert (low, high) == (pytest.approx(0.490159, abs=1e-5), pytest.approx(0.943317, abs=1e-5))
     assert metrics.wilson_interval(0, 10)[0] == 0 < metrics.wilson_interval(0, 10)[1]
     assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
+    # Of a share of 0 or 1 the interval ends there, and for 7 and 20 not a rounding beyond.
+    assert metrics.wilson_interval(0, 7)[0] == 0 and metrics.wilson_interval(20, 20)[1] == 1
 
 
 @pytest.mark.parametrize("digits", [1, 8])
@@ -64,12 +76,20 @@ def test_everything_equals_scikit_learn(digits):
         assert scores.log_loss == pytest.approx(peer.log_loss(labels, said))
 
 
+@pytest.mark.filterwarnings("error")
 def test_where_a_measure_has_no_meaning_nothing_breaks():
     scores = metrics.score(np.zeros(3), np.array([0.1, 0.2, 0.3]))
     assert (scores.precision, scores.recall, scores.f1) == (0, 0, 0)
     assert math.isnan(scores.roc_auc)
     assert scores.accuracy == 1
-    assert math.isfinite(metrics.score(np.array([1.0]), np.array([0.0])).log_loss)
+    assert math.isnan(metrics.roc_auc(np.ones(2), np.array([0.1, 0.2])))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_to_be_certain_and_wrong_costs_much_but_no_infinity(kind):
+    for label in (0, 1):
+        loss = metrics.log_loss(np.array([label]), np.array([1 - label], kind))
+        assert loss == pytest.approx(-math.log(1e-12), rel=1e-4)
 
 
 def test_the_temperature_is_where_certainty_matches_the_share_that_is_right():
@@ -83,6 +103,19 @@ def test_the_temperature_is_where_certainty_matches_the_share_that_is_right():
 def test_a_perfect_classifier_has_the_lowest_temperature_allowed():
     labels = np.array([1, 0])
     assert metrics.fit_temperature(labels, np.array([1.0, -1.0])) == pytest.approx(0.05)
+    assert metrics.fit_temperature(labels, np.array([-1.0, 1.0])) == pytest.approx(20)
+
+
+def test_no_temperature_beside_the_one_found_has_a_lower_loss():
+    draws = np.random.default_rng(0)
+    logits = draws.normal(0.5, 3, 400)
+    labels = (draws.uniform(size=400) < 1 / (1 + np.exp(-logits / 2))).astype(int)
+    found = metrics.fit_temperature(labels, logits)
+
+    def loss(temperature):
+        return metrics.log_loss(labels, 1 / (1 + np.exp(-logits / temperature)))
+
+    assert loss(found) < min(loss(found * 0.99), loss(found * 1.01))
 
 
 @pytest.mark.parametrize(
@@ -128,4 +161,6 @@ def test_two_accuracies_that_are_the_same_differ_by_about_nothing():
     difference, low, high = metrics.paired_difference(0, 0, 25_000)
     assert difference == 0 and -1e-3 < low < 0 < high < 1e-3
     assert metrics.paired_difference(0, 0, 0) == (0.0, -1.0, 1.0)
-    assert metrics.paired_difference(1, 0, 1)[2] <= 1
+    # 1.5 and 0.5 of 3: centre 1 / 3, reach 1.959964 * sqrt(2 - 1 / 3) / 3 = 0.843434.
+    assert metrics.paired_difference(1, 0, 1) == (1, pytest.approx(-0.510101, abs=1e-6), 1)
+    assert metrics.paired_difference(0, 1, 1) == (-1, -1, pytest.approx(0.510101, abs=1e-6))

@@ -53,6 +53,13 @@ def test_the_strongest_word_has_the_strongest_colour_and_others_their_share():
     assert "P 0.500 without it" in shown and "P 0.700 without it" in shown
 
 
+def test_where_the_classifier_reads_a_pool_no_column_is_said_to_decide(tmp_path):
+    shown = page(*of("good film", tmp_path, readout="mean"), label="positive", model="m")
+    assert "The classifier reads a pool of the states of all steps" in shown
+    assert "which alone decides" not in shown
+    assert "which alone decides" in page(*by_hand(), label="positive", model="m")
+
+
 def test_the_curve_goes_through_each_probability():
     shown = drawing.drawing(*by_hand())
     # Two words of 34 pixels from 92 on: middles 109 and 143; y = 14 + 150·(1 - P).

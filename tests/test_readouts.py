@@ -138,6 +138,12 @@ def test_findings_follow_from_the_numbers():
     ]
 
 
+def test_one_group_of_lengths_or_places_rises_and_falls_with_nothing():
+    one = (Group(1.0, 9.0, 50),)
+    told = Contrast("films-1", one, one, (made("last", 0, 0.6), made("max", 0, 0.5))).findings()
+    assert len(told) == 2 and told[1].startswith("Gradient at the first step")
+
+
 # A real run
 
 

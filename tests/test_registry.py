@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import socket
 import subprocess
 import sys
 import termios
@@ -174,6 +175,13 @@ def test_the_server_answers_as_the_model_does(served, trained):
     status, answer = post(served, json.dumps({"inputs": TEXTS}).encode())
     assert status == 200
     np.testing.assert_allclose(answer["predictions"], expected(trained[0]), atol=1e-6)
+
+
+def test_the_server_listens_on_this_machine_alone(served):
+    port = int(served.split()[1].partition("/invocations")[0].rpartition(":")[2])
+    # All of 127 is this machine's own: a server that listened everywhere would be there too.
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), 5):
+        pass
 
 
 def test_the_line_that_it_prints_can_be_typed(served):

@@ -211,6 +211,24 @@ def test_other_data_than_it_began_with_is_refused(sample, folders):
         train(sample, SMALL, SETTINGS, folders, name="other", track=False)
 
 
+def test_the_command_goes_on_with_the_settings_and_the_data_of_the_run(sample, whole, folders):
+    with pytest.raises(KeyboardInterrupt):
+        train(sample, SMALL, SETTINGS, folders, name="typed", track=False, watcher=Stopper(3))
+    shutil.rmtree(folders.models / "typed")  # as a process that was killed leaves it
+    again = command("--name", "typed", "--dataset", "sample", home=folders.root)
+    assert again.exit_code == 1
+    assert "Error: typed has begun and not ended." in again.stderr
+    assert "Try: sentiment train --resume typed, or another --name" in again.stderr
+    done = command("--resume", "typed", "--no-evaluate", home=folders.root)
+    assert done.exit_code == 0, done.output
+    assert f"using {sample.folder}" in done.stdout.replace("\n", "")
+    assert [line[:9] for line in done.stdout.splitlines() if line.startswith("epoch")] == [
+        "epoch 4/4"
+    ]
+    one = bundle.read(folders.models / "typed")
+    np.testing.assert_array_equal(one.embedding, bundle.read(whole.folder).embedding)
+
+
 def command(*words, home):
     return CliRunner().invoke(cli.app, ["train", *words], env={"SENTIMENT_HOME": str(home)})
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from build import TINY, tiny_bundle
 
-from sentiment.runtime import Classifier, pack
+from sentiment import runtime
+from sentiment.runtime import Classifier, pack, recur
 
 TEXTS = ["a good film with a heart", "bad", "", "never seen words", "a bad film, a bad heart"]
 
@@ -76,6 +77,7 @@ def test_states_follow_the_formula_in_every_shape_of_network(tmp_path, changes):
     expected = np.array([slowly(bundle, text) for text in TEXTS])
     found = classifier.final_states(classifier.encode(TEXTS))
     np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == np.float32 == classifier.predict(TEXTS).dtype
     logits = expected @ bundle.weights["classifier.kernel"] + bundle.weights["classifier.bias"]
     np.testing.assert_allclose(
         classifier.predict(TEXTS), 1 / (1 + np.exp(-logits[:, 0] / 1.25)), atol=1e-6
@@ -140,3 +142,48 @@ def test_reviews_without_tokens_have_the_initial_state(tmp_path):
     states = classifier.final_states(classifier.encode(["", " ... "]))
     np.testing.assert_array_equal(states, np.zeros((2, 3)))
     assert classifier.predict([]).shape == (0,)
+
+
+def test_reviews_of_one_length_keep_their_order():
+    lengths = np.resize([2, 1, 3], 300)
+    expected = [*range(2, 300, 3), *range(0, 300, 3), *range(1, 300, 3)]
+    assert pack(np.append(0, np.cumsum(lengths))).order.tolist() == expected
+
+
+@pytest.mark.parametrize("offsets", [[0], [0, 0, 0]])
+def test_where_there_is_no_token_there_is_no_step(offsets):
+    packed = pack(np.array(offsets))
+    assert (packed.active.tolist(), packed.where.tolist()) == ([], [])
+    assert packed.order.tolist() == [*range(len(offsets) - 1)]
+
+
+def test_states_and_what_is_pooled_of_them_stay_float32():
+    offsets, projected = np.array([0, 2, 2, 3]), np.ones((3, 2), np.float32)
+    assert recur(projected, np.eye(2, dtype=np.float32), pack(offsets)).dtype == np.float32
+    for kind in ("mean", "max"):
+        assert runtime._pool(projected, offsets, kind).dtype == np.float32
+    table = np.ones((3, 2), np.float16)
+    assert runtime._embed(table, np.array([[1, 2], [2, 0]])).dtype == np.float32
+
+
+def test_every_group_of_reviews_is_read(tmp_path, monkeypatch):
+    classifier = Classifier(tiny_bundle(tmp_path / "model"))
+    encoded = classifier.encode(TEXTS)
+    states, finals = classifier.states(encoded), classifier.final_states(encoded)
+    monkeypatch.setattr(runtime, "GROUP", 2)  # five reviews: two groups and one that is not full
+    np.testing.assert_allclose(classifier.states(encoded), states, atol=1e-6)
+    np.testing.assert_allclose(classifier.final_states(encoded), finals, atol=1e-6)
+    assert classifier.states(encoded.take(np.arange(0))).shape == (0, 3)
+
+
+def test_a_model_that_is_read_much_is_widened_once_and_reads_the_same(tmp_path):
+    bundle = tiny_bundle(tmp_path / "model", shaped(bidirectional=True))
+    classifier = Classifier(bundle)
+    # 18 rows: one word has features of 3 places, seven words of more places than there are rows.
+    few, much = classifier.encode(["film"]), classifier.encode(["film " * 7])
+    classifier.final_states(few)
+    assert "_whole" not in vars(classifier)
+    assert classifier.final_states(much).shape == (1, 6)
+    assert vars(classifier)["_whole"].dtype == np.float32
+    narrow = Classifier(dataclasses.replace(bundle, embedding=bundle.embedding.astype("f4")))
+    np.testing.assert_allclose(narrow.final_states(much), classifier.final_states(much), atol=1e-6)

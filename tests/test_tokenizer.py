@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentiment import tokenizer as module
+from sentiment.errors import DamagedFileError
 from sentiment.tokenizer import Encoded, Tokenizer, fit, tokenise
 
 TEXTS = ["a b a b", "b a c", "A B! c"]
@@ -134,8 +136,9 @@ def test_what_is_written_is_read_back(tmp_path):
 
 
 def test_more_words_than_a_key_can_hold_are_refused():
-    with pytest.raises(ValueError, match="expected at most 1048574 words"):
-        Tokenizer(["word"] * (1 << 20))
+    assert Tokenizer(["word"] * ((1 << 20) - 2)).vocabulary_size == 1 << 20
+    with pytest.raises(ValueError, match=r"^expected at most 1048574 words, got 1048575$"):
+        Tokenizer(["word"] * ((1 << 20) - 1))
 
 
 def test_no_known_ngram_is_missed_and_no_other_is_taken_for_one():
@@ -153,3 +156,66 @@ def test_no_known_ngram_is_missed_and_no_other_is_taken_for_one():
         pairs = itertools.pairwise(row)
         assert ids[0] == 0
         assert ids[1:] == [place.get(a * size + b, 0) if min(a, b) > 1 else 0 for a, b in pairs]
+
+
+@pytest.mark.parametrize("texts", [TEXTS, [""], []])
+def test_ids_are_int32_and_offsets_int64(texts):
+    tokenizer, fitted = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))
+    for encoded in (fitted, tokenizer.encode(texts)):
+        assert (encoded.tokens.dtype, encoded.offsets.dtype) == (np.int32, np.int64)
+    found = tokenizer.features(tokenizer.encode(texts), 2)
+    assert (found.dtype, found.shape[1]) == (np.int32, 2)
+
+
+def test_a_vocabulary_of_words_alone_has_an_empty_row_of_ngrams():
+    tokenizer = Tokenizer(["a", "b"])
+    assert (tokenizer.ngrams.shape, tokenizer.ngrams.dtype) == ((0,), np.int64)
+    assert tokenizer.feature_count == 4
+    assert tokenizer.features(tokenizer.encode(["a b"]), 2).tolist() == [[2, 0], [3, 0]]
+
+
+def test_slots_of_the_sieve_are_the_first_bits_of_a_product():
+    # 2^64 / the golden ratio is 0x9E3779B97F4A7C15, of which the first 20 bits are 0x9E377; twice
+    # as much, without what overflows, is 0x3C6EF372FE94F82A.
+    assert module._slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
+    assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # what the cache of a core holds
+
+
+def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
+    size = 1002
+    keys = np.arange(2 * size, size * size)
+    keys = keys[keys % size >= 2]
+    by_slot = {}
+    for key, slot in zip(keys.tolist(), module._slots(keys).tolist(), strict=True):
+        known = by_slot.setdefault(slot, key)
+        if known != key:
+            break
+    assert known < key  # so that the search for `key` ends behind all that is known
+    tokenizer = Tokenizer([f"w{number}" for number in range(size - 2)], np.array([known]))
+    pairs = np.array([*divmod(key, size), *divmod(known, size)], np.int32)
+    found = tokenizer.features(Encoded(pairs, np.array([0, 2, 4])), 2)
+    assert found[:, 1].tolist() == [0, 0, 0, size]
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("words.txt", lambda path: path.write_bytes(b"good\n\xff\n"), "words.txt can't be read: "),
+        ("ngrams.npy", lambda path: path.write_bytes(b""), "ngrams.npy can't be read: "),
+        # The last is above the first, but not above the one before it.
+        ("ngrams.npy", lambda path: np.save(path, np.array([5, 9, 7])), "ngrams.npy holds no asc"),
+        ("ngrams.npy", lambda path: np.save(path, np.array([5.0])), "ngrams.npy holds no asc"),
+    ],
+)
+def test_what_cannot_be_a_vocabulary_is_refused_by_name(tmp_path, name, write, message):
+    fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))[0].write(tmp_path)
+    write(tmp_path / name)
+    with pytest.raises(DamagedFileError) as caught:
+        Tokenizer.read(tmp_path, remedy="sentiment again")
+    assert caught.value.fact.startswith(f"{tmp_path}/{message}")
+    assert caught.value.remedy == "sentiment again"
+
+
+def test_words_are_written_in_utf8_one_a_line(tmp_path):
+    Tokenizer(["é", "\U0001f600"]).write(tmp_path)
+    assert (tmp_path / "words.txt").read_bytes() == b"\xc3\xa9\n\xf0\x9f\x98\x80\n"

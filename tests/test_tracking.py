@@ -321,6 +321,9 @@ def test_the_ui_serves_the_store_on_this_machine_alone(trained, folders):
         request = f"{address}/api/2.0/mlflow/runs/get?run_id={trained.run_id}"
         with urllib.request.urlopen(request, timeout=30) as page:
             assert trained.name.encode() in page.read()
+        # All of 127 is this machine's own: a server that listened everywhere would be there too.
+        with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), 5):
+            pass
     assert started.poll() is not None
     assert not group(started.pid)
 

@@ -74,3 +74,11 @@ def test_no_process_is_left_behind_by_a_parent_that_was_killed():
     process.wait()
     assert len(pids) >= 2
     assert all(gone(pid) for pid in pids)
+
+
+def test_a_single_core_does_the_work_where_it_stands(monkeypatch):
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    done = list(workers.ordered(lambda n: (n * n, os.getpid()), [("a", 2), ("b", 3)]))
+    assert done == [("a", (4, os.getpid())), ("b", (9, os.getpid()))]
+    with pytest.raises(ZeroDivisionError):
+        list(workers.ordered(lambda n: 1 / n, [("a", 0)]))

@@ -15,6 +15,9 @@ ModelOption = Annotated[
         "SENTIMENT_MODEL, the newest, the one in the box",
     ),
 ]
+HostOption = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="address to listen on; 0.0.0.0 lets others in")
+]
 ExperimentOption = Annotated[
     str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="MLflow experiment of the runs")
 ]

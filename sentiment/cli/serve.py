@@ -6,6 +6,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli import terminal
+from sentiment.cli.common import HostOption
 
 
 def command(
@@ -13,16 +14,19 @@ def command(
         str, typer.Option(help="address of a registered or logged model in MLflow")
     ] = "models:/sentiment@champion",
     port: Annotated[int, typer.Option(min=1, max=65535, help="port; a free one if taken")] = 5001,
+    host: HostOption = "127.0.0.1",
 ) -> None:
-    """Answer over HTTP on this machine with a registered model, until Ctrl-C."""
+    """Answer over HTTP with a registered model, on this machine alone, until Ctrl-C."""
     terminal.say(f"Starting MLflow's scoring server for {model} ...", err=False)
     from sentiment.tracking import registry, server
 
     place = folders.find()
     registry.fetch(place, model)  # where there is no such model, say so now
-    port = server.free_port(port)
-    address = f"http://{server.LOCAL}:{port}"
-    started = server.start_model(place, model, port)
+    port = server.free_port(port, host)
+    address = server.base(host, port)
+    if server.is_open(host):
+        terminal.warn_of_others(host, "have texts classified")
+    started = server.start_model(place, model, port, host)
     with server.running(started, f"{address}/health"):
         typer.echo(
             f"curl {address}/invocations -H 'Content-Type: application/json' "

@@ -55,6 +55,11 @@ def speaks_utf8() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
+def warn_of_others(host: str, what: str) -> None:
+    """Say that a server on `host` has no lock: whoever reaches it can do `what`."""
+    say(f"Listening on {host}: whoever reaches it over the network can {what}, without a password.")
+
+
 def until_interrupted(server: "subprocess.Popen") -> None:
     """Say how a server is ended, and wait for that; raise UnavailableError where it ends itself."""
     typer.echo("Ctrl-C ends it.")

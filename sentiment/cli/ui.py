@@ -9,11 +9,12 @@ import typer
 
 from sentiment import folders
 from sentiment.cli import terminal
-from sentiment.cli.common import ExperimentOption
+from sentiment.cli.common import ExperimentOption, HostOption
 
 
 def command(
     port: Annotated[int, typer.Option(min=1, max=65535, help="port; a free one if taken")] = 5000,
+    host: HostOption = "127.0.0.1",
     experiment: ExperimentOption = "sentiment",
     browser: Annotated[bool, typer.Option(help="open the page where there is a desktop")] = True,
 ) -> None:
@@ -26,10 +27,13 @@ def command(
     if uri.startswith("http"):
         _offer(server.ui_address(place, experiment, uri.rstrip("/")), browser)
         return
-    port = server.free_port(port)
-    address = server.ui_address(place, experiment, f"http://127.0.0.1:{port}")
-    started = server.start_ui(place, port)
-    with server.running(started, f"http://127.0.0.1:{port}/health"):
+    port = server.free_port(port, host)
+    base = server.base(host, port)
+    address = server.ui_address(place, experiment, base)
+    if server.is_open(host):
+        terminal.warn_of_others(host, "read, change and delete the runs")
+    started = server.start_ui(place, port, host)
+    with server.running(started, f"{base}/health"):
         _offer(address, browser)
         terminal.until_interrupted(started)
 

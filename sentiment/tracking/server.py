@@ -3,6 +3,7 @@
 Knows processes and addresses; knows nothing of what is served.
 """
 
+import ipaddress
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sentiment.errors import UnavailableError
+from sentiment.errors import InputError, UnavailableError
 from sentiment.folders import Folders
 from sentiment.tracking import store
 
@@ -22,18 +23,18 @@ LOCAL = "127.0.0.1"
 _PATIENCE = 60  # seconds for a server to answer; it takes 5 to 20
 
 
-def start_ui(folders: Folders, port: int) -> subprocess.Popen:
-    """Start the tracking server on 127.0.0.1 in its light form: one worker, no job execution."""
-    options = ["server", "-w", "1", "--host", LOCAL, "--port", str(port)]
+def start_ui(folders: Folders, port: int, host: str = LOCAL) -> subprocess.Popen:
+    """Start the tracking server on `host` in its light form: one worker, no job execution."""
+    options = ["server", "-w", "1", "--host", host, "--port", str(port)]
     options += ["--backend-store-uri", store.uri(folders)]
     options += ["--artifacts-destination", str(folders.mlruns / "artifacts")]
     return _start(options, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
 
 
-def start_model(folders: Folders, address: str, port: int) -> subprocess.Popen:
-    """Start MLflow's scoring server on 127.0.0.1 for the model at `address`, models:/…."""
+def start_model(folders: Folders, address: str, port: int, host: str = LOCAL) -> subprocess.Popen:
+    """Start MLflow's scoring server on `host` for the model at `address`, models:/…."""
     options = ["models", "serve", "--model-uri", address, "--env-manager", "local"]
-    options += ["--host", LOCAL, "--port", str(port)]
+    options += ["--host", host, "--port", str(port)]
     # It looks for its own program on PATH, where an environment that is not activated isn't.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return _start(options, MLFLOW_TRACKING_URI=store.uri(folders), PATH=path)
@@ -78,15 +79,36 @@ def _wait(server: subprocess.Popen, address: str) -> None:
     raise UnavailableError("the MLflow server did not start", remedy=f"python {command}")
 
 
-def free_port(wanted: int) -> int:
-    """Return `wanted` where nothing listens on it, else a port that is free."""
+def free_port(wanted: int, host: str = LOCAL) -> int:
+    """Return `wanted` where nothing listens on it, else a port that is free.
+
+    Raises InputError where `host` is no address of this machine.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
         try:
-            probe.bind((LOCAL, wanted))
+            probe.bind((host, wanted))
         except OSError:
-            probe.bind((LOCAL, 0))
+            try:
+                probe.bind((host, 0))
+            except OSError as error:
+                fact = f"{host} is no IPv4 address of this machine"
+                raise InputError(fact, remedy=f"--host {LOCAL}") from error
         return probe.getsockname()[1]
+
+
+def base(host: str, port: int) -> str:
+    """Return where a server on `host`, be that every address, is reached from this machine."""
+    return f"http://{LOCAL if _number(host).is_unspecified else host}:{port}"
+
+
+def is_open(host: str) -> bool:
+    """Tell whether other machines can reach a server on `host`."""
+    return not _number(host).is_loopback
+
+
+def _number(host: str) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(socket.gethostbyname(host))
 
 
 def ui_address(folders: Folders, experiment: str, base: str) -> str:
