@@ -145,6 +145,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if np.lib.format.read_magic(content) != (1, 0):
         raise ValueError(f"{member.filename} is no array of format 1.0")
     shape, _, kind = np.lib.format.read_array_header_1_0(content)
+    if kind.hasobject:
+        raise ValueError(f"{member.filename} holds objects of Python, and no numbers")
     # Before NumPy takes as much memory as the header claims.
     if math.prod(shape) * kind.itemsize != member.file_size - content.tell():
         raise ValueError(f"{member.filename} does not hold the {shape} numbers that it claims")

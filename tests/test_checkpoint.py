@@ -112,7 +112,7 @@ def forge(path, **parts):
             lambda path: forge(
                 path, arrays_npz=lambda part: np.savez(part, a=np.array([{}], object))
             ),
-            "/arrays.npz can't be read: Object arrays cannot be loaded",
+            "/arrays.npz can't be read: a.npy holds objects of Python",
         ),
     ],
 )
