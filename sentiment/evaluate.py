@@ -133,16 +133,23 @@ def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:
     bundles.update_record(bundle, metrics=measured, measured_on=measured_on)
 
 
-def log(bundle: Bundle, evaluation: Evaluation, data: Labelled, folders: Folders) -> bool:
+def log(
+    bundle: Bundle,
+    evaluation: Evaluation,
+    data: Labelled,
+    folders: Folders,
+    watcher: Watcher | None = None,
+) -> bool:
     """Add the measures to the run that made `bundle`; return False where the store lacks it."""
-    from sentiment.tracking import runs, store  # here, as importing MLflow takes two seconds
+    from sentiment.tracking import delivery, runs  # here, as importing MLflow takes two seconds
 
-    with store.usable(folders):
-        return runs.log_evaluation(
-            folders,
-            bundle.record["run"]["id"],
-            metrics=evaluation.as_metrics(data.name),
-            mistakes=evaluation.mistakes_table(),
-            predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
-            dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
-        )
+    return delivery.log_evaluation(
+        folders,
+        bundle.record["run"]["id"],
+        bundle.name,
+        metrics=evaluation.as_metrics(data.name),
+        mistakes=evaluation.mistakes_table(),
+        predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
+        dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+        say=(watcher or Watcher()).note,
+    )

@@ -35,6 +35,11 @@ class Folders:
         return self.root / "data" / "registry"
 
     @property
+    def spool(self) -> Path:
+        """What could not be sent to a tracking server yet, one folder a run."""
+        return self.root / "data" / "spool"
+
+    @property
     def tfds(self) -> Path:
         """Datasets as TFDS keeps them; TFDS_DATA_DIR wins."""
         named = os.environ.get("TFDS_DATA_DIR")

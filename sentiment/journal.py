@@ -122,15 +122,15 @@ class RunJournal(Journal):
     def again(self, reports: list[EpochReport], look: Look) -> None:
         """Take up the run after `reports`; what it lacks of the last of them is logged now.
 
-        Snapshots are taken again of the models that it holds, for the report at the end; those
-        before training and within epochs stay in the run alone.
+        Snapshots are taken again of the models that it holds and that are in reach, for the report
+        at the end; those before training and within epochs stay in the run alone.
         """
-        known = self._run.models()
+        known = self._run.models([report.epoch for report in reports])
         for report in reports:
             if report.epoch in known:
                 self._reports.append(report)
                 self._models[report.epoch], folder = known[report.epoch]
-                if self._cadence.epochs:
+                if self._cadence.epochs and folder is not None:
                     with self._clock.part("snapshots"):
                         self._observe(bundle.read(folder), report.epoch)
             elif report is reports[-1]:

@@ -5,7 +5,7 @@ the other stages; they meet through files.
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from sentiment.prepared import PreparedSet
 from sentiment.progress import Clock, EpochReport, Watcher
 from sentiment.rounds import Rounds
 from sentiment.tokenizer import Tokenizer
-from sentiment.tracking import runs, store
+from sentiment.tracking import delivery, runs, store
 
 _MISTAKES = 10  # of the validation reviews, that the report shows
 
@@ -132,8 +132,9 @@ class _Training:
                 split = self._data.split("train")
                 self._parts = divide(split, self._tokenizer, self._model, share)
             with _journal(
-                self._folders, self._job, self._parts, self._tokenizer, clock, bool(found)
-            ) as journal:
+                self._folders, self._job, self._parts, self._tokenizer, clock, bool(found),
+                self._watcher.note,
+            ) as journal:  # fmt: skip
                 record["run"]["id"] = journal.run_id
                 rounds = Rounds(
                     self._data, self._parts, self._tokenizer, self._model, self._settings,
@@ -241,6 +242,7 @@ def _journal(
     tokenizer: Tokenizer,
     clock: Clock,
     again: bool,
+    say: Callable[[str], None],
 ) -> Iterator[Journal]:
     """Give the journal of a run, or where nothing is tracked one that keeps nothing."""
     if not job["track"]:
@@ -251,14 +253,13 @@ def _journal(
     source = {"dataset": data["dataset"], "folder": data["folder"]}
     used = runs.Dataset(data["folder"], "training", data["digests"]["train"], source)
     parameters = {"recipe": job["recipe"]} | merged(record["settings"])
-    with runs.tracked(
-        folders,
-        experiment=record["run"]["experiment"],
-        name=name,
-        settings=parameters,
-        datasets=[used],
-        again=record["run"]["id"] if again else "",
-    ) as run:
+    beginning = delivery.Beginning(
+        record["run"]["experiment"], name, parameters, [used], record["run"]["id"] if again else ""
+    )
+    with delivery.tracked(folders, beginning, say) as run:
+        if run is None:
+            yield Journal()
+            return
         yield RunJournal(
             run,
             tokenizer=tokenizer,

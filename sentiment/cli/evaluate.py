@@ -62,7 +62,7 @@ def assess(
         if choice.is_own(opened, folders.find()):
             evaluate.keep(opened, result, data)
         tracked = track and opened.record["run"]["id"]
-        if tracked and not evaluate.log(opened, result, data, folders.find()):
+        if tracked and not evaluate.log(opened, result, data, folders.find(), watcher):
             watcher.note(f"run {opened.name} is not in this store: nothing was logged to it")
     return result
 

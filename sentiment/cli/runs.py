@@ -49,6 +49,9 @@ def command(
     columns = {"run": "left", "id": "left", "status": "left", "started": "left"}
     columns |= dict.fromkeys(("took", "validation\naccuracy", "test\naccuracy"), "right")
     show.console().print(show.table(None, columns, map(_row, found), lines=False))
+    if waiting := len(list(place.spool.glob("[!.]*"))):
+        runs = "run is" if waiting == 1 else "runs are"
+        typer.echo(f"{waiting} {runs} waiting to be sent. Try: sentiment sync")
 
 
 def _row(run: "RunRecord") -> list[str]:

@@ -22,6 +22,7 @@ from sentiment import files, quiet
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.folders import Folders
 from sentiment.tracking import store
+from sentiment.tracking.runs import SPOOL
 
 with quiet.hushed():
     from mlflow.exceptions import MlflowException
@@ -96,7 +97,7 @@ def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord
             if not token:
                 break
         if kept is not None:
-            store.check_kept(kept)
+            store.check_kept(kept, store.uri(folders))
         others = [other.name for other in client.search_experiments() if other.name != experiment]
     if not found:
         known = f"; there are {', '.join(sorted(others))}" if kept is None and others else ""
@@ -143,7 +144,7 @@ def match(found: list[RunRecord], named: str) -> RunRecord:
     ways = (
         lambda run: named == run.id,
         lambda run: named == run.name,
-        lambda run: named in (run.bare_name, run.tags.get("model")),
+        lambda run: named in (run.bare_name, run.tags.get("model"), run.tags.get(SPOOL)),
         lambda run: named != "" and run.id.startswith(named),
     )
     for fits in ways:

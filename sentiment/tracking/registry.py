@@ -18,12 +18,14 @@ with quiet.hushed():
     import mlflow
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.exceptions import MlflowException
+    from mlflow.models import Model
 
 NAME, CHAMPION = "sentiment", "champion"
 _PACKAGE = Path(__file__).parent.parent
 # What `pyfunc.py` imports of this package, and what those import.
 _CODE = ("__init__", "errors", "config", "files", "tokenizer", "bundle", "runtime")
 _BUNDLE = "bundle"  # the name of its folder among a model's artifacts
+STEP = "step"  # the tag of a logged model that names its epoch
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Version:
     model_id: str
 
 
-def log(bundle: Path, step: int) -> str:
-    """Log the bundle in `bundle` as the model of the active run at `step`; return its id.
+def log(run_id: str, bundle: Path, step: int) -> str:
+    """Log the bundle in `bundle` as the model of a run at `step`, which a tag names; return its id.
 
     It is a model from code, over the bundle and six modules of this package: NumPy is all that it
     needs beside MLflow.
@@ -48,8 +50,18 @@ def log(bundle: Path, step: int) -> str:
         code.mkdir()
         for name in _CODE:
             shutil.copy(_PACKAGE / f"{name}.py", code)
-        logged = mlflow.pyfunc.log_model(
-            name="model",
+        # Made by hand: MLflow would make it in the experiment of the active run.
+        client = mlflow.MlflowClient()
+        run = client.get_run(run_id)
+        tags = {STEP: str(step)}
+        made = client.create_logged_model(
+            run.info.experiment_id, "model", run_id, tags, params=run.data.params
+        )
+        logged = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=made.model_id,
             step=step,
             python_model=str(_PACKAGE / "pyfunc.py"),
             artifacts={_BUNDLE: str(bundle)},
@@ -71,6 +83,17 @@ def is_registered(run_id: str, model_id: str) -> bool:
     """Tell whether a logged model of a run is a version of the registered one."""
     found = mlflow.MlflowClient().search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
     return any(_version(version).model_id == model_id for version in found)
+
+
+def take_doubles_away(run_id: str) -> None:
+    """Leave the first where a run's model is several versions."""
+    client = mlflow.MlflowClient()
+    found = map(_version, client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'"))
+    kept: set[str] = set()
+    for version in sorted(found, key=lambda version: version.number):
+        if version.model_id in kept:
+            client.delete_model_version(NAME, str(version.number))
+        kept.add(version.model_id)
 
 
 def champion(folders: Folders) -> Version | None:

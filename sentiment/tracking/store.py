@@ -5,6 +5,7 @@ Knows MLflow's stores; knows nothing of what is kept there.
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,11 @@ def uri(folders: Folders) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or own_uri(folders)
 
 
+def is_server(folders: Folders) -> bool:
+    """Tell whether the store is a server, which may be away."""
+    return uri(folders).startswith("http")
+
+
 def own_uri(folders: Folders) -> str:
     """Return the address of the project's own store: SQLite below its root."""
     return f"sqlite:///{folders.mlruns}/mlflow.db"
@@ -40,7 +46,7 @@ def connect(folders: Folders) -> mlflow.MlflowClient:
     if address == own_uri(folders):
         with usable(folders):
             folders.mlruns.mkdir(parents=True, exist_ok=True)
-    if address.startswith("http"):
+    if is_server(folders):
         # MLflow's own bounds keep a terminal waiting for four minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
@@ -73,10 +79,16 @@ def usable(folders: Folders) -> Iterator[None]:
         first = shorten((str(error).splitlines() or [""])[0], 200, placeholder=" …")
         raise UnavailableError(
             f"the tracking store {uri(folders)} can't be used: {first}",
-            remedy="unset MLFLOW_TRACKING_URI, which turns to the store in mlruns/"
-            if "MLFLOW_TRACKING_URI" in os.environ
-            else f"mv {folders.mlruns} {folders.mlruns}.aside, and the next training makes another",
+            remedy=_way_out(folders, first),
         ) from error
+
+
+def _way_out(folders: Folders, trouble: str) -> str:
+    if "out-of-date database schema" in trouble:
+        return f"mlflow db upgrade {shlex.quote(uri(folders))}"
+    if "MLFLOW_TRACKING_URI" in os.environ:
+        return "unset MLFLOW_TRACKING_URI, which turns to the store in mlruns/"
+    return f"mv {folders.mlruns} {folders.mlruns}.aside, and the next training makes another"
 
 
 def open_experiment(folders: Folders, name: str) -> str:
@@ -87,19 +99,33 @@ def open_experiment(folders: Folders, name: str) -> str:
     with usable(folders), _first_use_lock(folders):
         found = mlflow.get_experiment_by_name(name)
         if found is None:
-            return mlflow.create_experiment(name, artifact_location=location)
-    check_kept(found)
+            try:
+                return mlflow.create_experiment(name, artifact_location=location)
+            except MlflowException as error:
+                # On a server somebody else may be as quick, or this the second time of asking.
+                found = mlflow.get_experiment_by_name(name)
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                    raise
+    check_kept(found, uri(folders))
     return found.experiment_id
 
 
-def check_kept(experiment: Experiment) -> None:
-    """Raise UnavailableError where an experiment has been deleted; MLflow keeps it for a while."""
+def check_kept(experiment: Experiment, address: str) -> None:
+    """Raise UnavailableError where an experiment of the store at `address` has been deleted.
+
+    MLflow keeps it for a while.
+    """
     if experiment.lifecycle_stage == "deleted":
+        restore = f"experiments restore --experiment-id {experiment.experiment_id}"
         raise UnavailableError(
-            f"the experiment {experiment.name!r} has been deleted",
-            remedy=f"mlflow experiments restore --experiment-id {experiment.experiment_id}, "
-            "or another one with --experiment NAME",
+            f"the experiment {experiment.name!r} has been deleted in {address}",
+            remedy=f"{mlflow_command(address, restore)}, or another one with --experiment NAME",
         )
+
+
+def mlflow_command(address: str, words: str) -> str:
+    """Return what to type for `mlflow …` on the store at `address`."""
+    return f"MLFLOW_TRACKING_URI={shlex.quote(address)} mlflow {words}"
 
 
 @contextmanager

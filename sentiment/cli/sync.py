@@ -1,0 +1,28 @@
+"""`sentiment sync`."""
+
+import typer
+
+from sentiment import folders
+from sentiment.errors import UnavailableError
+
+
+def command() -> None:
+    """Send to the tracking store what it could not take while it was away."""
+    place = folders.find()
+    if not any(place.spool.glob("[!.]*")):
+        typer.echo("Nothing to send: all runs are where they belong.")
+        return
+    from sentiment.cli import show
+    from sentiment.tracking.sync import sync
+
+    with show.watching() as watcher:
+        results = sync(place, watcher)
+    waiting = [result for result in results if result.trouble]
+    if sent := {result.name for result in results} - {result.name for result in waiting}:
+        typer.echo(f"{len(sent)} {'run' if len(sent) == 1 else 'runs'} sent.")
+    if waiting:
+        left, trouble = sum(result.left for result in waiting), waiting[0].trouble
+        raise UnavailableError(
+            f"{left} operations are left in {place.spool}, and nothing is lost: {trouble}",
+            remedy=(trouble and trouble.remedy) or "sentiment sync, once the store answers",
+        )
