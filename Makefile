@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test coverage mutants audit setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth
+.PHONY: train test test-slow coverage mutants audit setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -16,6 +16,12 @@ test: setup  ## lint, format, types and the whole test suite
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/pytest $(ARGS)
+
+# Those of which `make test` runs a part, or takes fewer examples.
+slow := disk endings fuzz load pairs resume sync
+
+test-slow: setup  ## the long tests: every moment of a kill, 100,000 hostile inputs, gigabytes; up to half an hour
+	SENTIMENT_SLOW=1 $(bin)/pytest --durations=12 $(slow:%=tests/test_%.py) $(ARGS)
 
 setup: .venv/installed
 

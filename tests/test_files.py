@@ -1,6 +1,7 @@
 import hashlib
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,13 @@ class Trap:
 
     def __reduce__(self):
         return Path.touch, (self._path,)
+
+
+def array(shape, numbers, major=1):
+    """Return an .npy file of float32 whose header claims `shape`, in format 1.0 or 2.0."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    length = len(header).to_bytes(2 if major == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([major, 0]) + length + header + numbers
 
 
 def refused(read, fact):
@@ -106,6 +114,56 @@ def test_an_array_that_would_run_code_is_refused(tmp_path):
             f"{tmp_path / name} can't be read: ",
         )
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_text_is_read_up_to_a_size_and_from_ordinary_files_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_MOST_TEXT", 2 << 20)
+    path = tmp_path / "text"
+    path.write_bytes(b"a" * (2 << 20))
+    assert len(files.read_text(path)) == 2 << 20
+    path.write_bytes(b"a" * ((2 << 20) + 1))
+    with pytest.raises(ValueError, match=r"^it is larger than 2 MiB$"):
+        files.read_text(path)
+    with pytest.raises(ValueError, match=r"^it is no ordinary file$"):
+        files.read_text(Path(os.devnull))
+    with pytest.raises(FileNotFoundError):
+        files.read_text(tmp_path / "none")
+
+
+def test_arrays_are_read_up_to_a_size(tmp_path):
+    numbers = np.arange(100, dtype=np.float32)
+    size = 128 + 400  # NumPy's header and the numbers
+    np.savez(tmp_path / "plain.npz", numbers=numbers)
+    np.savez_compressed(tmp_path / "small.npz", numbers=numbers)
+    assert (tmp_path / "small.npz").stat().st_size < size < (tmp_path / "plain.npz").stat().st_size
+    for name, most in (("plain", None), ("plain", size), ("small", size)):
+        read = files.read_arrays(tmp_path / f"{name}.npz", remedy="again", most=most)
+        np.testing.assert_array_equal(read["numbers"], numbers)
+    for name, most in (("plain", size - 1), ("small", size - 1), ("small", None)):
+        path = tmp_path / f"{name}.npz"
+        refused(
+            lambda path=path, most=most: files.read_arrays(path, remedy="again", most=most),
+            f"{path} can't be read: its arrays would take {size} bytes",
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "compression", "content", "fact"),
+    [
+        ("way", zipfile.ZIP_BZIP2, array((3,), b"\0" * 12), "is compressed in another way than"),
+        ("form", zipfile.ZIP_STORED, array((3,), b"\0" * 12, 2), "is no array of format 1.0"),
+        ("more", zipfile.ZIP_STORED, array((3,), b"\0" * 11), "does not hold the (3,) numbers"),
+        ("less", zipfile.ZIP_STORED, array((3,), b"\0" * 13), "does not hold the (3,) numbers"),
+    ],
+)
+def test_what_is_no_array_of_ours_is_named(tmp_path, name, compression, content, fact):
+    path = tmp_path / "arrays.npz"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr(f"{name}.npy", content)
+    refused(
+        lambda: files.read_arrays(path, remedy="again", most=1 << 20),
+        f"{path} can't be read: {name}.npy {fact}",
+    )
 
 
 def test_what_is_sealed_can_be_told_from_what_was_changed(tmp_path):

@@ -234,13 +234,13 @@ LOG = """
 import sys
 from pathlib import Path
 from sentiment.folders import Folders
-from sentiment.tracking import runs
+from sentiment.tracking import delivery, runs
 home, model, number = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
-with runs.tracked(
-    Folders(Path(home)), experiment="many", name=number, settings={"seed": number}, datasets=[]
-) as run:
+used = [runs.Dataset(f"the same {n}", "training", "0" * 64, {}) for n in range(20)]
+begins = delivery.Beginning("many", number, {"seed": number}, used)
+with delivery.tracked(Folders(Path(home)), begins, print) as run:
     for step in range(1, 6):
         values = {f"validation/{n}": int(number) + step + n / 100 for n in range(40)}
         run.epoch(values, step, Path(model))

@@ -50,7 +50,7 @@ def trained(folders):
 
 def crown(folders, trained):
     """Make the model of a training the champion; return its version."""
-    version = registry.version(folders, trained.run_id, None)
+    version = registry.version(folders, trained.run_id, None, name="r")
     registry.promote(folders, version)
     return version
 
@@ -115,7 +115,7 @@ def test_a_model_that_is_not_there_is_a_clear_error(address, trained):
 @pytest.mark.parametrize("model_id", [None, "m-0"])
 def test_a_run_without_a_model_can_not_be_promoted(trained, folders, model_id):
     with pytest.raises(MissingFileError, match="has no model"):
-        registry.version(folders, "0" * 32, model_id)
+        registry.version(folders, "0" * 32, model_id, name="r")
 
 
 def test_what_the_store_keeps_is_not_written_to(trained, folders, tmp_path):
@@ -240,7 +240,7 @@ def test_a_model_that_is_no_longer_registered_is_registered_again(trained, folde
     store.connect(folders).delete_registered_model(registry.NAME)
     assert registry.champion(folders) is None
     model_id = history.get(folders, trained[1].run_id).tags["model_id"]
-    made = registry.version(folders, trained[1].run_id, model_id)
+    made = registry.version(folders, trained[1].run_id, model_id, name="r")
     assert (made.number, made.model_id) == (1, model_id)
     registry.promote(folders, made)
     np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[1]), atol=1e-6)

@@ -157,7 +157,7 @@ def test_names_and_tags_of_runs_that_others_have_logged(words, status, runs):
         (["prepare", "--archive", NAME, "--dataset", "imdb"], 1),
         (["train", "--recipe", NAME], 1), (["train", "--resume", NAME], 1),
         (["train", "--readout", NAME], 2), (["train", "--show", "--dataset", NAME], 0),
-        (["train", "--dataset", "sample", "--snapshots", NAME, "--no-track"], 1),
+        (["train", "--dataset", "sample", "--snapshots", NAME, "--no-track"], 2),
         (["serve", "--model", NAME], 1), (["lecture", "--text", NAME, "--html", PAGE], 0),
     ],
     ids=lambda value: ascii(value)[:50],

@@ -47,7 +47,7 @@ def command(
             f"the run {name} has no measures of the test reviews",
             remedy=history.evaluate_command(place, chosen),
         )
-    version = registry.version(place, chosen.id, chosen.tags.get("model_id"))
+    version = registry.version(place, chosen.id, chosen.tags.get("model_id"), name=name)
     target = show.console()
     rival = history.get(place, before.run_id) if before else None
     _show_measures(target, chosen, rival)

@@ -108,10 +108,10 @@ def champion(folders: Folders) -> Version | None:
             raise
 
 
-def version(folders: Folders, run_id: str, model_id: str | None) -> Version:
+def version(folders: Folders, run_id: str, model_id: str | None, *, name: str) -> Version:
     """Return the newest version that a run has made; where none is left, register its best model.
 
-    Raises MissingFileError where there is neither.
+    name: the run's, for people. Raises MissingFileError where there is neither.
     """
     client = store.reach(folders)
     with store.usable(folders):
@@ -124,7 +124,7 @@ def version(folders: Folders, run_id: str, model_id: str | None) -> Version:
         except MlflowException as error:
             if error.error_code not in _NOT_THERE:
                 raise
-    raise MissingFileError(f"the run {run_id} has no model in the store", remedy="sentiment train")
+    raise MissingFileError(f"the run {name} has no model in the store", remedy="sentiment train")
 
 
 def promote(folders: Folders, version: Version) -> None:

@@ -53,7 +53,12 @@ class Run:
         """Log what the run is made from."""
         values = [Param(name, _shortened(value)) for name, value in settings.items()]
         self._client.log_batch(self.id, params=values)
-        self._client.log_inputs(self.id, [_described(used) for used in datasets])
+        self._used(datasets)
+
+    def _used(self, datasets: list[Dataset]) -> None:
+        # Two runs with one data set make it once.
+        with store.first_use(self._folders):
+            self._client.log_inputs(self.id, [_described(used) for used in datasets])
 
     def again(self, tags: dict[str, str]) -> None:
         """Have a run that was cut off RUNNING again, as that of the process that `tags` name."""
@@ -149,7 +154,7 @@ class Run:
         tags = self._client.get_run(self.id).data.tags
         # With the model's id they show on its page and among the models as well.
         self.metrics(metrics, 0, tags.get("model_id"), when)
-        self._client.log_inputs(self.id, [_described(dataset)])
+        self._used([dataset])
         self.arrays(predictions, f"evaluation/{dataset.name}_predictions.npz")
         self.table(mistakes, f"evaluation/{dataset.name}_mistakes.json")
         accuracy, name = metrics.get("test/accuracy"), tags.get("model")

@@ -20,6 +20,7 @@ from sentiment.folders import Folders
 from sentiment.tracking import store
 
 LOCAL = "127.0.0.1"
+_GRACE = 5  # seconds for what a server has started to end after it
 _PATIENCE = 60  # seconds for a server to answer; it takes 5 to 20
 
 
@@ -61,10 +62,20 @@ def running(server: subprocess.Popen, address: str) -> Iterator[None]:
         _wait(server, address)
         yield
     finally:
-        # What it has started may outlive it, in its group.
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
+        _end(server)
+
+
+def _end(server: subprocess.Popen) -> None:
+    """End a server and what it has started, which may outlive it in its group."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+        end = time.monotonic() + _GRACE
+        while time.monotonic() < end:
+            os.killpg(server.pid, 0)  # raises where the group is empty
+            time.sleep(0.05)
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def _wait(server: subprocess.Popen, address: str) -> None:

@@ -55,7 +55,7 @@ def connect(folders: Folders) -> mlflow.MlflowClient:
     if not named:
         # MLflow has put it there, where it would pass for the user's wish for other folders too.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-    with usable(folders), _first_use_lock(folders):
+    with usable(folders), first_use(folders):
         return mlflow.MlflowClient()
 
 
@@ -96,7 +96,7 @@ def open_experiment(folders: Folders, name: str) -> str:
     connect(folders)
     own = uri(folders) == own_uri(folders)
     location = (folders.mlruns / "artifacts").as_uri() if own else None
-    with usable(folders), _first_use_lock(folders):
+    with usable(folders), first_use(folders):
         found = mlflow.get_experiment_by_name(name)
         if found is None:
             try:
@@ -129,8 +129,11 @@ def mlflow_command(address: str, words: str) -> str:
 
 
 @contextmanager
-def _first_use_lock(folders: Folders) -> Iterator[None]:
-    """Let one process at a time make what is not there: two at once break the database."""
+def first_use(folders: Folders) -> Iterator[None]:
+    """Let one process at a time make what is not there: two at once break the database.
+
+    Not to be entered within itself.
+    """
     if not folders.mlruns.is_dir():
         yield
         return
