@@ -26,11 +26,12 @@ def broken_off(work, step, effect, watched):
                 effect()
         return trace
 
+    before = sys.gettrace()  # that of `make coverage`
     sys.settrace(trace)
     try:
         work()
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     return left <= 0
 
 
