@@ -5,7 +5,7 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test test-slow coverage mutants audit setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth
+.PHONY: train test test-slow coverage mutants audit setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth bench-away
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -72,6 +72,9 @@ bench-accuracy: peers
 
 bench-predict: peers
 	$(bin)/python benchmarks/predict.py
+
+bench-away: setup  ## what a tracking server that is away, ill or dies costs a training; ten minutes
+	$(bin)/python benchmarks/away.py
 
 bench-growth: setup
 	$(bin)/python benchmarks/growth.py
