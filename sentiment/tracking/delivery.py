@@ -191,9 +191,12 @@ def _send(folders: Folders, kept: Spool) -> None:
 
 def _settle(kept: Spool, say: Say) -> None:
     """Take a spool away that is sent, or say what is left of it."""
-    if not kept.settle() and (left := kept.pending()):
-        name, why = kept.header["name"], kept.trouble or "the tracking server is slow"
-        say(f"{left} operations of the run {name} are kept in {kept.folder}: {why}\n{_REMEDY}")
+    try:
+        if not kept.settle() and (left := kept.pending()):
+            name, why = kept.header["name"], kept.trouble or "the tracking server is slow"
+            say(f"{left} operations of the run {name} are kept in {kept.folder}: {why}\n{_REMEDY}")
+    except (OSError, SentimentError) as error:
+        say(f"what was left of the run may be lost: {lost(error)}")
 
 
 _REMEDY = "Try: sentiment sync"

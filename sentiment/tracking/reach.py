@@ -58,7 +58,9 @@ def towards(folders: Folders, uri: str, *, seconds: int | None = None) -> Iterat
 
 
 def _named(error: Exception, uri: str) -> SentimentError:
-    cause = error.__cause__ if isinstance(error, UnavailableError) and error.__cause__ else error
+    # What `store.usable` raises: its kinds, such as that of a missing run, say enough.
+    told = type(error) is UnavailableError and error.__cause__
+    cause = error.__cause__ if told else error
     if isinstance(cause, MlflowException):
         status = cause.get_http_status_code()
     elif isinstance(cause, OSError | SQLAlchemyError):
