@@ -5,7 +5,8 @@ bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test test-slow coverage mutants audit setup lock clean peers pretrained pictures bench-predict bench-speed bench-accuracy bench-growth bench-away
+.PHONY: train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained pictures \
+  bench-predict bench-speed bench-accuracy bench-growth bench-away bench-scale
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -34,14 +35,36 @@ setup: .venv/installed
 	$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-lock:  ## pin anew what pyproject.toml asks for
-	$(bin)/pip install --quiet uv
-	$(bin)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+compile := $(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
+  --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-coverage: setup  ## the whole suite with lines and branches counted, those of every process; 95 % are asked of each
+lock:  ## pin anew what pyproject.toml asks for, and with the engines; but for pandas the pins are the same
+	$(bin)/pip install --quiet uv
+	$(compile) --extra dev --output-file requirements.lock
+	sed -n 's/^\([a-z0-9._-]*==[^\\]*[^ \\]\).*/\1/p' requirements.lock | grep -v '^pandas==' > .venv/pins.txt
+	$(compile) --extra dev --extra spark --extra sweep --constraint .venv/pins.txt \
+	  --output-file requirements-scale.lock
+
+# An environment above the other one: pandas is older there, and Spark and Optuna are in no other.
+scale := .venv/scale
+
+.venv/scale/installed: requirements-scale.lock .venv/installed
+	@command -v java >/dev/null || \
+	  { echo "Java 17 is needed: apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+	$(bin)/python -m venv --clear $(scale)
+	echo 'import site; site.addsitedir("$(abspath $(wildcard .venv/lib/python3*/site-packages))")' \
+	  > "$$(echo $(scale)/lib/python3*/site-packages)/below.pth"
+	$(scale)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-scale.lock
+	touch $@
+
+test-scale: .venv/scale/installed  ## Spark, workers and sweeps, with real executors and processes; quarter of an hour
+	$(scale)/bin/python -m pytest --durations=10 tests/scale $(ARGS)
+
+# Counting has locks of its own, on which an interrupt may leave a process hanging: a test fails.
+coverage: .venv/scale/installed  ## both suites with lines and branches counted, in every process; 95 % are asked of each
 	$(bin)/coverage erase
-	$(bin)/coverage run -m pytest $(ARGS)
+	-$(bin)/coverage run -m pytest $(ARGS)
+	-$(scale)/bin/python -m coverage run -m pytest tests/scale $(ARGS)
 	$(bin)/coverage combine --quiet
 	$(bin)/coverage report
 	@$(bin)/coverage json --quiet -o - | $(bin)/python -c 'import json, sys; \
@@ -72,6 +95,9 @@ bench-accuracy: peers
 
 bench-predict: peers
 	$(bin)/python benchmarks/predict.py
+
+bench-scale: .venv/scale/installed  ## files of a thousand to a million texts, here and on Spark; quarter of an hour
+	$(scale)/bin/python benchmarks/scale.py
 
 bench-away: setup  ## what a tracking server that is away, ill or dies costs a training; ten minutes
 	$(bin)/python benchmarks/away.py

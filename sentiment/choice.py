@@ -25,9 +25,8 @@ def choose(named: str | None, folders: Folders) -> Bundle:
     none. One that is damaged is never passed over for the next: whoever asked would get another
     model's answer.
     """
-    named = named or os.environ.get(ENVIRONMENT)
-    if named:
-        return bundle.read(_folder(named, folders))
+    if wanted := stated(named):
+        return bundle.read(_folder(wanted, folders))
     try:
         newest = bundle.newest(folders.models)
     except MissingFileError:
@@ -35,6 +34,11 @@ def choose(named: str | None, folders: Folders) -> Bundle:
             raise
         newest = BOX
     return bundle.read(newest)
+
+
+def stated(named: str | None) -> str | None:
+    """Return which model is wanted: the one `named`, else that in SENTIMENT_MODEL, or any."""
+    return named or os.environ.get(ENVIRONMENT)
 
 
 def _folder(named: str, folders: Folders) -> Path:

@@ -7,6 +7,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from typing import Any, Protocol
 
 from sentiment.tables import BOM, CsvReader, JsonlReader, Reader, Row
@@ -14,6 +15,14 @@ from sentiment.tables import BOM, CsvReader, JsonlReader, Reader, Row
 # What a spreadsheet takes for a formula, and what it passes over before one.
 _FORMULA = (b"=", b"+", b"-", b"@", b"\t", b"\r", b"\n")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?")  # -1.5 is none
+
+ADDED = ("label", "probability", "warnings")
+
+
+def free(name: str, taken: Iterable[str]) -> str:
+    """Return `name`, or one made of it that isn't taken."""
+    tries = chain([name, f"predicted_{name}"], (f"predicted_{name}_{n}" for n in count(2)))
+    return next(found for found in tries if found not in taken)
 
 
 class Bytes(Protocol):

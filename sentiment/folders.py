@@ -30,6 +30,11 @@ class Folders:
         return self.root / "data" / "checkpoints"
 
     @property
+    def sweeps(self) -> Path:
+        """Sweeps, one folder each."""
+        return self.root / "data" / "sweeps"
+
+    @property
     def registry(self) -> Path:
         """Registered models that came from a tracking server, one folder each."""
         return self.root / "data" / "registry"

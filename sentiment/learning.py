@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sentiment.cluster import Cluster
 from sentiment.config import TrainSettings
 from sentiment.optimizer import RowAdam
 
@@ -70,8 +71,15 @@ class Trainer:
     The learning rate falls in a straight line to zero over `steps` steps.
     """
 
-    def __init__(self, network: keras.Model, settings: TrainSettings, *, steps: int):
-        self.network = network
+    def __init__(
+        self,
+        network: keras.Model,
+        settings: TrainSettings,
+        *,
+        steps: int,
+        cluster: Cluster | None = None,
+    ):
+        self.network, self._cluster = network, cluster or Cluster()
         self._clip, self._smoothing = settings.clip, settings.label_smoothing
         rate = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate, steps, end_learning_rate=0.0
@@ -86,22 +94,29 @@ class Trainer:
         self._forward = tf.function(self._read, input_signature=[ids])
 
     def _train_step(self, ids, labels, weights):
+        gradients, report = self._cluster.run(self._gradients, ids, labels, weights)
+        if self._clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip)
+        self.optimizer.apply(gradients, self.network.trainable_variables)
+        return report
+
+    def _gradients(self, ids, labels, weights):
+        """Return the gradients over the whole batch, of which a worker has these rows."""
+        everywhere = self._cluster.sum
+        reviews = tf.reduce_sum(weights)
+        whole = everywhere(reviews)
         with tf.GradientTape() as tape:
             logits = self.network(ids, training=True)["logit"][:, 0]
             soft = labels + self._smoothing * (0.5 - labels)
             losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=soft, logits=logits)
-            reviews = tf.reduce_sum(weights)
-            loss = tf.reduce_sum(losses * weights) / reviews
-        variables = self.network.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        if self._clip:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._clip)
-        self.optimizer.apply(gradients, variables)
+            loss = tf.reduce_sum(losses * weights) / whole
+        gradients = tape.gradient(loss, self.network.trainable_variables)
         # What is reported is the cross-entropy against the labels as they are.
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
         total = tf.reduce_sum(losses * weights)
         right = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
-        return tf.stack([total, tf.reduce_sum(right * weights), reviews])
+        report = tf.stack([total, tf.reduce_sum(right * weights), reviews])
+        return [everywhere(gradient) for gradient in gradients], everywhere(report)
 
     def _read(self, ids):
         outputs = self.network(ids, training=False)
@@ -134,12 +149,14 @@ class Trainer:
         for ids, labels, weights in batches:
             yield Step(*self._step(ids, labels, weights).numpy().tolist())
 
-    def read(self, batches: Iterable, rows: list[np.ndarray]) -> Outcome:
-        """Return what the network says of reviews; `rows[b]` are those of batch b."""
-        total = sum(len(part) for part in rows)
-        logits = np.zeros(total, np.float32)
-        states = np.zeros((total, self.network.outputs[1].shape[-1]), np.float32)
+    def read(self, batches: Iterable, rows: list[np.ndarray], count: int) -> Outcome:
+        """Return what the network says of `count` reviews; `rows[b]` are those of batch b.
+
+        Of several workers each reads some of them.
+        """
+        logits = np.zeros(count, np.float32)
+        states = np.zeros((count, self.network.outputs[1].shape[-1]), np.float32)
         for part, (ids, _, _) in zip(rows, batches, strict=True):
             said, final = self._forward(ids)
             logits[part], states[part] = said[: len(part)], final[: len(part)]
-        return Outcome(logits, states)
+        return Outcome(self._cluster.total(logits), self._cluster.total(states))

@@ -181,6 +181,14 @@ def begin_with(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
     table.assign(table.numpy() + np.outer(ratios, signs).astype(np.float32))
 
 
+def draw_apart(network: keras.Model, index: int) -> None:
+    """Have a network that is one of several with the same weights draw other numbers at random."""
+    for variable in network.variables:
+        if variable.path.endswith("seed_generator_state"):
+            seed, counter = variable.numpy()
+            variable.assign([seed + index, counter])
+
+
 def recurrent_layers(network: keras.Model) -> dict[str, FusedSimpleRNN]:
     """Return the recurrent layers by the names their weights have in a bundle."""
     layers = {}

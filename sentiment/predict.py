@@ -66,7 +66,7 @@ def predict(classifier: Classifier, bands: Bands, texts: Sequence[str]) -> list[
         texts, encoded.lengths.tolist(), probabilities, unknown.tolist(), strict=True
     ):
         if not length:
-            said.append(Prediction(None, None, wrong=_nothing(text)))
+            said.append(Prediction(None, None, wrong=nothing_in(text)))
             continue
         # Six digits, so that the last bits, which differ between machines, are not in files.
         rounded = round(probability, 6)
@@ -75,7 +75,8 @@ def predict(classifier: Classifier, bands: Bands, texts: Sequence[str]) -> list[
     return said
 
 
-def _nothing(text: str) -> str:
+def nothing_in(text: str) -> str:
+    """Return what is wrong with a text that has no word."""
     return f"holds no word: {text[:40]!r}" if text.strip() else "is empty"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sentiment.cluster import Cluster
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.journal import Journal
 from sentiment.kept import Kept, Round
@@ -40,12 +41,18 @@ class Rounds:
         journal: Journal,
         watcher: Watcher,
         clock: Clock,
+        cluster: Cluster | None = None,
     ):
         self._data, self._parts, self._tokenizer = data, parts, tokenizer
         self._model, self._settings = model, settings
         self._journal, self._watcher = journal, watcher
         self._begin = partial(
-            Session, tokenizer=tokenizer, journal=journal, watcher=watcher, clock=clock
+            Session,
+            tokenizer=tokenizer,
+            journal=journal,
+            watcher=watcher,
+            clock=clock,
+            cluster=cluster,
         )
         self._later = settings.own_labels if UNSUPERVISED in data.splits else 0
         self._done: list[Round] = []

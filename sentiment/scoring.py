@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import chain, count, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from sentiment import __version__, columns, parquet, predict, tables
+from sentiment import __version__, columns, faults, parquet, predict, tables
 from sentiment.bundle import Bundle
 from sentiment.columns import Bytes
 from sentiment.errors import InputError, SentimentError
@@ -25,7 +25,6 @@ from sentiment.predict import Bands, Prediction
 from sentiment.runtime import Classifier
 from sentiment.tables import Reader, Row
 
-ADDED = ("label", "probability", "warnings")
 ON_ERROR = ("fail", "skip", "null")
 EXAMPLES = 10  # bad rows and warnings that are named one by one; others are counted
 
@@ -83,7 +82,7 @@ class Scoring:
                 f"{source}: no column {rules.text_column!r}; it has {have}",
                 remedy="name yours with --text-column",
             )
-        self.names = tuple(_free(name, self._taken()) for name in ADDED)
+        self.names = tuple(columns.free(name, self._taken()) for name in columns.ADDED)
 
     def _taken(self) -> Iterable[str]:
         """Return the names of the input's columns; the first object's where there is no header."""
@@ -118,14 +117,8 @@ class Scoring:
             yield _Chunk(rows, wrong, self.reader.offset, self.reader.line), texts
 
     def _misfit(self, row: Row) -> str | None:
-        column, fields = self.rules.text_column, row.fields
-        if column not in fields:
-            return f"no column {column!r}; it has {', '.join(fields) or 'none'}"
-        if not isinstance(fields[column], str):
-            return f"column {column!r} holds no text"
-        if self.reader.columns is None and (clash := [x for x in self.names if x in fields]):
-            return f"it has a field {clash[0]!r}, which the first row has not"
-        return None
+        added = self.names if self.reader.columns is None else ()
+        return faults.misfit(row.fields, self.rules.text_column, added)
 
     def _settle(self, chunk: "_Chunk", said: list[Prediction]) -> tuple[list[Row], list[tuple]]:
         """Return the rows to write and the values added to each."""
@@ -175,12 +168,6 @@ def _answers(judge: Judge, jobs: Iterator) -> Generator[tuple[_Chunk, list[Predi
     from sentiment import workers  # takes 20 ms, which a short text needn't wait for
 
     yield from workers.ordered(judge, chain(head, jobs))
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    """Return `name`, or one made of it that isn't taken."""
-    tries = chain([name, f"predicted_{name}"], (f"predicted_{name}_{n}" for n in count(2)))
-    return next(found for found in tries if found not in taken)
 
 
 class BytesSink:

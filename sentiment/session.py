@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from sentiment import batches, diagnosis, interrupts, network
+from sentiment.cluster import Cluster
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import DivergedError
 from sentiment.journal import Journal, Moment
@@ -21,6 +22,7 @@ from sentiment.metrics import fit_temperature
 from sentiment.partition import Parts
 from sentiment.prior import log_count_ratios
 from sentiment.progress import BatchReport, Clock, EpochReport, Watcher
+from sentiment.task import Task
 from sentiment.tokenizer import Tokenizer
 
 
@@ -37,6 +39,7 @@ class Session:
         journal: Journal,
         watcher: Watcher,
         clock: Clock,
+        cluster: Cluster | None = None,
         epochs_before: int = 0,
         epochs_in_all: int | None = None,
     ):
@@ -47,6 +50,7 @@ class Session:
         self._epochs_in_all = epochs_in_all or settings.epochs
         self._parts, self._model, self._settings = parts, model, settings
         self._journal, self._watcher, self._clock = journal, watcher, clock
+        self._task = cluster.task if cluster else Task()
         with clock.part("building"):
             self._network = network.build(
                 model,
@@ -57,8 +61,10 @@ class Session:
             if settings.prior:
                 ratios = log_count_ratios(parts.learnt, tokenizer.feature_count)
                 network.begin_with(self._network, settings.prior * ratios, seed=settings.seed)
-            self._batches = -(-len(parts.learnt) // settings.batch_size)
-            self._trainer = Trainer(self._network, settings, steps=self._batches * settings.epochs)
+            network.draw_apart(self._network, self._task.index)
+            self._batches = -(-len(parts.learnt) // (settings.batch_size * self._task.size))
+            steps = self._batches * settings.epochs
+            self._trainer = Trainer(self._network, settings, steps=steps, cluster=cluster)
         with clock.part("compiling"):
             self._compile()
 
@@ -75,6 +81,7 @@ class Session:
         """Go on from `done`, given what `state` returned then."""
         self.reports, self._kept = list(done.reports), done.kept
         self._trainer.restore(arrays)
+        network.draw_apart(self._network, self._task.index)  # they are the chief's
 
     def run_epochs(self, keep: Callable[[], None] = lambda: None) -> None:
         """Train until the last epoch, or until validation has not improved for long enough.
@@ -121,7 +128,8 @@ class Session:
     def _epoch(self, epoch: int) -> tuple[EpochReport, Outcome]:
         settings, learnt = self._settings, self._parts.learnt
         order = np.random.default_rng([settings.seed, epoch])
-        rows = batches.arrange(learnt, settings.batch_size, order)
+        rows = batches.arrange(learnt, settings.batch_size * self._task.size, order)
+        rows = [self._task.share(part) for part in rows]
         started = time.perf_counter()
         total = Step(0.0, 0.0, 0.0)
         stream = batches.stream(learnt, rows, settings.batch_size)
@@ -203,5 +211,5 @@ class Session:
 
     def _read(self, examples: batches.Examples) -> Outcome:
         size = self._settings.batch_size
-        rows = batches.arrange(examples, size, None)
-        return self._trainer.read(batches.stream(examples, rows, size), rows)
+        rows = self._task.share(batches.arrange(examples, size, None))
+        return self._trainer.read(batches.stream(examples, rows, size), rows, len(examples))

@@ -5,7 +5,7 @@ the other stages; they meet through files.
 """
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment import bundle, checkpoint, interrupts, naming
+from sentiment import bundle, checkpoint, cluster, interrupts, naming, task
 from sentiment.bundle import Bundle
 from sentiment.checkpoint import Checkpoint, Writer
 from sentiment.config import Cadence, ModelSettings, TrainSettings, merged
@@ -22,7 +22,7 @@ from sentiment.errors import DivergedError, InputError
 from sentiment.folders import Folders
 from sentiment.journal import Journal, RunJournal
 from sentiment.kept import Kept
-from sentiment.partition import Parts, divide
+from sentiment.partition import divide
 from sentiment.prepared import PreparedSet
 from sentiment.progress import Clock, EpochReport, Watcher
 from sentiment.rounds import Rounds
@@ -72,6 +72,7 @@ def train(
     record = _record(data, model, settings)
     record["run"] = {"id": "", "name": name, "experiment": experiment}
     job = {"recipe": recipe, "track": track, "snapshots": snapshots, "record": record}
+    job["workers"] = task.of_environment().size
     return _Training(data, job, folders, watcher, clock).run()
 
 
@@ -96,6 +97,12 @@ def resume(
             "its digests differ",
             remedy="sentiment train",
         )
+    began, now = job.get("workers", 1), task.of_environment().size
+    if began != now:
+        raise InputError(
+            f"{job['record']['run']['name']} began with {began} workers, and here are {now}",
+            remedy=f"{_go_on(job['record']['run']['name'])} --workers {began}",
+        )
     return _Training(data, job, folders, watcher, clock).run(found)
 
 
@@ -118,33 +125,50 @@ class _Training:
         self._settings = TrainSettings(**stated["train"])
         self._closing = False
         self._resumable = 0  # the epoch of the newest checkpoint; 0 where there is none
+        self._task = task.of_environment()
+        # First of all that is asked of TensorFlow.
+        self._cluster = cluster.join(self._task)
 
     def run(self, found: Checkpoint | None = None) -> Trained:
         """Train from the beginning, or go on from a checkpoint."""
-        record, clock = self._job["record"], self._clock
-        with checkpoint.writing(self._folders.checkpoints / self._name) as writer:
-            self._check_unfinished(found)
-            since = f" on, after epoch {found.epoch}" if found else ""
-            self._watcher.note(f"training {self._name}{since}")
-            with clock.part("data"):
+        with cluster.together(self._task, remedy=_go_on(self._name)):
+            with self._clock.part("data"):
                 self._tokenizer = self._data.tokenizer.up_to(self._model.ngrams)
                 share = self._settings.validation_share
                 split = self._data.split("train")
                 self._parts = divide(split, self._tokenizer, self._model, share)
-            with _journal(
-                self._folders, self._job, self._parts, self._tokenizer, clock, bool(found),
-                self._watcher.note,
-            ) as journal:  # fmt: skip
-                record["run"]["id"] = journal.run_id
-                rounds = Rounds(
-                    self._data, self._parts, self._tokenizer, self._model, self._settings,
-                    journal, self._watcher, clock,
-                )  # fmt: skip
+            return self._lead(found) if self._task.is_chief else self._assist(found)
+
+    def _lead(self, found: Checkpoint | None) -> Trained:
+        """Train, and keep what comes of it."""
+        since = f" on, after epoch {found.epoch}" if found else ""
+        with checkpoint.writing(self._folders.checkpoints / self._name) as writer:
+            self._check_unfinished(found)
+            self._watcher.note(f"training {self._name}{since}")
+            with self._journal(again=bool(found)) as journal:
+                self._job["record"]["run"]["id"] = journal.run_id
+                rounds = self._rounds(journal)
                 self._go(rounds, journal, writer, found)
             writer.remove()
-        best = rounds.kept.report
+        return self._trained(rounds, journal.run_id)
+
+    def _assist(self, found: Checkpoint | None) -> Trained:
+        """Train with the chief, which keeps what comes of it."""
+        rounds = self._rounds(Journal())
+        if found:
+            rounds.restore(found.state["rounds"], found.arrays)
+        rounds.run(lambda: None)
+        return self._trained(rounds, "")
+
+    def _rounds(self, journal: Journal) -> Rounds:
+        return Rounds(
+            self._data, self._parts, self._tokenizer, self._model, self._settings,
+            journal, self._watcher, self._clock, self._cluster,
+        )  # fmt: skip
+
+    def _trained(self, rounds: Rounds, run_id: str) -> Trained:
         folder = self._folders.models / self._name
-        return Trained(folder, self._name, journal.run_id, rounds.reports, best)
+        return Trained(folder, self._name, run_id, rounds.reports, rounds.kept.report)
 
     def _check_unfinished(self, found: Checkpoint | None) -> None:
         """Raise InputError where who had the lock until now has done what is to be done."""
@@ -171,8 +195,7 @@ class _Training:
             if isinstance(error, DivergedError):
                 writer.remove()  # it would diverge again
             elif self._resumable:
-                command = f"sentiment train --resume {shlex.quote(self._name)}"
-                self._watcher.note(f"to go on after epoch {self._resumable}: {command}")
+                self._watcher.note(f"to go on after epoch {self._resumable}: {_go_on(self._name)}")
             # What was broken off in closing isn't closed again, nor for somebody in a hurry.
             if rounds.rounds and not self._closing and not interrupts.at_once(error):
                 self._close(rounds, journal)
@@ -199,6 +222,40 @@ class _Training:
         rows = self._parts.held_rows[kept.worst(labels, _MISTAKES)]
         mistakes = [(split.text(row), int(split.labels[row])) for row in rows]
         journal.close(saved, kept.report, mistakes)
+
+    @contextmanager
+    def _journal(self, again: bool) -> Iterator[Journal]:
+        """Give the journal of the run, or where nothing is tracked one that keeps nothing."""
+        job, record = self._job, self._job["record"]
+        if not job["track"]:
+            yield Journal()
+            return
+        data, run = record["data"], record["run"]
+        source = {"dataset": data["dataset"], "folder": data["folder"]}
+        used = runs.Dataset(data["folder"], "training", data["digests"]["train"], source)
+        parameters = {"recipe": job["recipe"]} | merged(record["settings"])
+        if job.get("workers", 1) > 1:
+            parameters["workers"] = job["workers"]
+        beginning = delivery.Beginning(
+            run["experiment"], self._name, parameters, [used], run["id"] if again else ""
+        )
+        with delivery.tracked(self._folders, beginning, self._watcher.note) as begun:
+            if begun is None:
+                yield Journal()
+                return
+            yield RunJournal(
+                begun,
+                tokenizer=self._tokenizer,
+                probes=self._parts.probes,
+                record=record,
+                cadence=Cadence.parse(job["snapshots"]),
+                clock=self._clock,
+            )
+
+
+def _go_on(name: str) -> str:
+    """Return what to type for a training to go on."""
+    return f"sentiment train --resume {shlex.quote(name)}"
 
 
 def _record(data: PreparedSet, model: ModelSettings, settings: TrainSettings) -> dict[str, Any]:
@@ -232,39 +289,3 @@ def _save(
         weights=kept.weights,
         record={**record, **measured},
     )
-
-
-@contextmanager
-def _journal(
-    folders: Folders,
-    job: dict[str, Any],
-    parts: Parts,
-    tokenizer: Tokenizer,
-    clock: Clock,
-    again: bool,
-    say: Callable[[str], None],
-) -> Iterator[Journal]:
-    """Give the journal of a run, or where nothing is tracked one that keeps nothing."""
-    if not job["track"]:
-        yield Journal()
-        return
-    record = job["record"]
-    data, name = record["data"], record["run"]["name"]
-    source = {"dataset": data["dataset"], "folder": data["folder"]}
-    used = runs.Dataset(data["folder"], "training", data["digests"]["train"], source)
-    parameters = {"recipe": job["recipe"]} | merged(record["settings"])
-    beginning = delivery.Beginning(
-        record["run"]["experiment"], name, parameters, [used], record["run"]["id"] if again else ""
-    )
-    with delivery.tracked(folders, beginning, say) as run:
-        if run is None:
-            yield Journal()
-            return
-        yield RunJournal(
-            run,
-            tokenizer=tokenizer,
-            probes=parts.probes,
-            record=record,
-            cadence=Cadence.parse(job["snapshots"]),
-            clock=clock,
-        )

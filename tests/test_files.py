@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import pickle
@@ -226,3 +227,31 @@ def test_handles_are_given_back(tmp_path):
         (aside / "part").write_text("new")
     files.write_json(tmp_path / "record.json", {})
     assert next_handle() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "remedy"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "df -h "),
+        (OSError(errno.EFBIG, "File too large"), "File too large", "df -h "),
+        (OSError("8 requested and 0 written"), "it takes no more", "df -h "),
+        (OSError(errno.EACCES, "Permission denied"), "Permission denied", "ls -ld "),
+    ],
+)
+def test_why_a_folder_takes_nothing_is_told_of_the_outermost(tmp_path, error, why, remedy):
+    folder = tmp_path / "a b"
+    with (
+        pytest.raises(InputError) as caught,
+        files.writable(folder),
+        files.writable(tmp_path / "x"),
+    ):
+        raise error
+    assert caught.value.fact == f"can't write in {folder}: {why}"
+    assert caught.value.remedy.startswith(f"{remedy}'{folder}', which tells ")
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
+    with pytest.raises(InputError) as caught, files.whole_file(tmp_path):
+        pass
+    assert caught.value.fact == f"{tmp_path} is a folder"
+    assert caught.value.remedy == "the same with the name of a file in it"

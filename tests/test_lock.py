@@ -17,6 +17,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+SCALE = (ROOT / "requirements-scale.lock").read_text("utf-8")  # with Spark and Optuna
 # A package, where it is for, and at least one digest: what has none is no pin.
 PIN = re.compile(
     r"^(?P<pin>[\w.-]+==\S+)(?: ; (?P<marker>[^\\]+?))?(?: \\\n    --hash=sha256:[0-9a-f]{64})+$",
@@ -99,8 +100,19 @@ def test_the_lock_is_what_the_project_leads_to(name):
     assert not list(faults(LOCK, ENVIRONMENTS[name]))
 
 
-def test_every_line_of_the_lock_is_a_pin_with_hashes():
-    assert "".join(f"{line[0]}\n" for line in PIN.finditer(LOCK)) == LOCK
+@pytest.mark.parametrize("lock", [LOCK, SCALE])
+def test_every_line_of_a_lock_is_a_pin_with_hashes(lock):
+    assert "".join(f"{line[0]}\n" for line in PIN.finditer(lock)) == lock
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_lock_with_the_engines_has_the_same_pins_but_for_pandas(name):
+    base, scale = pins(LOCK, ENVIRONMENTS[name]), pins(SCALE, ENVIRONMENTS[name])
+    assert {package for package in base if scale.get(package) != base[package]} == {"pandas"}
+    for extra in ("spark", "sweep"):
+        for text in PROJECT["project"]["optional-dependencies"][extra]:
+            requirement = Requirement(text)
+            assert requirement.specifier.contains(scale[requirement.name])
 
 
 def test_what_is_installed_is_what_is_pinned():

@@ -255,7 +255,7 @@ def stop_midway(process, target, number):
     while process.poll() is None and not record.exists():
         time.sleep(0.005)
     process.send_signal(number)
-    err = process.communicate()[1]
+    err = process.communicate(timeout=60)[1]
     assert process.returncode in (-number, 130), err
     assert record.exists() and not target.exists()
     return record, err
@@ -273,7 +273,7 @@ def test_a_job_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, 
     done_before = json.loads(record.read_text())["state"]["tally"]["rows"]
     assert 0 < done_before < 40_000
     process = start(source, target, "--resume")
-    err = process.communicate()[1]
+    err = process.communicate(timeout=60)[1]
     assert process.returncode == 0, err
     assert "40,000 rows written" in err
     assert target.read_bytes() == whole.read_bytes()

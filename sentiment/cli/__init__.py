@@ -18,7 +18,7 @@ from sentiment.cli.guard import GuardedGroup, end_on_signals
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "predict", "states"),
-    *("runs", "compare", "promote", "serve", "ui", "lecture", "sync"),
+    *("sweep", "runs", "compare", "promote", "serve", "ui", "lecture", "sync"),
 )
 
 

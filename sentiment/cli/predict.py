@@ -10,7 +10,7 @@ import typer
 
 from sentiment import folders
 from sentiment.cli.common import ModelOption
-from sentiment.cli.terminal import Meter, Output, say, speaks_utf8
+from sentiment.cli.terminal import Meter, Output, counted, say, speaks_utf8
 from sentiment.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,16 +23,17 @@ _RENAMED = "predicted_label where the file has a label, and so on"
 
 
 def command(
+    ctx: typer.Context,
     texts: Annotated[
         list[str] | None, typer.Argument(help="texts; - or a pipe: one text a line")
     ] = None,
-    source: Annotated[
-        Path | None,
+    read_from: Annotated[
+        str | None,
         typer.Option("--input", help="a file of texts: .csv, .tsv, .jsonl, .parquet or .txt"),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(help=f"where the scored file goes; {_ADDED}{_RENAMED}"),
+    write_to: Annotated[
+        str | None,
+        typer.Option("--output", help=f"where the scored file goes; {_ADDED}{_RENAMED}"),
     ] = None,
     text_column: Annotated[str, typer.Option(help="column that holds the text")] = "text",
     model: ModelOption = None,
@@ -66,23 +67,42 @@ def command(
         ),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted job")] = False,
+    engine: Annotated[
+        Literal["local", "spark"],
+        typer.Option(help="what scores --input: this machine, or Spark, which writes folders"),
+    ] = "local",
+    master: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="of Spark; else what SPARK_HOME configures, or local[*]"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON object a line")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but errors")] = False,
 ) -> None:
     """Print the label and the probability of each text, or add them to a file of texts."""
+    _check_band(threshold, neutral)
+    from sentiment.predict import Bands
+
+    bands = Bands(threshold, neutral)
+    if engine == "spark" or master is not None:
+        from sentiment.cli import on_spark
+
+        on_spark.run(
+            ctx, read_from, write_to,
+            text_column=text_column, model=model, bands=bands, master=master, quiet=quiet,
+        )  # fmt: skip
+        return
+    source, output = (Path(name) if name is not None else None for name in (read_from, write_to))
     _check_usage(texts, source, output, resume=resume, as_json=as_json)
     if defuse and (source is None or source.suffix.lower() not in (".csv", ".tsv")):
         raise typer.BadParameter("--defuse-formulas goes with --input FILE, a CSV or TSV file")
     if source and (trace or why or html):
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
-    _check_band(threshold, neutral)
     # NumPy's threads get in each other's way here: the products are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from sentiment import choice
-    from sentiment.predict import Bands
     from sentiment.scoring import Rules
 
-    rules = Rules(text_column, on_error, Bands(threshold, neutral), defuse)
+    rules = Rules(text_column, on_error, bands, defuse)
     opened = choice.choose(model, folders.find())
     if not quiet and not as_json:
         say(f"model: {opened.name} ({opened.folder})")
@@ -178,7 +198,7 @@ def _file(
     quiet: bool,
 ) -> None:
     """Classify a file."""
-    from sentiment import scoring
+    from sentiment import columns, scoring
     from sentiment.part import Part
 
     with ExitStack() as stack:
@@ -198,12 +218,12 @@ def _file(
                     say("The same command with --resume goes on from here.")
                 raise
     if not quiet:
-        for name, ours in zip(scoring.ADDED, work.names, strict=True):
+        for name, ours in zip(columns.ADDED, work.names, strict=True):
             if name != ours:
                 say(f"{source} has a column {name!r} already: ours is {ours!r}")
         _remark(work, one_by_one=False)
         if output is not None:
-            say(f"{_count(work.tally.rows, 'row')} written to {output}")
+            say(f"{counted(work.tally.rows, 'row')} written to {output}")
 
 
 def _remark(work: "Scoring", *, one_by_one: bool) -> None:
@@ -215,14 +235,10 @@ def _remark(work: "Scoring", *, one_by_one: bool) -> None:
         say(fact)
     if tally.bad:
         done = "left out" if work.rules.on_error == "skip" else "kept without a label"
-        say(f"{_count(tally.bad, 'bad row')} {done}")
+        say(f"{counted(tally.bad, 'bad row')} {done}")
     if one_by_one and sum(tally.warnings.values()) <= len(tally.warned):
         for number, name in tally.warned:
             say(f"warning: text {number}: {WARNINGS[name]}")
         return
     for name, times in tally.warnings.items():
-        say(f"warning: {_count(times, 'text')}: {WARNINGS[name]}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("s" if number != 1 else "")
+        say(f"warning: {counted(times, 'text')}: {WARNINGS[name]}")

@@ -3,6 +3,7 @@
 import typer
 
 from sentiment import folders
+from sentiment.cli.terminal import counted
 from sentiment.errors import UnavailableError
 
 
@@ -19,7 +20,7 @@ def command() -> None:
         results = sync(place, watcher)
     waiting = [result for result in results if result.trouble]
     if sent := {result.name for result in results} - {result.name for result in waiting}:
-        typer.echo(f"{len(sent)} {'run' if len(sent) == 1 else 'runs'} sent.")
+        typer.echo(f"{counted(len(sent), 'run')} sent.")
     if waiting:
         left, trouble = sum(result.left for result in waiting), waiting[0].trouble
         raise UnavailableError(

@@ -125,3 +125,8 @@ class Meter:
         if self._drawn:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 row`, `2 rows`."""
+    return f"{number:,} {what}" + ("s" if number != 1 else "")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders, naming, quiet, recipes
-from sentiment.cli import show
+from sentiment import folders, naming, quiet, recipes, task
+from sentiment.cli import launch, show
 from sentiment.cli.common import ExperimentOption
 from sentiment.cli.evaluate import assess
 from sentiment.cli.options import takes, typed
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from sentiment.checkpoint import Checkpoint
     from sentiment.prepared import PreparedSet
+    from sentiment.train import Trained
 
 # The parts of the work that training consists of, from reading the data to the saved model.
 _TRAINING = (
     *("data", "building", "compiling", "epochs", "validation", "checkpoint", "saving"),
     *("tracking", "snapshots", "report"),
 )
-_WITH_RESUME = {"resume", "profile", "evaluate"}  # all that may be typed beside --resume
+# All that may be typed beside --resume.
+_WITH_RESUME = {"resume", "profile", "evaluate", "workers", "master"}
 
 
 @takes
@@ -40,6 +42,16 @@ def command(
     snapshots: Annotated[
         str, typer.Option(metavar="off|epoch|batch:N", help="how often hidden states are logged")
     ] = "epoch",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, help="processes on this machine that share each batch, to try it out"
+        ),
+    ] = 1,
+    master: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="a Spark cluster that the --workers run on instead"),
+    ] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="print where the seconds went")
     ] = False,
@@ -57,18 +69,16 @@ def command(
     ] = False,
 ) -> None:
     """Train a classifier on its final hidden state, preparing the reviews first where needed."""
-    if resume is not None and (others := typed(ctx) - _WITH_RESUME):
-        names = ", ".join(f"--{other.replace('_', '-')}" for other in sorted(others))
-        raise typer.BadParameter(f"--resume goes on with the run's own settings, without {names}")
-    try:
-        Cadence.parse(snapshots)
-    except InputError as error:
-        raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
+    _check_usage(ctx, resume, snapshots)
     if show_only:
         typer.echo(recipes.as_text(settled), nl=False)
         return
+    if launch.wanted(workers, master):
+        launch.run(workers, master)
+        return
+    mine = task.of_environment()
     place, clock = folders.find(), Clock()
-    if name is not None:
+    if name is not None and mine.is_chief:
         naming.check(place, name)  # before minutes of preparing
     with show.watching() as watcher:
         found = _checkpoint(place, resume, watcher) if resume is not None else None
@@ -86,6 +96,24 @@ def command(
                 recipe=settled.name, experiment=experiment, name=name, track=track,
                 snapshots=snapshots, watcher=watcher, clock=clock,
             )  # fmt: skip
+    if mine.is_chief:
+        _show(trained, place, clock, track=track, evaluate=evaluate, profile=profile)
+
+
+def _check_usage(ctx: typer.Context, resume: str | None, snapshots: str) -> None:
+    if resume is not None and (others := typed(ctx) - _WITH_RESUME):
+        names = ", ".join(f"--{other.replace('_', '-')}" for other in sorted(others))
+        raise typer.BadParameter(f"--resume goes on with the run's own settings, without {names}")
+    try:
+        Cadence.parse(snapshots)
+    except InputError as error:
+        raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
+
+
+def _show(
+    trained: "Trained", place: Folders, clock: Clock, *, track: bool, evaluate: bool, profile: bool
+) -> None:
+    """Measure the model on the test reviews, where that is wanted, and show what has come of it."""
     summary = {
         "Validation accuracy": f"{show.percent(trained.best.validation_accuracy, 2)}, "
         f"best of {len(trained.epochs)} epochs",

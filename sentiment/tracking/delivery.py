@@ -35,9 +35,9 @@ class Beginning:
 
 @contextmanager
 def tracked(folders: Folders, beginning: Beginning, say: Say) -> Iterator[Run | None]:
-    """Run the body in a run: FINISHED at its end, KILLED by an interrupt, else FAILED.
+    """Run the body in a run, which ends as `runs.ending` says.
 
-    The tag `failure` then says why. A server that is away is no error, nor is any store that fails
+    A server that is away is no error, nor is any store that fails
     in the body: `say` hears where the run is kept. Gives None where it can't be kept anywhere.
     Raises UnavailableError where the store refuses the run or, on this machine, can't be used, and
     MissingFileError where it lacks the run that is to go on.
@@ -47,18 +47,8 @@ def tracked(folders: Folders, beginning: Beginning, say: Say) -> Iterator[Run | 
         if run is None:
             yield None
             return
-        status = "FAILED"
-        try:
+        with runs.ending(run):
             yield run
-            status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
-            raise
-        except Exception as error:
-            run.tag("failure", str(error) or type(error).__name__)
-            raise
-        finally:
-            run.end(status)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from sentiment import files, quiet
 from sentiment.errors import MissingFileError
@@ -46,10 +47,6 @@ def log(run_id: str, bundle: Path, step: int) -> str:
     if bundle.name != _BUNDLE:
         raise ValueError(f"expected a folder called {_BUNDLE}, got {bundle}")
     with tempfile.TemporaryDirectory() as aside, quiet.hushed():
-        code = Path(aside) / _PACKAGE.name
-        code.mkdir()
-        for name in _CODE:
-            shutil.copy(_PACKAGE / f"{name}.py", code)
         # Made by hand: MLflow would make it in the experiment of the active run.
         client = mlflow.MlflowClient()
         run = client.get_run(run_id)
@@ -63,14 +60,33 @@ def log(run_id: str, bundle: Path, step: int) -> str:
             run_id=run_id,
             model_id=made.model_id,
             step=step,
-            python_model=str(_PACKAGE / "pyfunc.py"),
-            artifacts={_BUNDLE: str(bundle)},
-            code_paths=[str(code)],
-            input_example=["An unforgettable film."],
-            # Inferring them would take longer than an epoch.
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],
+            **_model(bundle, Path(aside)),
         )
     return logged.model_id
+
+
+def save(bundle: Path, target: Path) -> None:
+    """Write the bundle in `bundle` as a model of MLflow's to the new folder `target`."""
+    with tempfile.TemporaryDirectory() as aside, quiet.hushed():
+        kept = Path(aside) / _BUNDLE
+        shutil.copytree(bundle, kept)
+        mlflow.pyfunc.save_model(path=str(target), **_model(kept, Path(aside)))
+
+
+def _model(bundle: Path, aside: Path) -> dict[str, Any]:
+    """Return what MLflow makes a model of, its code copied to a folder in `aside`."""
+    code = aside / _PACKAGE.name
+    code.mkdir()
+    for name in _CODE:
+        shutil.copy(_PACKAGE / f"{name}.py", code)
+    return {
+        "python_model": str(_PACKAGE / "pyfunc.py"),
+        "artifacts": {_BUNDLE: str(bundle)},
+        "code_paths": [str(code)],
+        "input_example": ["An unforgettable film."],
+        # Inferring them would take longer than an epoch.
+        "pip_requirements": [f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],
+    }
 
 
 def register(model_id: str) -> Version:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -160,6 +162,26 @@ class Run:
         accuracy, name = metrics.get("test/accuracy"), tags.get("model")
         if accuracy is not None and name is not None:
             self._client.update_run(self.id, name=f"{accuracy:.2%} {name}")
+
+
+@contextmanager
+def ending(run: Run) -> Iterator[None]:
+    """End `run` after the body: FINISHED, KILLED by an interrupt, else FAILED.
+
+    The tag `failure` then says why.
+    """
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    except Exception as error:
+        run.tag("failure", str(error) or type(error).__name__)
+        raise
+    finally:
+        run.end(status)
 
 
 def now() -> int:

@@ -1,0 +1,55 @@
+"""A study of Optuna's that lives in the tracking store, and whose trials run on Spark's executors.
+
+Knows MLflow's study for Spark; knows nothing of what a trial is.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sentiment import quiet
+from sentiment.errors import UnavailableError
+from sentiment.folders import Folders
+from sentiment.tracking import store
+from sentiment.tracking.runs import Run
+
+with quiet.hushed():
+    from mlflow.exceptions import ExecutionException
+
+
+def study(folders: Folders, experiment: str, name: str, sampler: Any, pruner: Any) -> Any:
+    """Return the study called `name`, a new one where there is none, in the active Spark session.
+
+    It is a run, and in it one for each trial. Raises UnavailableError where the store can't be
+    used.
+    """
+    number = store.open_experiment(folders, experiment)
+    with store.usable(folders):
+        from mlflow.optuna.storage import MlflowStorage
+        from mlflow.pyspark.optuna.study import MlflowSparkStudy
+
+        storage = MlflowStorage(experiment_id=number)
+        return MlflowSparkStudy(name, storage, sampler, pruner, store.uri(folders))
+
+
+def run(folders: Folders, study: Any, name: str) -> Run:
+    """Return the run that the study is."""
+    return Run(study._study_id, name, folders)
+
+
+def optimize(
+    study: Any, objective: Callable[[Any], float], *, trials: int, jobs: int, minutes: float | None
+) -> None:
+    """Have `trials` more trials run, `jobs` at a time.
+
+    Raises UnavailableError where one fails for another reason than the settings it tries.
+    """
+    try:
+        with quiet.hushed():
+            timeout = None if minutes is None else 60 * minutes
+            study.optimize(objective, n_trials=trials, timeout=timeout, n_jobs=jobs)
+    except ExecutionException as error:
+        last = (str(error).strip().splitlines() or [""])[-1]
+        raise UnavailableError(
+            f"a trial failed on an executor: {last}",
+            remedy=f"sentiment sweep --resume {study.study_name} --master URL, once that is mended",
+        ) from error

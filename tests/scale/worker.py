@@ -1,0 +1,42 @@
+"""One worker of a cluster, or a process alone: trains on the sample and keeps all its weights."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from sentiment import cluster, task
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.folders import Folders
+from sentiment.journal import Journal
+from sentiment.partition import divide
+from sentiment.prepare import prepare
+from sentiment.progress import Clock, Watcher
+from sentiment.rounds import Rounds
+
+
+class Kept(Journal):
+    """Keeps how the network looks after each epoch."""
+
+    def epoch(self, report, look):
+        self.moment, self.report = look(), report
+
+
+def main(root, output, batch, dropout):
+    joined = cluster.join(task.of_environment())
+    data, _ = prepare(PrepareSettings(dataset="sample"), Folders(Path(root)))
+    model = ModelSettings(units=4, embedding=8, dropout=dropout, word_dropout=dropout,
+                          ngram_dropout=dropout)  # fmt: skip
+    settings = TrainSettings(epochs=3, batch_size=batch, own_labels=1, clip=0.5, patience=9)
+    tokenizer = data.tokenizer.up_to(model.ngrams)
+    parts = divide(data.split("train"), tokenizer, model, 0.1)
+    kept = Kept()
+    rounds = Rounds(data, parts, tokenizer, model, settings, kept, Watcher(), Clock(), joined)
+    rounds.run(lambda: None)
+    losses = [[report.train_loss, report.validation_loss] for report in rounds.reports]
+    weights = kept.moment.weights
+    np.savez(output, embedding=kept.moment.embedding, losses=np.array(losses), **weights)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
