@@ -6,7 +6,7 @@ shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
 .PHONY: train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained pictures \
-  bench-predict bench-speed bench-accuracy bench-growth bench-away bench-scale
+  bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale
 
 train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
@@ -98,6 +98,9 @@ bench-predict: peers
 
 bench-scale: .venv/scale/installed  ## files of a thousand to a million texts, here and on Spark; quarter of an hour
 	$(scale)/bin/python benchmarks/scale.py
+
+bench-apart: setup  ## RECIPES="default mine.toml" on validation reviews that training knows little of
+	$(bin)/python benchmarks/apart.py $(or $(RECIPES),default)
 
 bench-away: setup  ## what a tracking server that is away, ill or dies costs a training; ten minutes
 	$(bin)/python benchmarks/away.py

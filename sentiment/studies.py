@@ -194,6 +194,9 @@ class Study:
             axes = getattr(drawings, function)(self._study)
             figure = axes.figure
             figure.set_size_inches(11, 6)
+            for one in figure.axes:  # parallel ones would lay their grids over one another
+                one.grid(visible=False)
+                one.set_facecolor("white")
             figure.tight_layout()
             figure.canvas.draw()
             yield name, np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()
