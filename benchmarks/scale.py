@@ -9,7 +9,6 @@ start-up the time for one text. Spark's executors are processes of one core each
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,6 @@ from matplotlib.figure import Figure
 from sentiment.reviews import load_sample
 
 ROWS = (1, 1_000, 10_000, 100_000, 1_000_000)
-FEW = 100_000  # up to so many rows the median of three turns
 CORES = 2
 ENGINES = {
     "loop": [],
@@ -32,8 +30,8 @@ FAR, EXECUTORS = (10**7, 10**9), (1, 10, 100)
 HERE = Path(__file__).parent
 TEXT = """# Files scored here and on Spark
 
-`make bench-scale` on {cores} cores. Seconds of a whole process; `loop` is `sentiment predict`
-on both cores, an executor has one.
+`make bench-scale` on {cores} cores. Seconds of a whole process, one each; `loop` is `sentiment
+predict` on both cores, an executor has one.
 
 {times}
 
@@ -91,13 +89,9 @@ def measure() -> dict[str, dict[int, float]]:
         source, output = Path(name) / "texts.jsonl", Path(name) / "scored.jsonl"
         for rows in ROWS:
             write(source, rows)
-            turns: dict[str, list[float]] = {name: [] for name in ENGINES}
-            for _ in range(3 if rows <= FEW else 1):
-                for engine, options in ENGINES.items():
-                    turns[engine].append(seconds(options, source, output))
-                    print(f"{engine}, {rows:,} rows: {turns[engine][-1]:.1f} s", flush=True)
-            for engine, taken in turns.items():
-                found[engine][rows] = statistics.median(taken)
+            for engine, options in ENGINES.items():
+                found[engine][rows] = seconds(options, source, output)
+                print(f"{engine}, {rows:,} rows: {found[engine][rows]:.1f} s", flush=True)
     return found
 
 

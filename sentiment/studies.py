@@ -52,7 +52,7 @@ def in_file(path: Path, space: Space, seed: int) -> "Study":
         study = optuna.create_study(
             study_name=_NAME,
             storage=optuna.storages.JournalStorage(backend),
-            sampler=sampler(seed),
+            sampler=sampler(seed, lie=True),
             pruner=pruner(),
             load_if_exists=True,
         )
@@ -63,10 +63,13 @@ def in_file(path: Path, space: Space, seed: int) -> "Study":
     return Study(study, space)
 
 
-def sampler(seed: int) -> Any:
-    """Return what chooses settings: TPE (Bergstra et al. 2011), over all settings jointly."""
-    # Several trials run at once: without its lie they would be near one another.
-    return library().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+def sampler(seed: int, *, lie: bool) -> Any:
+    """Return what chooses settings: TPE (Bergstra et al. 2011), over all settings jointly.
+
+    lie: take trials that are under way for bad ones, so that several at once are not near one
+    another. Not where their settings may be half written, as in a tracking store.
+    """
+    return library().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=lie)
 
 
 def pruner() -> Any:

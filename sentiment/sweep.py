@@ -86,7 +86,7 @@ def sweep_on_spark(
         with session.session(master, ship=False):
             found = cluster_study.study(
                 folders, plan.experiment, plan.name,
-                studies.sampler(plan.seed), studies.pruner(),
+                studies.sampler(plan.seed, lie=False), studies.pruner(),
             )  # fmt: skip
             run, study = cluster_study.run(folders, found, plan.name), Study(found, plan.space)
             with runs.ending(run):

@@ -3,7 +3,10 @@
 Knows MLflow's study for Spark; knows nothing of what a trial is.
 """
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 from sentiment import quiet
@@ -14,6 +17,28 @@ from sentiment.tracking.runs import Run
 
 with quiet.hushed():
     from mlflow.exceptions import ExecutionException
+    from mlflow.optuna.storage import MlflowStorage
+
+_TRIES, _PAUSE = 50, 0.1  # seconds between two
+
+
+def _patiently(read: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """Return `read`, which reads a trial, as one that waits until all of the trial is there."""
+
+    @wraps(read)
+    def get_trial(self: Any, trial_id: str) -> Any:
+        for _ in range(_TRIES):
+            with suppress(KeyError):
+                return read(self, trial_id)
+            time.sleep(_PAUSE)
+        return read(self, trial_id)
+
+    return get_trial
+
+
+# MLflow 3.17 writes the value of a setting before its range, and all executors read all trials.
+# They import this module with what they are to do, before they open the study.
+MlflowStorage.get_trial = _patiently(MlflowStorage.get_trial)
 
 
 def study(folders: Folders, experiment: str, name: str, sampler: Any, pruner: Any) -> Any:
@@ -24,7 +49,6 @@ def study(folders: Folders, experiment: str, name: str, sampler: Any, pruner: An
     """
     number = store.open_experiment(folders, experiment)
     with store.usable(folders):
-        from mlflow.optuna.storage import MlflowStorage
         from mlflow.pyspark.optuna.study import MlflowSparkStudy
 
         storage = MlflowStorage(experiment_id=number)
