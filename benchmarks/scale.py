@@ -133,7 +133,9 @@ def report(found: dict[str, dict[int, float]]) -> str:
     ]
     pays = {n: (two[1] - loop[1]) / (loop_row - spark_row / n) for n in (4, 10, 100)}
     told = [
-        f"with {n} executors from {rows:,.0f} rows" if rows > 0 else f"with {n} executors never"
+        f"with {n} executors from {float(f'{rows:.2g}'):,.0f} rows"
+        if rows > 0
+        else f"with {n} executors never"
         for n, rows in pays.items()
     ]
     return TEXT.format(
@@ -153,7 +155,7 @@ def report(found: dict[str, dict[int, float]]) -> str:
         loop_row=1e6 * loop_row,
         spark_start=two[1],
         spark_row=1e6 * spark_row,
-        paper=table(["rows", "loop", *(f"Spark, {n} executors" for n in EXECUTORS)], paper),
+        paper=table(["rows", "loop", *(f"Spark, executors: {n}" for n in EXECUTORS)], paper),
         break_even=f"By these figures Spark is the faster one {', '.join(told)}.",
     )
 
