@@ -158,11 +158,17 @@ class Study:
         trials = self._study.get_trials(deepcopy=False)
         return [trial.number for trial in trials if trial.state.name == RUNNING]
 
+    @property
+    def waiting(self) -> int:
+        """The number of trials whose settings are there and that nobody runs yet."""
+        trials = self._study.get_trials(deepcopy=False)
+        return sum(trial.state.name == "WAITING" for trial in trials)
+
     def wants_more(self, wanted: int) -> bool:
         """Tell whether another trial is to begin, where `wanted` are in all."""
-        trials = self._study.get_trials(deepcopy=False)
-        if any(trial.state.name == "WAITING" for trial in trials):
+        if self.waiting:
             return True
+        trials = self._study.get_trials(deepcopy=False)
         return sum(not trial.user_attrs.get(_AGAIN) for trial in trials) < wanted
 
     def trials(self) -> list[Trial]:

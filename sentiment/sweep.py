@@ -4,6 +4,7 @@ Knows the order of the work: ask a study for settings, have them tried, keep wha
 is measured is the loss on the validation reviews; the test reviews are not read.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -90,13 +91,7 @@ def sweep_on_spark(
             )  # fmt: skip
             run, study = cluster_study.run(folders, found, plan.name), Study(found, plan.space)
             with runs.ending(run):
-                _end_lost(study)
-                if not study.trials() and (own := plan.space.values(plan.recipe)):
-                    study.first(own)
-                left = plan.trials - sum(t.state in (COMPLETE, PRUNED) for t in study.trials())
-                tried = studies.objective(plan.space, _Training(plan, folders))
-                cluster_study.optimize(found, tried, trials=left, jobs=jobs, minutes=minutes)
-                _end_lost(study)
+                _try_on_spark(found, study, _Training(plan, folders), jobs, minutes)
                 swept = Swept(plan, study.trials(), study.best(), study.importances())
                 kept = RunLedger(run, plan.experiment, folders, watcher.note)
                 _conclude(swept, study, kept)
@@ -119,10 +114,25 @@ class _Training:
         return trials.train(recipe, self.folders, hopeless)
 
 
-def _end_lost(study: Study) -> None:
-    """End the trials of executors that are no more; Spark has had them tried again."""
-    for number in study.running():
-        study.tell(number, FAILED)
+def _try_on_spark(
+    found: Any, study: Study, training: _Training, jobs: int, minutes: float | None
+) -> None:
+    plan, until = training.plan, _until(minutes)
+    cluster_study.end_lost(found)
+    if not study.trials() and not study.waiting and (own := plan.space.values(plan.recipe)):
+        study.first(own)
+    left = plan.trials - sum(t.state in (COMPLETE, PRUNED) for t in study.trials())
+    # By one executor alone: two would both take what waits in a tracking store.
+    alone = min(study.waiting, left)
+    tried = studies.objective(plan.space, training)
+    for trials, at_once in ((alone, 1), (left - alone, jobs)):
+        cluster_study.optimize(found, tried, trials=trials, jobs=at_once, until=until)
+    cluster_study.end_lost(found)
+
+
+def _until(minutes: float | None) -> float:
+    """Return the time, as time.monotonic counts it, from which no trial begins."""
+    return time.monotonic() + 60 * minutes if minutes is not None else math.inf
 
 
 @contextmanager
@@ -161,7 +171,7 @@ class _Sweep:
             self._lose(number)
         if not self._study.trials() and (own := self._plan.space.values(self._plan.recipe)):
             self._study.first(own)
-        until = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
+        until = _until(minutes)
         with closing(Pool(jobs, folders)) as pool:
             while True:
                 while (

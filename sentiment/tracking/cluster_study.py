@@ -3,6 +3,7 @@
 Knows MLflow's study for Spark; knows nothing of what a trial is.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -61,15 +62,21 @@ def run(folders: Folders, study: Any, name: str) -> Run:
 
 
 def optimize(
-    study: Any, objective: Callable[[Any], float], *, trials: int, jobs: int, minutes: float | None
+    study: Any, objective: Callable[[Any], float], *, trials: int, jobs: int, until: float
 ) -> None:
-    """Have `trials` more trials run, `jobs` at a time.
+    """Have `trials` more trials run, `jobs` at a time; none begins after the time `until`.
 
-    Raises UnavailableError where one fails for another reason than the settings it tries.
+    Where an executor is lost, Spark has what it had to do done again, all of it. Raises
+    UnavailableError where a trial fails for another reason than the settings it tries.
     """
+    if not trials:
+        return
+    study.mlflow_client.update_run(
+        study._study_id, status="RUNNING"
+    )  # as it ends the run each time
+    timeout = None if until == math.inf else max(0, until - time.monotonic())
     try:
         with quiet.hushed():
-            timeout = None if minutes is None else 60 * minutes
             study.optimize(objective, n_trials=trials, timeout=timeout, n_jobs=jobs)
     except ExecutionException as error:
         last = (str(error).strip().splitlines() or [""])[-1]
@@ -77,3 +84,10 @@ def optimize(
             f"a trial failed on an executor: {last}",
             remedy=f"sentiment sweep --resume {study.study_name} --master URL, once that is mended",
         ) from error
+
+
+def end_lost(study: Any) -> None:
+    """End the trials that no executor runs any more as failed."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.name == "RUNNING":
+            study.mlflow_client.set_terminated(trial._trial_id, "FAILED")

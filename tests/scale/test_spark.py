@@ -5,12 +5,12 @@ import json
 import os
 import signal
 import time
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from commands import start
+from executors import executors
 
 from sentiment import choice
 from sentiment.folders import Folders
@@ -68,19 +68,6 @@ def assert_alike(rows, alone):
     for row in rows:
         assert abs(row["probability"] - alone[row["id"]]["probability"]) <= 1e-6
         assert row["label"] == alone[row["id"]]["label"]
-
-
-def executors():
-    """Return the process ids of Spark's executors."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes()
-        except OSError:
-            continue
-        if b"CoarseGrainedExecutorBackend" in words:
-            found.append(int(path.parent.name))
-    return found
 
 
 def test_two_executors_say_what_one_machine_says_though_one_is_killed(texts, alone, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import interrupt, start
+from executors import executors
 from mlflow import MlflowClient
 
 from sentiment import plan, recipes, space, studies
@@ -229,3 +230,23 @@ def test_trials_on_a_cluster_are_runs_of_the_sweep(tmp_path):
     path = tmp_path / "data" / "sweeps" / "s" / "s.toml"
     assert f"validation loss {min(losses):.4f}" in path.read_text()
     assert f"sentiment train --recipe {path}" in said
+
+
+def test_a_sweep_on_a_cluster_outlives_an_executor(tmp_path):
+    before, client = set(executors()), MlflowClient(store.uri(Folders(tmp_path)))
+    process = sweep(tmp_path, "--trials", "3", "--jobs", "2", "--master", "local-cluster[2,1,1024]")
+
+    def nested():
+        found = client.get_experiment_by_name("sentiment-sweeps")
+        runs = client.search_runs([found.experiment_id]) if found else []
+        return [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+
+    # The first trial is tried alone. Killed is whoever has begun one after it.
+    while not [run for run in nested() if run.info.status == "RUNNING" and len(nested()) > 1]:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    os.kill(sorted(set(executors()) - before)[0], signal.SIGKILL)
+    ended(process)
+    statuses = [run.info.status for run in nested()]
+    assert sum(status in ("FINISHED", "KILLED") for status in statuses) >= 3  # those pruned too
+    assert set(statuses) <= {"FINISHED", "KILLED", "FAILED"}
