@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import interrupt, start
-from executors import executors
+from executors import executors, with_children
 from mlflow import MlflowClient
 
 from sentiment import plan, recipes, space, studies
@@ -245,7 +245,8 @@ def test_a_sweep_on_a_cluster_outlives_an_executor(tmp_path):
     while not [run for run in nested() if run.info.status == "RUNNING" and len(nested()) > 1]:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
-    os.kill(sorted(set(executors()) - before)[0], signal.SIGKILL)
+    for pid in with_children(sorted(set(executors()) - before)[0]):
+        os.kill(pid, signal.SIGKILL)
     ended(process)
     statuses = [run.info.status for run in nested()]
     assert sum(status in ("FINISHED", "KILLED") for status in statuses) >= 3  # those pruned too
