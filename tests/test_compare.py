@@ -9,7 +9,7 @@ from stored import LABELS, add_run, said, strictly
 from typer.testing import CliRunner
 
 from sentiment import compare, comparison
-from sentiment.cli import app
+from sentiment.cli import app, compared
 from sentiment.cli.sparkline import sparkline
 from sentiment.compare import Condition, Query
 from sentiment.errors import InputError
@@ -363,3 +363,8 @@ def test_a_page_is_given_runs_and_tables(home, tmp_path, monkeypatch):
     assert [grid.title.split()[0] for grid in grids] == ["Runs", "Settings", "Against"]
     assert all(len(row) == len(grid.headings) for grid in grids for row in grid.rows)
     assert (tmp_path / "page.html").read_text() == "drawn"
+
+
+def test_without_an_evaluated_run_there_is_no_reference_to_hold_others_against():
+    made = compare.Comparison(RUNS, len(RUNS), {}, None, {})
+    assert compared.pairs_sheet(made).rows == []

@@ -255,3 +255,20 @@ def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
         pass
     assert caught.value.fact == f"{tmp_path} is a folder"
     assert caught.value.remedy == "the same with the name of a file in it"
+
+
+def test_a_folder_that_can_not_be_renamed_leaves_the_one_before(tmp_path, monkeypatch):
+    target, replaced = tmp_path / "model", Path.replace
+    with files.whole_folder(target) as folder:
+        (folder / "a").write_text("before")
+
+    def replace(path, to):
+        if path.name != "model" and Path(to) == target and (path / "a").read_text() == "after":
+            raise OSError(errno.EIO, "Input/output error")
+        return replaced(path, to)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises((OSError, InputError)), files.whole_folder(target, replace=True) as folder:
+        (folder / "a").write_text("after")
+    assert (target / "a").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -245,3 +245,8 @@ def test_a_model_that_is_no_longer_registered_is_registered_again(trained, folde
     assert (made.number, made.model_id) == (1, model_id)
     registry.promote(folders, made)
     np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[1]), atol=1e-6)
+
+
+def test_a_bundle_is_logged_from_a_folder_of_its_own_name(tmp_path):
+    with pytest.raises(ValueError, match="expected a folder called bundle"):
+        registry.log("no run", tmp_path, 1)

@@ -3,16 +3,19 @@ import io
 import json
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 from build import tiny_bundle
 from commands import hear_interrupts
 from typer.testing import CliRunner
 
+from sentiment import part as parts
 from sentiment.cli import app
 from sentiment.predict import Bands, predict
 from sentiment.runtime import Classifier
@@ -332,3 +335,64 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout))
     assert peaks[1] < 1.2 * peaks[0]
+
+
+@contextmanager
+def room(size):
+    """Let no file grow beyond `size` bytes, as a disk that is full does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_nothing_of_what_can_not_be_gone_on_with(tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    many(source, rows=3000)
+    with room(10_000):
+        told = score("--input", source, "--output", target, status=1).stderr
+    assert f"can't write {target}" in told and f"Try: df -h {tmp_path}" in told
+    assert [path.name for path in tmp_path.glob("*")] == ["in.csv"]
+    assert not list(tmp_path.glob(".*.part*"))
+
+
+def test_a_full_disk_leaves_what_can_be_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "_EVERY", 0)  # saved after each chunk
+    source, target, whole = (tmp_path / f"{name}.csv" for name in ("in", "out", "whole"))
+    many(source, rows=30_000)
+    score("--input", source, "--output", whole)
+    with room(whole.stat().st_size * 3 // 4):
+        told = score("--input", source, "--output", target, status=1).stderr
+    assert "--resume, which goes on from here" in told and not target.exists()
+    score("--input", source, "--output", target, "--resume")
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def test_a_full_disk_leaves_no_parquet(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    texts = [f"a good film {number}" for number in range(5000)]
+    parquet.write_table(arrow.table({"text": texts}), source)
+    with room(5000):
+        told = score("--input", source, "--output", target, status=1).stderr
+    assert f"can't write {target}" in told
+    assert not target.exists() and not list(tmp_path.glob(".*.part*"))
+
+
+def test_parquet_that_is_damaged_inside_is_named_with_the_row(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    source = tmp_path / "in.parquet"
+    texts = [f"a good film {number}" for number in range(5000)]
+    parquet.write_table(arrow.table({"text": texts}), source)
+    data = bytearray(source.read_bytes())
+    data[4:400] = b"\xff" * 396  # its index, at the end, is whole
+    source.write_bytes(data)
+    told = score("--input", source, "--output", tmp_path / "out.parquet", status=1).stderr
+    assert f"{source}, after row 0" in told
+
+
+def test_texts_and_a_file_are_a_usage_error(tmp_path):
+    (tmp_path / "in.csv").write_text("text\ngood\n")
+    score("--input", tmp_path / "in.csv", "a film", status=2)

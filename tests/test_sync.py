@@ -13,6 +13,8 @@ import pytest
 from commands import start
 from faulty import BREAK, LATE, LOSE, PASS, SLEEP, faulty
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from typer.testing import CliRunner
 
 from sentiment import checkpoint
@@ -24,7 +26,7 @@ from sentiment.evaluate import evaluate, log, test_split
 from sentiment.folders import Folders
 from sentiment.prepare import prepare
 from sentiment.progress import Watcher
-from sentiment.tracking import server, store
+from sentiment.tracking import reach, server, spool, store
 from sentiment.train import resume, train
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -485,3 +487,26 @@ def test_a_damaged_spool_holds_no_other_up(served, sample, folders, monkeypatch)
     result = sync()
     assert result.exit_code == 1 and "0-damaged" in result.stderr and "1 run sent" in result.stdout
     check_whole(served.address, "other", epochs=1)
+
+
+def test_a_run_that_is_being_sent_is_left_to_who_sends_it(served, sample, folders, monkeypatch):
+    made = kept(sample, folders, monkeypatch, "busy", epochs=1)
+    readdress(folders, served.address)
+    (waiting,) = spool.spools(folders)
+    with waiting.held() as mine:
+        assert mine
+        result = sync()
+    assert result.exit_code == 1 and f"the training of {made.name} is sending it" in result.stderr
+    assert sync().exit_code == 0
+    check_whole(served.address, "busy", epochs=1)
+
+
+def test_what_a_store_says_is_told_apart():
+    """A store that is away may take a run later; one that refuses it will refuse it again."""
+    away = MlflowException("busy", error_code=TEMPORARILY_UNAVAILABLE)
+    with pytest.raises(reach.AwayError, match="does not answer: busy"):
+        raise reach._named(away, "http://there")
+    refusal = MlflowException("no", error_code=INVALID_PARAMETER_VALUE)
+    assert "refuses a run: no" in reach._named(refusal, "http://there").fact
+    own = UnavailableError("it is deleted")
+    assert reach._named(own, "http://there") is own

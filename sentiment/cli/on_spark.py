@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import typer
 
 from sentiment import folders
-from sentiment.cli.options import typed
+from sentiment.cli.options import as_typed, typed
 from sentiment.cli.terminal import counted, say
 from sentiment.errors import InputError
 from sentiment.predict import Bands
@@ -35,7 +35,7 @@ def run(
     if ctx.params["engine"] != "spark":
         raise typer.BadParameter("--master goes with --engine spark")
     if others := typed(ctx) - _WITH:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
+        names = as_typed(ctx, others)
         raise typer.BadParameter(f"--engine spark goes without {names}")
     if source is None or output is None:
         raise typer.BadParameter("--engine spark needs --input and --output")

@@ -64,6 +64,20 @@ def typed(ctx: typer.Context) -> set[str]:
     return {name for name, found in sources.items() if found and found.name == "COMMANDLINE"}
 
 
+def as_typed(ctx: typer.Context, names: set[str]) -> str:
+    """Return parameters as a command line has them: `as_json` as --json, no `track` as --no-track.
+
+    An argument, such as `texts`, has its name alone.
+    """
+    found = [parameter for parameter in ctx.command.params if parameter.name in names]
+    off = [ctx.params[parameter.name or ""] is False for parameter in found]
+    words = [
+        (parameter.secondary_opts if no else parameter.opts)[0]
+        for parameter, no in zip(found, off, strict=True)
+    ]
+    return ", ".join(sorted(words))
+
+
 def _overridden(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:
     """Return `part` with what was typed in place of its own; take it all out of `values`."""
     given = {declared.name: values.pop(declared.name) for declared in fields(part)}

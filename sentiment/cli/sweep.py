@@ -8,7 +8,7 @@ import typer
 
 from sentiment import folders, quiet, recipes, space
 from sentiment.cli import show
-from sentiment.cli.options import typed
+from sentiment.cli.options import as_typed, typed
 from sentiment.folders import Folders
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def command(
 ) -> None:
     """Try many settings, and write the best on the validation reviews as a recipe."""
     if resume is not None and (others := typed(ctx) - _WITH_RESUME):
-        names = ", ".join(f"--{other.replace('_', '-')}" for other in sorted(others))
+        names = as_typed(ctx, others)
         raise typer.BadParameter(f"--resume goes on with the sweep's own plan, without {names}")
     if minutes is not None and math.isnan(minutes):
         raise typer.BadParameter("expected a number of minutes", param_hint="--minutes")

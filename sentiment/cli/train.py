@@ -9,7 +9,7 @@ from sentiment import folders, naming, quiet, recipes, task
 from sentiment.cli import launch, show
 from sentiment.cli.common import ExperimentOption
 from sentiment.cli.evaluate import assess
-from sentiment.cli.options import takes, typed
+from sentiment.cli.options import as_typed, takes, typed
 from sentiment.config import Cadence, PrepareSettings
 from sentiment.errors import InputError
 from sentiment.folders import Folders
@@ -102,7 +102,7 @@ def command(
 
 def _check_usage(ctx: typer.Context, resume: str | None, snapshots: str) -> None:
     if resume is not None and (others := typed(ctx) - _WITH_RESUME):
-        names = ", ".join(f"--{other.replace('_', '-')}" for other in sorted(others))
+        names = as_typed(ctx, others)
         raise typer.BadParameter(f"--resume goes on with the run's own settings, without {names}")
     try:
         Cadence.parse(snapshots)

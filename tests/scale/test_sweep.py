@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from sentiment import plan, recipes, space, studies
 from sentiment.folders import Folders
+from sentiment.progress import EpochReport
 from sentiment.tracking import store
 
 SPACE = """
@@ -212,6 +213,37 @@ def test_without_optuna_one_message_says_what_to_install(tmp_path):
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     said = ended(start("sweep", home=tmp_path, PYTHONPATH=paths), status=1)
     assert 'Try: pip install "sentiment[sweep]"' in said
+
+
+def test_settings_that_end_their_process_twice_are_given_up(tmp_path):
+    found = studies.in_file(tmp_path / "journal", space.parse(SPACE, ""), 0)
+    first = found.ask()
+    assert found.give_back(first.number) and found.waiting == 1
+    second = found.ask()
+    assert second.values == first.values and found.running() == [second.number]
+    assert not found.give_back(second.number) and found.waiting == 0
+
+
+def test_an_objective_reports_each_epoch_and_ends_where_it_is_hopeless(tmp_path):
+    optuna = studies.library()
+    kept = optuna.create_study(sampler=studies.sampler(0, lie=False), pruner=studies.pruner())
+    heard = []
+
+    def train(values, hopeless):
+        heard.append(values)
+        # As good as the others at first, in the last one worse than all of them.
+        for epoch in (1, 2, 3):
+            report = EpochReport(epoch, 3, 1.0, 1.0, 0.0, 0.0, float(len(heard)), 0.0, best=False)
+            if hopeless(report):
+                return None
+        return float(len(heard))
+
+    kept.optimize(studies.objective(space.parse(SPACE, ""), train), n_trials=8)
+    found = studies.Study(kept, space.parse(SPACE, "")).trials()
+    assert [trial.values for trial in found] == heard
+    assert {trial.state for trial in found[:5]} == {studies.COMPLETE}
+    assert {trial.state for trial in found[5:]} == {studies.PRUNED}
+    assert all(list(trial.losses.values()) == [trial.loss] * 3 for trial in found[:5])
 
 
 def test_trials_on_a_cluster_are_runs_of_the_sweep(tmp_path):
