@@ -22,7 +22,7 @@ test: setup  ## lint, format, types and the whole test suite
 slow := disk endings fuzz load pairs resume sync
 
 test-slow: setup  ## the long tests: every moment of a kill, 100,000 hostile inputs, gigabytes; up to half an hour
-	SENTIMENT_SLOW=1 $(bin)/pytest --durations=12 $(slow:%=tests/test_%.py) $(ARGS)
+	SENTIMENT_SLOW=1 $(bin)/pytest --durations=12 $(slow:%=tests/integration/test_%.py) $(ARGS)
 
 setup: .venv/installed
 
@@ -78,7 +78,7 @@ mutants: setup  ## small faults in seven modules, of which the tests must notice
 	$(bin)/python benchmarks/mutants.py $(ARGS)
 
 audit: setup  ## the lock, the licences of all that is pinned, known weaknesses
-	$(bin)/pytest tests/test_lock.py
+	$(bin)/pytest tests/test_requirements.py
 	$(bin)/pip install --quiet uv
 	-$(bin)/pip install --quiet pip-audit==2.10.1
 	$(bin)/python benchmarks/audit.py
@@ -110,7 +110,7 @@ bench-growth: setup
 
 pictures: setup  ## the README's pictures of MLflow: three real runs, a real browser; ten minutes
 	rm -rf data/pictures
-	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/test_ui.py
+	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/integration/test_ui.py
 
 pretrained: setup  ## train the model in the box anew
 	$(bin)/python benchmarks/pretrained.py

@@ -20,11 +20,13 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from sentiment import bundle, folders, quiet
 from sentiment.config import PrepareSettings
-from sentiment.metrics import wilson_interval
-from sentiment.prepare import prepare
-from sentiment.tokenizer import tokenise
+from sentiment.data.prepare import prepare
+from sentiment.data.tokenizer import tokenise
+from sentiment.evaluation.metrics import wilson_interval
+from sentiment.inference import bundle
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
 
 quiet.set_environment()
 

@@ -16,18 +16,22 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from sentiment import bundle, folders, quiet, recipes
+from sentiment import recipe as recipes
 from sentiment.config import ModelSettings
-from sentiment.evaluate import evaluate, test_split
-from sentiment.prepare import prepare
-from sentiment.prepared import Split
-from sentiment.tokenizer import Tokenizer
+from sentiment.data.prepare import prepare
+from sentiment.data.prepared import Split
+from sentiment.data.tokenizer import Tokenizer
+from sentiment.evaluation.evaluate import evaluate, test_split
+from sentiment.inference import bundle
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
 
 quiet.set_environment()
 with quiet.hushed():
-    from sentiment import partition, train
-    from sentiment.batches import Examples
-    from sentiment.partition import Parts
+    from sentiment.data import split as partition
+    from sentiment.data.examples import Examples
+    from sentiment.data.split import Parts
+    from sentiment.training import train
 
 RARE, MOST = (2, 50), 15.0
 AT_ONCE = 250  # validation reviews compared with all others at a time

@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from faulty import BREAK, SLEEP, faulty  # noqa: E402
 
-from sentiment.folders import Folders  # noqa: E402
 from sentiment.tracking import server  # noqa: E402
+from sentiment.utils.paths import Folders  # noqa: E402
 
 TURNS = 3
 WORDS = ["train", "--recipe", "words", "--own-labels", "0", "--no-evaluate"]

@@ -15,20 +15,23 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from sentiment import bundle, evaluate, folders, quiet
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.evaluate import Labelled
-from sentiment.prepare import prepare
-from sentiment.prepared import PreparedSet
-from sentiment.progress import Clock, Watcher
-from sentiment.runtime import Classifier
+from sentiment.data.prepare import prepare
+from sentiment.data.prepared import PreparedSet
+from sentiment.evaluation import evaluate
+from sentiment.evaluation.evaluate import Labelled
+from sentiment.inference import bundle
+from sentiment.inference.classifier import Classifier
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
+from sentiment.utils.progress import Clock, Watcher
 
 quiet.set_environment()
 with quiet.hushed():
-    from sentiment.batches import Examples
-    from sentiment.journal import Journal
-    from sentiment.partition import Parts, divide, unlabelled
-    from sentiment.session import Session
+    from sentiment.data.examples import Examples
+    from sentiment.data.split import Parts, divide, unlabelled
+    from sentiment.training.callbacks import Journal
+    from sentiment.training.loop import Session
 
 UNITS = (32, 64, 128, 256)
 COMPILED = (

@@ -17,12 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import bundle, choice, columns, folders, quiet, tables
 from sentiment.config import PrepareSettings
-from sentiment.prepare import prepare
-from sentiment.prepared import Split
-from sentiment.runtime import Classifier
-from sentiment.tokenizer import tokenise
+from sentiment.data import readers as tables
+from sentiment.data import writers as columns
+from sentiment.data.prepare import prepare
+from sentiment.data.prepared import Split
+from sentiment.data.tokenizer import tokenise
+from sentiment.inference import bundle
+from sentiment.inference import resolve as choice
+from sentiment.inference.classifier import Classifier
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
 
 quiet.set_environment()
 
@@ -85,7 +90,7 @@ def keras_alone(source: Path) -> None:
     with quiet.hushed():
         import keras
 
-        from sentiment import network
+        from sentiment.nn import network
     opened = bundle.read(choice.BOX)
     tokenizer, settings, weights = opened.tokenizer, opened.settings, opened.weights
     ours = network.build(settings, words=tokenizer.feature_count, ngrams=0, seed=0)

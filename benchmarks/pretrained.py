@@ -10,10 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import bundle, evaluate, folders, quiet, recipes
-from sentiment.bundle import Bundle
-from sentiment.prepare import prepare
-from sentiment.runtime import Classifier
+from sentiment import recipe as recipes
+from sentiment.data.prepare import prepare
+from sentiment.evaluation import evaluate
+from sentiment.inference import bundle
+from sentiment.inference.bundle import Bundle
+from sentiment.inference.classifier import Classifier
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
 
 quiet.set_environment()
 
@@ -101,7 +105,7 @@ def main() -> None:
     """Train, measure, check the size, and replace the model in the package."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     with quiet.hushed():
-        from sentiment.train import train
+        from sentiment.training.train import train
     place, recipe = folders.find(), recipes.read("default")
     data, _ = prepare(recipe.prepare, place)
     old = place.models / "pretrained"

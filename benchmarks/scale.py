@@ -17,7 +17,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from sentiment.reviews import load_sample
+from sentiment.data.sources import load_sample
 
 ROWS = (1, 1_000, 10_000, 100_000, 1_000_000)
 CORES = 2

@@ -12,17 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import quiet
+from sentiment.utils import environment as quiet
 
 quiet.set_environment()
 with quiet.hushed():
     import keras
     import tensorflow as tf
 
-    from sentiment import batches, folders, network
     from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-    from sentiment.learning import Trainer
-    from sentiment.prepare import prepare
+    from sentiment.data.examples import Examples
+    from sentiment.data.prepare import prepare
+    from sentiment.nn import network
+    from sentiment.training import batching as batches
+    from sentiment.training.trainer import Trainer
+    from sentiment.utils import paths as folders
 
 try:
     import torch
@@ -149,7 +152,7 @@ def real_batches() -> list[Batch]:
     split = data.split("train")
     encoded = split.encoded.last(LONGEST)
     ids = np.where(encoded.tokens < VOCABULARY, encoded.tokens, 1)[:, None].astype(np.int32)
-    examples = batches.Examples(ids, encoded.offsets, split.labels.astype(np.float32))
+    examples = Examples(ids, encoded.offsets, split.labels.astype(np.float32))
     rows = batches.arrange(examples, ROWS, np.random.default_rng(0))
     return [batches.fill(examples, part, ROWS) for part in rows]
 

@@ -9,9 +9,11 @@ from os import PathLike, fspath
 
 import numpy as np
 
-from sentiment import choice, explain, folders
-from sentiment.explain import Effects, Trace
-from sentiment.runtime import Classifier
+from sentiment.inference import resolve as choice
+from sentiment.inference.classifier import Classifier
+from sentiment.inspection import explain
+from sentiment.inspection.explain import Effects, Trace
+from sentiment.utils import paths as folders
 
 
 class Model:

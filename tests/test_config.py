@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sentiment import folders
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
 from sentiment.errors import InputError
+from sentiment.utils import paths as folders
 
 KINDS = (PrepareSettings, ModelSettings, TrainSettings)
 

@@ -3,12 +3,12 @@ import sys
 
 import numpy as np
 import pytest
-from build import tiny_bundle
 
 import sentiment
-from sentiment import choice
 from sentiment.errors import MissingFileError
-from sentiment.runtime import Classifier
+from sentiment.inference import resolve as choice
+from sentiment.inference.classifier import Classifier
+from tests.helpers.build import tiny_bundle
 
 HEAVY = (
     "tensorflow", "keras", "mlflow", "tensorflow_datasets", "pandas", "sklearn", "matplotlib",
@@ -75,7 +75,7 @@ def test_the_library_imports_nothing_heavy_and_nothing_at_all_before_it_is_used(
         "assert {m for m in sys.modules if m.startswith('sentiment')} == {'sentiment'}\n"
         "assert 'numpy' not in sys.modules\n"
         "model = load()\n"
-        "from sentiment.page import page\n"
+        "from sentiment.reports.explanation import page\n"
         "text = 'a good film'\n"
         "model.predict([text]), model.states(text)\n"
         "shown = page(model.trace(text), model.why(text), label='positive', model='tiny')\n"

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sentiment import __version__, quiet
-from sentiment.cli.guard import GuardedGroup, end_on_signals
+from sentiment import __version__
+from sentiment.cli._errors import GuardedGroup, end_on_signals
+from sentiment.utils import environment as quiet
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "predict", "states"),

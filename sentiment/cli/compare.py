@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentiment import folders
-from sentiment.cli.common import ExperimentOption
-from sentiment.cli.terminal import print_json, say
+from sentiment.cli._common import ExperimentOption
+from sentiment.cli._terminal import print_json, say
 from sentiment.errors import InputError
-from sentiment.folders import Folders
+from sentiment.utils import paths as folders
+from sentiment.utils.paths import Folders
 
 if TYPE_CHECKING:
-    from sentiment.compare import Comparison, Query
+    from sentiment.evaluation.run_comparison import Comparison, Query
 
 _CONTRAST = "What the classifier reads"
 _ROWS = 10  # runs shown where none are named
@@ -71,13 +71,13 @@ def command(
     if readout:
         if runs or filters or sort or columns or limit or html:
             raise typer.BadParameter("--readout trains runs of its own and goes with none of these")
-        from sentiment import recipes
-        from sentiment.cli import readouts
+        from sentiment import recipe as recipes
+        from sentiment.cli import _compare_readouts as readouts
 
         settled = recipes.read(recipe)
         readouts.run(settled, seeds=seeds, experiment=experiment, track=track, as_json=as_json)
         return
-    from sentiment import compare
+    from sentiment.evaluation import run_comparison as compare
 
     try:
         conditions = tuple(map(compare.Condition.parse, filters or ()))
@@ -103,7 +103,8 @@ def command(
 def _tell(
     place: Folders, made: "Comparison", query: "Query", experiment: str, *, as_json: bool
 ) -> None:
-    from sentiment.cli import compared, show
+    from sentiment.cli import _console as show
+    from sentiment.cli import _runs_view as compared
 
     if as_json:
         print_json(compared.fields(made, experiment))
@@ -119,8 +120,9 @@ def _columns(query: "Query") -> list[str]:
 def _write_page(
     place: Folders, made: "Comparison", query: "Query", experiment: str, html: Path
 ) -> None:
-    from sentiment import comparison, files
-    from sentiment.cli import compared
+    from sentiment.cli import _runs_view as compared
+    from sentiment.reports import comparison
+    from sentiment.utils import files
 
     runs = [_compared(place, number, run) for number, run in enumerate(made.runs, 1)]
     sheets = [
@@ -142,7 +144,7 @@ def _compared(place: Folders, number: int, run: Any) -> Any:
     """Return a run for the page: its curves and the points of its last hidden states."""
     import numpy as np
 
-    from sentiment import comparison
+    from sentiment.reports import comparison
     from sentiment.tracking import history
 
     curves = {name: history.curve(place, run, name) for name in _CURVES}

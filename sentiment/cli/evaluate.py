@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders
-from sentiment.cli import show
-from sentiment.cli.common import ModelOption
-from sentiment.cli.terminal import print_json
+from sentiment.cli import _console as show
+from sentiment.cli._common import ModelOption
+from sentiment.cli._terminal import print_json
+from sentiment.utils import paths as folders
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sentiment.bundle import Bundle
-    from sentiment.evaluate import Evaluation, Labelled
+    from sentiment.evaluation.evaluate import Evaluation, Labelled
+    from sentiment.inference.bundle import Bundle
 
 _EXCERPT = 300  # characters of a mistaken review in the table
 
@@ -32,8 +32,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Measure a model on the official test reviews, or on a labelled file of your own."""
-    from sentiment import choice
-    from sentiment.evaluate import labelled_file, test_split
+    from sentiment.evaluation.evaluate import labelled_file, test_split
+    from sentiment.inference import resolve as choice
 
     place = folders.find()
     opened = choice.choose(model, place)
@@ -55,7 +55,8 @@ def assess(
     opened: "Bundle", data: "Labelled", *, worst: int, track: bool, as_json: bool = False
 ) -> "Evaluation":
     """Evaluate, and keep what was measured with the model and in the run that made it."""
-    from sentiment import choice, evaluate
+    from sentiment.evaluation import evaluate
+    from sentiment.inference import resolve as choice
 
     with show.watching(err=as_json) as watcher:
         result = evaluate.evaluate(opened, data, worst=worst, watcher=watcher)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders
-from sentiment.cli import show
-from sentiment.cli.common import ModelOption
-from sentiment.cli.terminal import say
+from sentiment.cli import _console as show
+from sentiment.cli._common import ModelOption
+from sentiment.cli._terminal import say
+from sentiment.utils import paths as folders
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from sentiment.sentence import Reading
+    from sentiment.inspection.walkthrough import Reading
 
 _SENTENCE = "It begins badly, yet the ending is wonderful."
 _REMEDY = f'sentiment lecture --html lecture.html --text "{_SENTENCE}"'
@@ -36,13 +36,14 @@ def command(
         raise typer.BadParameter("--text and --model go with --html FILE")
     # Before the lecture, so that a sentence or a model that won't do is told at once.
     reading = None if html is None else _read(_SENTENCE if text is None else text, model)
-    from sentiment import lecture
+    from sentiment.nn import lecture
 
     taught = lecture.Lecture(seed)
     before = taught.network()
     _show_lecture(taught)
     if html is not None and reading is not None:
-        from sentiment import files, lecture_page
+        from sentiment.reports import lecture as lecture_page
+        from sentiment.utils import files
 
         networks = {"before training": before, "after training": taught.network()}
         example = lecture_page.Example(taught.samples, taught.labels, networks)
@@ -52,15 +53,16 @@ def command(
 
 
 def _read(text: str, model: str | None) -> "Reading":
-    from sentiment import choice, sentence
-    from sentiment.runtime import Classifier
+    from sentiment.inference import resolve as choice
+    from sentiment.inference.classifier import Classifier
+    from sentiment.inspection import walkthrough as sentence
 
     opened = choice.choose(model, folders.find())
     return sentence.read(Classifier(opened), text, remedy=_REMEDY)
 
 
 def _show_lecture(taught) -> None:
-    from sentiment import lecture
+    from sentiment.nn import lecture
 
     target = show.console()
     size, steps, features = lecture.SAMPLES, lecture.TIMESTEPS, lecture.FEATURES

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sentiment import folders
-from sentiment.cli.common import ModelOption
-from sentiment.cli.terminal import Meter, Output, counted, say, speaks_utf8
+from sentiment.cli._common import ModelOption
+from sentiment.cli._terminal import Meter, Output, counted, say, speaks_utf8
 from sentiment.errors import InputError
+from sentiment.utils import paths as folders
 
 if TYPE_CHECKING:
-    from sentiment.bundle import Bundle
-    from sentiment.scoring import Rules, Scoring
+    from sentiment.inference.bundle import Bundle
+    from sentiment.inference.scoring import Rules, Scoring
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
 _ADDED = "adds label and probability (and warnings in JSONL and Parquet), all else kept as it was; "
@@ -80,11 +80,11 @@ def command(
 ) -> None:
     """Print the label and the probability of each text, or add them to a file of texts."""
     _check_band(threshold, neutral)
-    from sentiment.predict import Bands
+    from sentiment.inference.predict import Bands
 
     bands = Bands(threshold, neutral)
     if engine == "spark" or master is not None:
-        from sentiment.cli import on_spark
+        from sentiment.cli import _predict_spark as on_spark
 
         on_spark.run(
             ctx, read_from, write_to,
@@ -99,15 +99,15 @@ def command(
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
     # NumPy's threads get in each other's way here: the products are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from sentiment import choice
-    from sentiment.scoring import Rules
+    from sentiment.inference import resolve as choice
+    from sentiment.inference.scoring import Rules
 
     rules = Rules(text_column, on_error, bands, defuse)
     opened = choice.choose(model, folders.find())
     if not quiet and not as_json:
         say(f"model: {opened.name} ({opened.folder})")
     if trace or why or html:
-        from sentiment.cli.explaining import Wanted, answer
+        from sentiment.cli._explain import Wanted, answer
 
         wanted = Wanted(trace, why, html)
         answer(opened, texts or ["-"], rules.bands, wanted, as_json=as_json, quiet=quiet)
@@ -171,7 +171,9 @@ def _texts(
     """Classify texts that were typed or piped."""
     from dataclasses import replace
 
-    from sentiment import columns, scoring, tables
+    from sentiment.data import readers as tables
+    from sentiment.data import writers as columns
+    from sentiment.inference import scoring
 
     reader = tables.GivenReader(texts, sys.stdin.buffer)
     work = scoring.Scoring(opened, reader, replace(rules, text_column="text"))
@@ -198,8 +200,9 @@ def _file(
     quiet: bool,
 ) -> None:
     """Classify a file."""
-    from sentiment import columns, scoring
-    from sentiment.part import Part
+    from sentiment.data import writers as columns
+    from sentiment.inference import scoring
+    from sentiment.inference.partial_file import Part
 
     with ExitStack() as stack:
         reader = scoring.open_source(source, rules.text_column, stack)
@@ -228,7 +231,7 @@ def _file(
 
 def _remark(work: "Scoring", *, one_by_one: bool) -> None:
     """Say what was left out and what is doubtful: each for a few texts, counted for many."""
-    from sentiment.predict import WARNINGS
+    from sentiment.inference.predict import WARNINGS
 
     tally = work.tally
     for fact in tally.named:

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders
-from sentiment.cli import show
-from sentiment.cli.options import takes
+from sentiment.cli import _console as show
+from sentiment.cli._options import takes
 from sentiment.config import PrepareSettings
+from sentiment.utils import paths as folders
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sentiment.prepared import PreparedSet
+    from sentiment.data.prepared import PreparedSet
 
 
 @takes
@@ -25,7 +25,7 @@ def command(
     again: Annotated[bool, typer.Option(help="prepare anew what is there already")] = False,
 ) -> None:
     """Tokenise the reviews, build the vocabulary from the training split, encode every split."""
-    from sentiment.prepare import prepare
+    from sentiment.data.prepare import prepare
 
     with show.watching() as watcher:
         made, new = prepare(settings, folders.find(), archive=archive, again=again, watcher=watcher)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders
-from sentiment.cli.common import ExperimentOption
-from sentiment.cli.terminal import say
+from sentiment.cli._common import ExperimentOption
+from sentiment.cli._terminal import say
 from sentiment.errors import MissingFileError
-from sentiment.folders import Folders
+from sentiment.utils import paths as folders
+from sentiment.utils.paths import Folders
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,8 +31,9 @@ def command(
     experiment: ExperimentOption = "sentiment",
 ) -> None:
     """Make a run's model the champion, once it has been shown beside the one before."""
-    from sentiment.cli import compared, show
-    from sentiment.compare import ACCURACY
+    from sentiment.cli import _console as show
+    from sentiment.cli import _runs_view as compared
+    from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry
 
     place = folders.find()
@@ -60,7 +61,8 @@ def command(
 
 def _show_measures(target: "Console", chosen: "RunRecord", rival: "RunRecord | None") -> None:
     """Print the measures of the test reviews, the run's own and the champion's."""
-    from sentiment.cli import compared, show
+    from sentiment.cli import _console as show
+    from sentiment.cli import _runs_view as compared
 
     shown = {"candidate": chosen} | ({"champion so far": rival} if rival else {})
     target.print(show.facts({who: compared.plain(run.bare_name) for who, run in shown.items()}))
@@ -76,8 +78,8 @@ def _show_pairing(
     target: "Console", place: Folders, chosen: "RunRecord", rival: "RunRecord"
 ) -> None:
     """Print the paired test of both on the same reviews, or why there is none."""
-    from sentiment import compare
-    from sentiment.cli import compared
+    from sentiment.cli import _runs_view as compared
+    from sentiment.evaluation import run_comparison as compare
     from sentiment.tracking.history import evaluate_command
 
     said, before = (compare.predictions(place, run) for run in (chosen, rival))

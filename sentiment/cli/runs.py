@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders
-from sentiment.cli.common import ExperimentOption
-from sentiment.cli.terminal import print_json, say
-from sentiment.folders import Folders
+from sentiment.cli._common import ExperimentOption
+from sentiment.cli._terminal import print_json, say
+from sentiment.utils import paths as folders
+from sentiment.utils.paths import Folders
 
 if TYPE_CHECKING:
     from sentiment.tracking.history import RunRecord
@@ -39,7 +39,8 @@ def command(
     if stale:
         _end_stale(place, experiment, older_than, as_json=as_json)
         return
-    from sentiment.cli import compared, show
+    from sentiment.cli import _console as show
+    from sentiment.cli import _runs_view as compared
     from sentiment.tracking import history
 
     found = history.runs(place, experiment)
@@ -55,7 +56,8 @@ def command(
 
 
 def _row(run: "RunRecord") -> list[str]:
-    from sentiment.cli import compared, show
+    from sentiment.cli import _console as show
+    from sentiment.cli import _runs_view as compared
 
     held = run.metrics.get("validation/accuracy")
     return [

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sentiment import folders
-from sentiment.cli import show
-from sentiment.cli.common import ModelOption
-from sentiment.cli.terminal import say
+from sentiment.cli import _console as show
+from sentiment.cli._common import ModelOption
+from sentiment.cli._terminal import say
 from sentiment.errors import InputError
+from sentiment.utils import paths as folders
 
 if TYPE_CHECKING:
-    from sentiment.states import States
+    from sentiment.inspection.hidden_states import States
 
 _EXAMPLE = 'sentiment states "An unforgettable film."'
 
@@ -45,8 +45,10 @@ def command(
         raise typer.BadParameter(f"{output} is the input")
     if not texts and source is None and sys.stdin.isatty():
         raise InputError("no text was given", remedy=_EXAMPLE)
-    from sentiment import choice, reviews, states
-    from sentiment.runtime import Classifier
+    from sentiment.data import sources as reviews
+    from sentiment.inference import resolve as choice
+    from sentiment.inference.classifier import Classifier
+    from sentiment.inspection import hidden_states as states
 
     classifier = Classifier(choice.choose(model, folders.find()))
     given = reviews.read_texts(source, text_column) if source else _given(texts or ["-"])

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders, quiet, recipes, space
-from sentiment.cli import show
-from sentiment.cli.options import as_typed, typed
-from sentiment.folders import Folders
+from sentiment import recipe as recipes
+from sentiment.cli import _console as show
+from sentiment.cli._options import as_typed, typed
+from sentiment.experiments import search_space as space
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
+from sentiment.utils.paths import Folders
 
 if TYPE_CHECKING:
-    from sentiment.plan import Plan
-    from sentiment.sweep import Swept
+    from sentiment.experiments.sweep import Swept
+    from sentiment.experiments.sweep_plan import Plan
 
 _WITH_RESUME = {
     "resume",
@@ -71,7 +74,8 @@ def command(
         return
     from dataclasses import replace
 
-    from sentiment import plan, studies
+    from sentiment.experiments import study as studies
+    from sentiment.experiments import sweep_plan as plan
 
     studies.library()
     place = folders.find()
@@ -95,7 +99,7 @@ def _run(
     with show.watching() as watcher:
         watcher.note(f"sweep {made.name}: {made.trials} trials, {jobs} at a time")
         with quiet.hushed():
-            from sentiment.sweep import sweep, sweep_on_spark
+            from sentiment.experiments.sweep import sweep, sweep_on_spark
         try:
             if master is None:
                 swept = sweep(made, place, jobs=jobs, minutes=minutes, watcher=watcher)

@@ -2,9 +2,9 @@
 
 import typer
 
-from sentiment import folders
-from sentiment.cli.terminal import counted
+from sentiment.cli._terminal import counted
 from sentiment.errors import UnavailableError
+from sentiment.utils import paths as folders
 
 
 def command() -> None:
@@ -13,8 +13,8 @@ def command() -> None:
     if not any(place.spool.glob("[!.]*")):
         typer.echo("Nothing to send: all runs are where they belong.")
         return
-    from sentiment.cli import show
-    from sentiment.tracking.sync import sync
+    from sentiment.cli import _console as show
+    from sentiment.tracking.offline.sync import sync
 
     with show.watching() as watcher:
         results = sync(place, watcher)

@@ -5,23 +5,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import folders, naming, quiet, recipes, task
-from sentiment.cli import launch, show
-from sentiment.cli.common import ExperimentOption
+from sentiment import recipe as recipes
+from sentiment.cli import _console as show
+from sentiment.cli import _workers as launch
+from sentiment.cli._common import ExperimentOption
+from sentiment.cli._options import as_typed, takes, typed
 from sentiment.cli.evaluate import assess
-from sentiment.cli.options import as_typed, takes, typed
 from sentiment.config import Cadence, PrepareSettings
 from sentiment.errors import InputError
-from sentiment.folders import Folders
-from sentiment.progress import Clock, Watcher
-from sentiment.recipes import Recipe
+from sentiment.recipe import Recipe
+from sentiment.training import run_name as naming
+from sentiment.training import tf_config as task
+from sentiment.utils import environment as quiet
+from sentiment.utils import paths as folders
+from sentiment.utils.paths import Folders
+from sentiment.utils.progress import Clock, Watcher
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sentiment.checkpoint import Checkpoint
-    from sentiment.prepared import PreparedSet
-    from sentiment.train import Trained
+    from sentiment.data.prepared import PreparedSet
+    from sentiment.training.checkpoint import Checkpoint
+    from sentiment.training.train import Trained
 
 # The parts of the work that training consists of, from reading the data to the saved model.
 _TRAINING = (
@@ -87,7 +92,7 @@ def command(
         data = _data(settled.prepare, found, place, watcher, clock)
         watcher.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with clock.part("imports"), quiet.hushed():
-            from sentiment import train as stage
+            from sentiment.training import train as stage
         if found:
             trained = stage.resume(data, found, place, watcher=watcher, clock=clock)
         else:
@@ -124,8 +129,8 @@ def _show(
         "Classify text": 'sentiment predict "An unforgettable film."',
     }
     if evaluate:
-        from sentiment import bundle
-        from sentiment.evaluate import test_split
+        from sentiment.evaluation.evaluate import test_split
+        from sentiment.inference import bundle
 
         opened = bundle.read(trained.folder)
         with clock.part("evaluation"):
@@ -142,7 +147,7 @@ def _show(
 
 def _checkpoint(place: Folders, named: str, watcher: Watcher) -> "Checkpoint":
     """Return the newest checkpoint that is whole of the run `named` so."""
-    from sentiment import checkpoint
+    from sentiment.training import checkpoint
 
     if (place.models / named / "bundle.json").is_file() and not checkpoint.exists(
         place.checkpoints / named
@@ -162,8 +167,8 @@ def _data(
     clock: Clock,
 ) -> "PreparedSet":
     """Return the reviews of `settings`, prepared where they aren't, or those of a checkpoint."""
-    from sentiment import prepared
-    from sentiment.prepare import prepare
+    from sentiment.data import prepared
+    from sentiment.data.prepare import prepare
 
     with clock.part("preparing"):
         if found:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sentiment import folders
-from sentiment.cli import terminal
-from sentiment.cli.common import ExperimentOption, HostOption
+from sentiment.cli import _terminal as terminal
+from sentiment.cli._common import ExperimentOption, HostOption
+from sentiment.utils import paths as folders
 
 
 def command(

@@ -21,10 +21,10 @@ from pyspark.sql.functions import (
 )
 from pyspark.sql.functions import round as rounded
 
-from sentiment import faults
-from sentiment.columns import ADDED, free
+from sentiment.data.writers import ADDED, free
 from sentiment.errors import InputError
-from sentiment.predict import Bands
+from sentiment.inference import validation as faults
+from sentiment.inference.predict import Bands
 
 _FOUND, _CORRUPT = "sentiment_found", "sentiment_corrupt"  # columns of ours on the way
 _DECIMALS = 6  # of a probability, as on one machine

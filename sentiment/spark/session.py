@@ -77,8 +77,8 @@ def _packed(folder: Path) -> str:
     """Write the modules of this package as a zip file for executors; return its path."""
     path = folder / "sentiment.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for module in _PACKAGE.glob("*.py"):
-            packed.write(module, f"{_PACKAGE.name}/{module.name}")
+        for module in _PACKAGE.rglob("*.py"):
+            packed.write(module, str(module.relative_to(_PACKAGE.parent)))
     return str(path)
 
 

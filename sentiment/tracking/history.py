@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sentiment import files, quiet
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
-from sentiment.folders import Folders
 from sentiment.tracking import store
-from sentiment.tracking.runs import SPOOL
+from sentiment.tracking.run import SPOOL
+from sentiment.utils import environment as quiet
+from sentiment.utils import files
+from sentiment.utils.paths import Folders
 
 with quiet.hushed():
     from mlflow.exceptions import MlflowException

@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sentiment import files, quiet
 from sentiment.errors import MissingFileError
-from sentiment.folders import Folders
 from sentiment.tracking import store
+from sentiment.utils import environment as quiet
+from sentiment.utils import files
+from sentiment.utils.paths import Folders
 
 with quiet.hushed():
     import mlflow
@@ -24,7 +25,11 @@ with quiet.hushed():
 NAME, CHAMPION = "sentiment", "champion"
 _PACKAGE = Path(__file__).parent.parent
 # What `pyfunc.py` imports of this package, and what those import.
-_CODE = ("__init__", "errors", "config", "files", "tokenizer", "bundle", "runtime")
+_CODE = (
+    *("__init__.py", "errors.py", "config.py", "utils/__init__.py", "utils/files.py"),
+    *("data/__init__.py", "data/tokenizer.py"),
+    *("inference/__init__.py", "inference/bundle.py", "inference/classifier.py"),
+)
 _BUNDLE = "bundle"  # the name of its folder among a model's artifacts
 STEP = "step"  # the tag of a logged model that names its epoch
 
@@ -76,11 +81,11 @@ def save(bundle: Path, target: Path) -> None:
 def _model(bundle: Path, aside: Path) -> dict[str, Any]:
     """Return what MLflow makes a model of, its code copied to a folder in `aside`."""
     code = aside / _PACKAGE.name
-    code.mkdir()
     for name in _CODE:
-        shutil.copy(_PACKAGE / f"{name}.py", code)
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_PACKAGE / name, code / name)
     return {
-        "python_model": str(_PACKAGE / "pyfunc.py"),
+        "python_model": str(_PACKAGE / "inference" / "pyfunc.py"),
         "artifacts": {_BUNDLE: str(bundle)},
         "code_paths": [str(code)],
         "input_example": ["An unforgettable film."],

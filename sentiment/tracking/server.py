@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sentiment.errors import InputError, UnavailableError
-from sentiment.folders import Folders
 from sentiment.tracking import store
+from sentiment.utils.paths import Folders
 
 LOCAL = "127.0.0.1"
 _GRACE = 5  # seconds for what a server has started to end after it

@@ -6,9 +6,9 @@ Knows runs and the processes that write them; knows nothing of what runs hold.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sentiment.folders import Folders
 from sentiment.tracking import history, process, store
 from sentiment.tracking.history import RUNNING, RunRecord
+from sentiment.utils.paths import Folders
 
 KILLED = "KILLED"
 

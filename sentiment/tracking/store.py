@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 
-from sentiment import quiet
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.folders import Folders
+from sentiment.utils import environment as quiet
+from sentiment.utils.paths import Folders
 
 EXPERIMENT = "sentiment"
 

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import start
 from mlflow import MlflowClient
 
-from sentiment import bundle, task
-from sentiment.cli.launch import free_ports
+from sentiment.cli._workers import free_ports
 from sentiment.config import PrepareSettings
-from sentiment.folders import Folders
-from sentiment.prepare import prepare
+from sentiment.data.prepare import prepare
+from sentiment.inference import bundle
+from sentiment.training import tf_config as task
+from sentiment.utils.paths import Folders
+from tests.helpers.commands import start
 
 SAMPLE = ["--dataset", "sample", "--own-labels", "0", "--no-evaluate", "--snapshots", "off"]
 

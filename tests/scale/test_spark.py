@@ -9,12 +9,12 @@ import time
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from commands import start
-from executors import executors
 
-from sentiment import choice
-from sentiment.folders import Folders
-from sentiment.reviews import load_sample
+from sentiment.data.sources import load_sample
+from sentiment.inference import resolve as choice
+from sentiment.utils.paths import Folders
+from tests.helpers.commands import start
+from tests.helpers.executors import executors
 
 CLUSTER = "local-cluster[2,1,1024]"  # two executors, each a process with one core and 1 GiB
 ROWS = 100_000

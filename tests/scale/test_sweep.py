@@ -7,14 +7,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from commands import interrupt, start
-from executors import executors, with_children
 from mlflow import MlflowClient
 
-from sentiment import plan, recipes, space, studies
-from sentiment.folders import Folders
-from sentiment.progress import EpochReport
+from sentiment import recipe as recipes
+from sentiment.experiments import search_space as space
+from sentiment.experiments import study as studies
+from sentiment.experiments import sweep_plan as plan
 from sentiment.tracking import store
+from sentiment.utils.paths import Folders
+from sentiment.utils.progress import EpochReport
+from tests.helpers.commands import interrupt, start
+from tests.helpers.executors import executors, with_children
 
 SPACE = """
 [model]

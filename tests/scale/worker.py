@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import cluster, task
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.folders import Folders
-from sentiment.journal import Journal
-from sentiment.partition import divide
-from sentiment.prepare import prepare
-from sentiment.progress import Clock, Watcher
-from sentiment.rounds import Rounds
+from sentiment.data.prepare import prepare
+from sentiment.data.split import divide
+from sentiment.training import distributed as cluster
+from sentiment.training import tf_config as task
+from sentiment.training.callbacks import Journal
+from sentiment.training.self_training import Rounds
+from sentiment.utils.paths import Folders
+from sentiment.utils.progress import Clock, Watcher
 
 
 class Kept(Journal):

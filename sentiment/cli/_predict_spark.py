@@ -1,0 +1,75 @@
+"""`sentiment predict --engine spark`: files of texts, on one machine or many.
+
+Knows what is typed and printed; knows nothing of how Spark is asked.
+"""
+
+import tempfile
+from pathlib import Path, PurePosixPath
+
+import typer
+
+from sentiment.cli._options import as_typed, typed
+from sentiment.cli._terminal import counted, say
+from sentiment.errors import InputError
+from sentiment.inference.predict import Bands
+from sentiment.utils import paths as folders
+
+# All that may be typed beside --engine spark.
+_WITH = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
+_WITH |= {"neutral", "quiet"}
+_KINDS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def run(
+    ctx: typer.Context,
+    source: str | None,
+    output: str | None,
+    *,
+    text_column: str,
+    model: str | None,
+    bands: Bands,
+    master: str | None,
+    quiet: bool,
+) -> None:
+    """Score files into folders."""
+    if ctx.params["engine"] != "spark":
+        raise typer.BadParameter("--master goes with --engine spark")
+    if others := typed(ctx) - _WITH:
+        names = as_typed(ctx, others)
+        raise typer.BadParameter(f"--engine spark goes without {names}")
+    if source is None or output is None:
+        raise typer.BadParameter("--engine spark needs --input and --output")
+    kind = _kind(source, output)
+    from sentiment.inference import resolve as choice
+    from sentiment.spark import session
+
+    session.library()
+    place = folders.find()
+    named = choice.stated(model)
+    chosen = named if named and named.startswith("models:/") else choice.choose(named, place).folder
+    if not quiet:
+        say(f"model: {chosen}")
+        say("starting Spark ...")
+    with session.session(master) as spark, tempfile.TemporaryDirectory() as aside:
+        from sentiment.spark import rows, scoring
+        from sentiment.tracking import spark_udf as udf
+
+        job = rows.Job(source, output, kind, text_column, bands)
+        judge = udf.function(place, spark, chosen, Path(aside))
+        scored = scoring.score(spark, job, judge)
+    if not quiet:
+        if scored.rejected:
+            say(f"{counted(scored.rejected, 'row')} rejected, with the reasons, to {job.rejects}")
+        say(f"{counted(scored.rows, 'row')} written to {output}")
+
+
+def _kind(source: str, output: str) -> str:
+    """Return the format of the source: by its name, else by the output's, which has the same."""
+    kinds = [PurePosixPath(name).suffix.lower() for name in (source, output)]
+    kind = kinds[0] or kinds[1]
+    if kind not in _KINDS or kinds[1] not in ("", kind):
+        raise InputError(
+            f"{source} and {output}: expected files of one format, {', '.join(_KINDS)}",
+            remedy="--output scored.parquet, for a folder of Parquet files",
+        )
+    return kind

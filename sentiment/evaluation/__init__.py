@@ -1,0 +1,1 @@
+"""Measure a trained model, and compare runs on the same reviews."""

@@ -1,0 +1,1 @@
+"""Many trainings: hyperparameter sweeps and the comparison of readouts."""

@@ -1,0 +1,173 @@
+"""Search spaces: the settings that a sweep tries, and between which values, in readable files.
+
+Knows TOML, the settings and recipes; knows nothing of how values are chosen.
+
+A space is a TOML file with the tables of a recipe. Each setting in it has a list of choices, or a
+range `{ low = …, high = … }`, with `log = true` where values are drawn by their ratios.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sentiment.config import setting_of
+from sentiment.errors import InputError, MissingFileError
+from sentiment.recipe import TABLES, Recipe
+
+Value = bool | int | float | str
+_REMEDY = "sentiment sweep --show-space"
+_RANGE = {"low", "high", "log"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; whole ones where both are."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}{', by ratios' * self.log}"
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether the numbers are integers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """The values between which all lie."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of some values."""
+
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.values))
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """All of them."""
+        return self.values
+
+
+@dataclass(frozen=True)
+class Space:
+    """What each setting may be, by the table and the name of the setting."""
+
+    settings: dict[tuple[str, str], Range | Choices]
+    text: str
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise InputError where a value of this space is impossible for `recipe`."""
+        for (table, name), domain in self.settings.items():
+            for value in domain.ends:
+                try:
+                    replace(getattr(recipe, table), **{name: value})
+                except InputError as error:
+                    raise InputError(f"the search space: {error.fact}", remedy=_REMEDY) from error
+
+    def apply(self, recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
+        """Return `recipe` with `values`, by the names of the settings, in place of its own."""
+        parts = {
+            table: replace(
+                getattr(recipe, table),
+                **{name: values[name] for of, name in self.settings if of == table},
+            )
+            for table in TABLES
+        }
+        return replace(recipe, **parts)
+
+    def values(self, recipe: Recipe) -> dict[str, Value] | None:
+        """Return what `recipe` has for each setting; None where one lies outside this space."""
+        own = {name: getattr(getattr(recipe, table), name) for table, name in self.settings}
+        for (_, name), domain in self.settings.items():
+            inside = (
+                own[name] in domain.values
+                if isinstance(domain, Choices)
+                else domain.low <= own[name] <= domain.high
+            )
+            if not inside:
+                return None
+        return own
+
+
+def shipped() -> list[str]:
+    """Return the names of the spaces that come with the package."""
+    folder = resources.files("sentiment.experiments").joinpath("search_spaces")
+    return sorted(Path(entry.name).stem for entry in folder.iterdir())
+
+
+def read(name: str) -> Space:
+    """Return the space called `name`, or the one in the file of that name.
+
+    Raises MissingFileError where there is none, and InputError where it is not as described above.
+    """
+    if name in shipped():
+        text = (
+            resources.files("sentiment.experiments")
+            .joinpath("search_spaces", f"{name}.toml")
+            .read_text("utf-8")
+        )
+    else:
+        try:
+            text = Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise MissingFileError(
+                f"no search space {name}: it is neither a file that can be read nor one of "
+                f"{', '.join(shipped())}",
+                remedy=_REMEDY,
+            ) from error
+    return parse(text, name)
+
+
+def parse(text: str, name: str) -> Space:
+    """Return the space that `text` describes; `name` is for messages."""
+    try:
+        stated = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name} is not TOML: {error}", remedy=_REMEDY) from error
+    settings: dict[tuple[str, str], Range | Choices] = {}
+    for table, domains in stated.items():
+        if table not in TABLES or not isinstance(domains, dict):
+            raise InputError(
+                f"{name}: {table} is none of the tables {', '.join(TABLES)}", remedy=_REMEDY
+            )
+        for setting, domain in domains.items():
+            settings[table, setting] = _domain(f"{name}: {setting}", table, setting, domain)
+    if not settings:
+        raise InputError(f"{name} names no setting to try", remedy=_REMEDY)
+    return Space(settings, text)
+
+
+def _domain(where: str, table: str, setting: str, stated: Any) -> Range | Choices:
+    kind = type(getattr(Recipe(), table))
+    try:
+        declared = setting_of(kind, setting)
+    except StopIteration:
+        raise InputError(f"{where} is no setting of [{table}]", remedy=_REMEDY) from None
+    if isinstance(stated, list) and stated:
+        return Choices(tuple(stated))
+    numbers = isinstance(stated, dict) and {"low", "high"} <= stated.keys() <= _RANGE
+    if not numbers or type(declared.default) not in (int, float):
+        raise InputError(
+            f"{where} needs a list of choices, or for a number {{ low = …, high = … }}",
+            remedy=_REMEDY,
+        )
+    domain = Range(**stated)
+    ends = [type(end) in (int, float) for end in domain.ends]
+    if not all(ends) or type(domain.log) is not bool or not domain.low < domain.high:
+        raise InputError(f"{where}: low must be a number below high", remedy=_REMEDY)
+    if domain.log and domain.low <= 0:
+        raise InputError(f"{where}: with log = true, low must be above 0", remedy=_REMEDY)
+    if isinstance(declared.default, float):
+        return replace(domain, low=float(domain.low), high=float(domain.high))
+    return domain

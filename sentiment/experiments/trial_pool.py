@@ -1,0 +1,131 @@
+"""Processes that run trials, one after another, and answer after each epoch.
+
+Knows processes and pipes; knows nothing of how settings are chosen or of where results are kept.
+TensorFlow is imported in those processes alone.
+"""
+
+import logging
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+
+from sentiment.errors import SentimentError
+from sentiment.recipe import Recipe
+from sentiment.utils import environment as quiet
+from sentiment.utils.paths import Folders
+from sentiment.utils.progress import EpochReport
+
+_PATIENCE = 10  # seconds for a process to end that was asked to
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a trial says: how an epoch went, or in the end its loss, or why it came to none.
+
+    lost: its process has ended.
+    """
+
+    report: EpochReport | None = None
+    loss: float | None = None
+    failure: str = ""
+    lost: bool = False
+
+
+class _Job:
+    """A process and the trial that it runs."""
+
+    def __init__(self, folders: Folders):
+        # Not forked: TensorFlow's threads would be missing in the copy.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, folders), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.trial: int | None = None
+
+
+class Pool:
+    """Some processes. Closed, it ends them with the trials they run."""
+
+    def __init__(self, count: int, folders: Folders):
+        self._folders = folders
+        self._jobs = [_Job(folders) for _ in range(count)]
+
+    @property
+    def running(self) -> list[int]:
+        """The numbers of the trials under way."""
+        return [job.trial for job in self._jobs if job.trial is not None]
+
+    @property
+    def free(self) -> bool:
+        """Tell whether a process waits for a trial."""
+        return len(self.running) < len(self._jobs)
+
+    def start(self, trial: int, recipe: Recipe) -> None:
+        """Have a trial run by a process that is free."""
+        job = next(job for job in self._jobs if job.trial is None)
+        job.trial = trial
+        job.pipe.send(recipe)
+
+    def answer(self, trial: int, stop: bool) -> None:
+        """Tell a trial that has told of an epoch whether to stop."""
+        job = next(job for job in self._jobs if job.trial == trial)
+        with suppress(BrokenPipeError):  # where its process has ended, as `told` will say
+            job.pipe.send(stop)
+
+    def told(self) -> Iterator[tuple[int, Told]]:
+        """Wait for something to be told; yield it with the number of its trial."""
+        busy = {job.pipe: job for job in self._jobs if job.trial is not None}
+        for pipe in connection.wait(list(busy)):
+            job = busy[pipe]  # type: ignore[index]
+            trial = job.trial or 0
+            try:
+                told: Told = job.pipe.recv()
+            except (EOFError, ConnectionResetError):
+                told = Told(lost=True)
+                job.process.join(_PATIENCE)
+                self._jobs[self._jobs.index(job)] = _Job(self._folders)
+            if told.report is None:
+                job.trial = None
+            yield trial, told
+
+    def close(self) -> None:
+        """End the processes."""
+        for job in self._jobs:
+            job.pipe.close()
+            job.process.terminate()
+        for job in self._jobs:
+            job.process.join(_PATIENCE)
+            job.process.kill()
+
+
+def _work(pipe: Connection, folders: Folders) -> None:
+    """Run each trial whose recipe comes through `pipe`, and answer with `Told`, until it closes.
+
+    After an epoch whoever listens answers whether to stop.
+    """
+    # Ctrl-C goes to all processes of a terminal: whoever listens ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet.set_environment()
+    with quiet.hushed():
+        from sentiment.experiments import trial as trials
+    # It warns of what one process should not do with one network, and here there are many.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+    def hopeless(report: EpochReport) -> bool:
+        pipe.send(Told(report=report))
+        return pipe.recv()
+
+    try:
+        while True:
+            recipe: Recipe = pipe.recv()
+            try:
+                pipe.send(Told(loss=trials.train(recipe, folders, hopeless)))
+            except SentimentError as error:
+                pipe.send(Told(failure=error.fact))
+    except (EOFError, BrokenPipeError):
+        return

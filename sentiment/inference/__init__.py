@@ -1,0 +1,1 @@
+"""Run a trained classifier with NumPy: the model format, predictions, scoring of files."""

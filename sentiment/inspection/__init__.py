@@ -1,0 +1,1 @@
+"""Look inside a trained model: explanations, hidden states, units."""

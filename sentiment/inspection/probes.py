@@ -1,0 +1,110 @@
+"""The texts whose hidden states are looked at, the same in every run and after every epoch.
+
+Knows texts, labels and arrays; knows nothing of models.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentiment.data.prepared import Split
+
+REVIEWS = 64
+_HARD = 16  # of them, those with the largest share of negating words
+_NEGATION = re.compile(r"\b(?:no|not|nor|never|nothing|nobody|none|cannot)\b|n['’]t\b", re.I)
+NO_OPINION = -1
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence that tests one thing. label: 1 positive, 0 negative, -1 no opinion."""
+
+    id: str
+    label: int
+    text: str
+
+
+# Written for this project.
+SENTENCES = (
+    Sentence("negation", 0, "This film is not good at all."),
+    Sentence("double negation", 1, "I cannot say that I did not enjoy it."),
+    Sentence("but, ends well", 1, "The first half drags, but the ending is wonderful."),
+    Sentence("but, ends badly", 0, "The actors are wonderful, but the story is a waste of time."),
+    Sentence("mild", 1, "It was a good film."),
+    Sentence("intense", 1, "It was an absolutely superb, unforgettable film."),
+    Sentence("sarcasm", 0, "Oh great, two more hours of my life that I will never get back."),
+    Sentence("plot alone", -1, "A young woman moves to the city and finds work in a bakery."),
+    Sentence("comparison", 0, "The book was brilliant; next to it this film is lifeless."),
+    Sentence("expectation", 1, "I expected it to be terrible and I was completely wrong."),
+    Sentence("others disagree", 1, "My friends hated every minute of it, yet I loved it."),
+    Sentence("said early", 0, "Awful. We saw it on a Sunday in a small cinema near the station."),
+)
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Labelled reviews, the negative ones first, and then the sentences.
+
+    ids: unlike one another; labels: int8 (N,), as in `Sentence`; reviews: how many of the N are
+    reviews.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    labels: np.ndarray
+    reviews: int
+
+    @property
+    def sentences(self) -> range:
+        """The places of the sentences."""
+        return range(self.reviews, len(self.texts))
+
+
+def probes_of(ids: list[str], texts: list[str], labels: np.ndarray) -> Probes:
+    """Return reviews, followed by the sentences, as probes."""
+    return Probes(
+        (*ids, *(sentence.id for sentence in SENTENCES)),
+        (*texts, *(sentence.text for sentence in SENTENCES)),
+        np.array([*labels, *(sentence.label for sentence in SENTENCES)], np.int8),
+        len(texts),
+    )
+
+
+def probes_from(split: Split, rows: np.ndarray, longest: int) -> Probes:
+    """Return some of the reviews `rows` of a split, int64 (N,), and the sentences, as probes.
+
+    longest: tokens of a review that are read.
+    """
+    labels, lengths = split.labels[rows], np.minimum(split.encoded.lengths[rows], longest)
+    texts = [split.text(row) for row in rows]
+    chosen = choose(labels, lengths, texts)
+    ids = [f"review {rows[place]}" for place in chosen]
+    return probes_of(ids, [texts[place] for place in chosen], labels[chosen])
+
+
+def choose(
+    labels: np.ndarray, lengths: np.ndarray, texts: list[str], count: int = REVIEWS
+) -> np.ndarray:
+    """Return the rows of `count` reviews to look at, int64: half of each label, negative first.
+
+    Three quarters of a half are drawn one from each of as many ranges of length, so that they go
+    from short to long; the rest are the hard ones, in which the largest share of words negate.
+    They depend on the reviews alone, so that every run on the same data has the same. Where there
+    are fewer reviews, all are taken.
+    """
+    negating = np.array([len(_NEGATION.findall(text)) for text in texts])
+    shares = negating / np.maximum(lengths, 1)
+    draw = np.random.default_rng(0)
+    chosen = []
+    for label in (0, 1):
+        rows = np.flatnonzero(labels == label)
+        half = min(count // 2, len(rows))
+        hard = rows[np.argsort(-shares[rows], kind="stable")][: half * _HARD // REVIEWS]
+        rest = np.setdiff1d(rows, hard)
+        rest = rest[np.argsort(lengths[rest], kind="stable")]
+        ranges = np.array_split(rest, half - len(hard)) if half > len(hard) else []
+        drawn = [int(draw.choice(part)) for part in ranges]
+        both = np.array([*drawn, *hard], np.int64)
+        chosen.append(both[np.argsort(lengths[both], kind="stable")])
+    return np.concatenate(chosen)

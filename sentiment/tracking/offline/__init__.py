@@ -1,0 +1,1 @@
+"""What an MLflow server could not take yet: queued on disk and sent later."""

@@ -1,0 +1,1 @@
+"""Train a network with TensorFlow, from a prepared dataset to a saved model."""

@@ -1,0 +1,65 @@
+"""Batches of reviews of similar length, in few shapes.
+
+Knows NumPy arrays and tf.data; knows nothing of text or of the network.
+
+Every batch has the same number of rows and one of a dozen widths, as XLA compiles a program for
+each shape it meets. Rows that fill up a batch weigh nothing.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from sentiment.data.examples import Examples
+
+WIDTHS = (16, 32, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 4096)
+
+
+def width(length: int) -> int:
+    """Return the number of steps that a review of `length` tokens is padded to."""
+    for bound in WIDTHS:
+        if length <= bound:
+            return bound
+    return -(-length // WIDTHS[-1]) * WIDTHS[-1]
+
+
+def arrange(examples: Examples, size: int, order: np.random.Generator | None) -> list[np.ndarray]:
+    """Return the rows of each batch: neighbours in length, shuffled where `order` is given."""
+    lengths = np.diff(examples.offsets)
+    if order is None:
+        rows = np.argsort(lengths, kind="stable")
+    else:
+        # Noise of a tenth mixes neighbours anew in every epoch.
+        rows = np.argsort(lengths * order.uniform(0.9, 1.1, len(lengths)), kind="stable")
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    if order is not None:
+        order.shuffle(batches)
+    return batches
+
+
+def fill(examples: Examples, rows: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+    """Return ids int32 (size, T, K), labels float32 (size,) and weights float32 (size,)."""
+    starts, ends = examples.offsets[rows], examples.offsets[rows + 1]
+    steps = width(int((ends - starts).max(initial=1)))
+    ids = np.zeros((size, steps, examples.features.shape[1]), np.int32)
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        ids[row, : end - start] = examples.features[start:end]
+    labels, weights = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    labels[: len(rows)], weights[: len(rows)] = examples.labels[rows], 1.0
+    return ids, labels, weights
+
+
+def stream(examples: Examples, batches: list[np.ndarray], size: int) -> tf.data.Dataset:
+    """Return the filled batches as a dataset that prepares them ahead of their use."""
+
+    def filled() -> Iterator[tuple[np.ndarray, ...]]:
+        for rows in batches:
+            yield fill(examples, rows, size)
+
+    signature = (
+        tf.TensorSpec((size, None, examples.features.shape[1]), tf.int32),
+        tf.TensorSpec((size,), tf.float32),
+        tf.TensorSpec((size,), tf.float32),
+    )
+    return tf.data.Dataset.from_generator(filled, output_signature=signature).prefetch(4)

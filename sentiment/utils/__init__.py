@@ -1,0 +1,1 @@
+"""Helpers from the standard library that know nothing of this project's subject."""

@@ -1,0 +1,96 @@
+"""`sentiment runs` on a real store."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.cli import runs as listing
+from sentiment.tracking import history, process
+from sentiment.utils.paths import Folders
+from tests.helpers.stored import add_run, strictly
+
+GONE = process.identity()
+GONE["process"] += "0"  # as this process, but born at another moment
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        folders = Folders(home)
+        add_run(folders, "first", losses=(0.5, 0.3), right="+++++++-")
+        add_run(folders, "hostile \x1b[2J\nname", status="FAILED")
+        add_run(folders, "gone", experiment="left", tags=GONE, status="RUNNING")
+        add_run(folders, "afar", experiment="left", tags={"host": "a\x1b[2Jfar"}, status="RUNNING")
+        add_run(folders, "here", experiment="left", tags=process.identity(), status="RUNNING")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def at_home(home, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("SENTIMENT_HOME", str(home))
+
+
+def sentiment(*words, status=0):
+    result = CliRunner().invoke(app, ["runs", *words])
+    assert result.exit_code == status, result.output
+    return result.stderr if status else result.stdout
+
+
+def test_runs_are_listed_newest_first(home):
+    run = history.find(Folders(home), "sentiment", "first")
+    lines = sentiment().splitlines()
+    assert re.match(r"hostile \\x1b\[2J name +[0-9a-f]{8} +FAILED .* – +–", lines[-2])
+    started = f"{run.started.astimezone():%m-%d %H:%M}"
+    expected = rf"first +{run.id[:8]} +FINISHED +{started} +\d:\d\d +85.00 % +87.50 %"
+    assert re.match(expected, lines[-1])
+
+
+def test_json_lists_all_that_a_run_holds(home):
+    told = strictly(sentiment("--json"))
+    assert told["experiment"] == "sentiment"
+    run = told["runs"][1]
+    assert (run["name"], run["status"], run["metrics"]["test/accuracy"]) == (
+        "first", "FINISHED", 0.875,
+    )  # fmt: skip
+    assert datetime.fromisoformat(run["started"]).utcoffset().total_seconds() == 0
+
+
+def test_stale_runs_are_ended_and_the_others_named():
+    words = ["--experiment", "left", "--stale"]
+    shown = sentiment(*words)
+    assert re.search(r"^ended gone \([0-9a-f]{32}\)$", shown, re.M)
+    assert re.search(r"^left afar .*: it may be running on a\\x1b\[2Jfar$", shown, re.M)
+    assert "--older-than HOURS ends those too" in shown and "here" not in shown
+    assert len(strictly(sentiment(*words, "--json"))["unknown"]) == 1
+    assert "ended afar" in sentiment(*words, "--older-than", "0")
+    assert sentiment(*words) == "no run was left behind\n"
+    states = {
+        run["name"]: run["status"] for run in strictly(sentiment(*words[:2], "--json"))["runs"]
+    }
+    assert states == {"gone": "KILLED", "afar": "KILLED", "here": "RUNNING"}
+
+
+@pytest.mark.parametrize("words", [["3"], ["-1", "--stale"], ["nan", "--stale"]])
+def test_usage_errors_exit_with_2(words):
+    assert "--older-than" in sentiment("--older-than", *words, status=2)
+
+
+@pytest.mark.parametrize("words", [[], ["--stale"], ["--json"]])
+def test_where_nothing_has_run_it_says_so_and_makes_nothing(words, tmp_path, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    shown = sentiment(*words, status=1)
+    assert "no runs yet" in shown and "Try: sentiment train" in shown
+    assert not list(tmp_path.iterdir())
+
+
+def test_durations_and_moments_are_short():
+    assert [listing._duration(seconds) for seconds in (0.4, 61, 3599.7, 90_061, None)] == [
+        "0:00", "1:01", "1:00:00", "25:01:01", "–",
+    ]  # fmt: skip
+    assert listing._moment(datetime(2001, 2, 3, 12, tzinfo=UTC)) == "2001-02-03"

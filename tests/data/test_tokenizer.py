@@ -1,0 +1,221 @@
+import itertools
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentiment.data import tokenizer as module
+from sentiment.data.tokenizer import Encoded, Tokenizer, fit, tokenise
+from sentiment.errors import DamagedFileError
+
+TEXTS = ["a b a b", "b a c", "A B! c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", []),
+        ("   \t\n", []),
+        ("One<br />two<br/>THREE", ["one", "two", "three"]),
+        ("<i>so</i> 2 < 3 > 1", ["so", "2", "3", "1"]),
+        ("it&#39;s &amp; isn&quot;t &eacute;", ["it's", "isn", "t", "e"]),
+        ("don\u2019t don\u00b4t don`t", ["don't"] * 3),
+        ("'quoted' rock'n'roll", ["quoted", "rock'n'roll"]),
+        ("caf\u00e9 cafe\u0301 CAF\u00c9", ["cafe"] * 3),
+        ("a\x00b\x07c\u200bd", ["a", "b", "c", "d"]),
+        ("co\u00adoperate zero\u200djoined", ["cooperate", "zerojoined"]),
+        ("7/10 and 7 / 10", ["7/10", "and", "7", "10"]),
+        ("no!! really?", ["no", "!", "!", "really", "?"]),
+        ("fun :) sad :-( \U0001f600\u2764", ["fun", ":)", "sad", ":-(", "\U0001f600", "\u2764"]),
+        ("snake_case", ["snake", "case"]),
+        ("Привет 你好", ["привет", "你好"]),
+    ],
+)
+def test_texts_become_these_tokens(text, tokens):
+    assert tokenise(text) == tokens
+
+
+def test_a_review_of_a_hundred_thousand_words_takes_no_time():
+    started = time.perf_counter()
+    assert len(tokenise("<br />word's " * 100_000)) == 100_000
+    assert len(tokenise("<" * 100_000 + "a" * 100_000)) == 1
+    assert time.perf_counter() - started < 5
+
+
+@given(st.text())
+def test_tokens_are_lower_case_and_hold_no_space_whatever_the_text(text):
+    for token in tokenise(text):
+        assert token and token == token.lower() and not any(c.isspace() for c in token)
+
+
+def test_the_vocabulary_is_in_order_of_frequency_and_then_of_the_alphabet():
+    # a: 4, b: 4, c: 2, !: 1
+    tokenizer, encoded = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 2))
+    assert tokenizer.words == ["a", "b", "c", "!"]
+    assert encoded.tokens.tolist() == [2, 3, 2, 3, 3, 2, 4, 2, 3, 5, 4]
+    assert encoded.offsets.tolist() == [0, 4, 7, 11]
+    # Pairs seen twice: ab (2, 3) three times, ba (3, 2) twice. V is 6: keys 15 and 20.
+    assert tokenizer.ngrams.tolist() == [2 * 6 + 3, 3 * 6 + 2]
+    assert (tokenizer.vocabulary_size, tokenizer.feature_count) == (6, 8)
+
+
+def test_rare_words_and_words_beyond_the_limit_are_unknown():
+    tokenizer, encoded = fit(TEXTS, most_words=2, least_word=2, least_ngram=())
+    assert tokenizer.words == ["a", "b"]
+    assert encoded.tokens.tolist() == [2, 3, 2, 3, 3, 2, 1, 2, 3, 1, 1]
+    assert tokenizer.encode(["c a never"]).tokens.tolist() == [1, 2, 1]
+
+
+def test_features_are_the_word_and_the_known_ngrams_that_end_with_it():
+    tokenizer, _ = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 1))
+    # After the pairs ab = 6 and ba = 7 come the triples by key: aba (2,3,2), ab! (2,3,5),
+    # bac (3,2,4), bab (3,2,3), b!c (3,5,4): by key aba < ab! < bab < bac < b!c.
+    encoded = tokenizer.encode(["a b a b", "a", "b ! c x b"])
+    found = tokenizer.features(encoded, 3)
+    assert found.tolist() == [
+        [2, 0, 0],
+        [3, 6, 0],
+        [2, 7, 8],  # aba
+        [3, 6, 10],  # bab
+        [2, 0, 0],  # nothing reaches back into the review before
+        [3, 0, 0],
+        [5, 0, 0],
+        [4, 0, 12],  # b!c is known, !c is not
+        [1, 0, 0],
+        [3, 0, 0],  # nothing spans an unknown word
+    ]
+
+
+def test_fewer_orders_keep_the_ids_of_those_that_stay():
+    tokenizer, encoded = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 1))
+    pairs, words = tokenizer.up_to(2), tokenizer.up_to(1)
+    assert (pairs.feature_count, words.feature_count) == (8, 6)
+    np.testing.assert_array_equal(pairs.features(encoded, 2), tokenizer.features(encoded, 3)[:, :2])
+    np.testing.assert_array_equal(words.features(encoded, 1)[:, 0], encoded.tokens)
+    assert not words.features(encoded, 2)[:, 1].any()
+
+
+def test_reviews_can_be_taken_and_cut():
+    reviews = Encoded(np.arange(6, dtype=np.int32), np.array([0, 2, 2, 6]))
+    assert reviews.lengths.tolist() == [2, 0, 4]
+    taken = reviews.take(np.array([2, 0, 1, 0]))
+    assert taken.tokens.tolist() == [2, 3, 4, 5, 0, 1, 0, 1]
+    assert taken.offsets.tolist() == [0, 4, 6, 6, 8]
+    cut = reviews.last(3)
+    assert cut.tokens.tolist() == [0, 1, 3, 4, 5]
+    assert cut.offsets.tolist() == [0, 2, 2, 5]
+
+
+@given(st.lists(st.text(alphabet="ab c!", max_size=12), max_size=6), st.randoms())
+def test_texts_are_encoded_alike_together_alone_and_in_any_order(texts, chance):
+    tokenizer, _ = fit(TEXTS, most_words=9, least_word=1, least_ngram=(1, 1))
+    together = tokenizer.encode(texts)
+    features = tokenizer.features(together, 3)
+    order = list(range(len(texts)))
+    chance.shuffle(order)
+    shuffled = tokenizer.encode([texts[row] for row in order])
+    taken = together.take(np.array(order, int))
+    np.testing.assert_array_equal(taken.tokens, shuffled.tokens)
+    np.testing.assert_array_equal(taken.offsets, shuffled.offsets)
+    for row, text in enumerate(texts):
+        alone = tokenizer.encode([text])
+        own = slice(*together.offsets[row : row + 2])
+        np.testing.assert_array_equal(tokenizer.features(alone, 3), features[own])
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    tokenizer, _ = fit(
+        [*TEXTS, "caf\u00e9 \U0001f600"], most_words=9, least_word=1, least_ngram=(1,)
+    )
+    tokenizer.write(tmp_path)
+    read = Tokenizer.read(tmp_path, remedy="")
+    assert read.words == tokenizer.words
+    np.testing.assert_array_equal(read.ngrams, tokenizer.ngrams)
+
+
+def test_more_words_than_a_key_can_hold_are_refused():
+    assert Tokenizer(["word"] * ((1 << 20) - 2)).vocabulary_size == 1 << 20
+    with pytest.raises(ValueError, match=r"^expected at most 1048574 words, got 1048575$"):
+        Tokenizer(["word"] * ((1 << 20) - 1))
+
+
+def test_no_known_ngram_is_missed_and_no_other_is_taken_for_one():
+    draws = np.random.default_rng(0)
+    words = [f"w{number}" for number in range(300)]
+    rows = draws.integers(1, 302, (50, 200)).astype(np.int32)
+    encoded = Encoded(rows.ravel(), np.arange(51) * 200)
+    size = 302
+    pairs = [(int(a), int(b)) for row in rows[::2] for a, b in itertools.pairwise(row)]
+    known = sorted({a * size + b for a, b in pairs if min(a, b) > 1})
+    tokenizer = Tokenizer(words, np.array(known))
+    found = tokenizer.features(encoded, 2)[:, 1].reshape(rows.shape)
+    place = {key: size + number for number, key in enumerate(known)}
+    for row, ids in zip(rows.tolist(), found.tolist(), strict=True):
+        pairs = itertools.pairwise(row)
+        assert ids[0] == 0
+        assert ids[1:] == [place.get(a * size + b, 0) if min(a, b) > 1 else 0 for a, b in pairs]
+
+
+@pytest.mark.parametrize("texts", [TEXTS, [""], []])
+def test_ids_are_int32_and_offsets_int64(texts):
+    tokenizer, fitted = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))
+    for encoded in (fitted, tokenizer.encode(texts)):
+        assert (encoded.tokens.dtype, encoded.offsets.dtype) == (np.int32, np.int64)
+    found = tokenizer.features(tokenizer.encode(texts), 2)
+    assert (found.dtype, found.shape[1]) == (np.int32, 2)
+
+
+def test_a_vocabulary_of_words_alone_has_an_empty_row_of_ngrams():
+    tokenizer = Tokenizer(["a", "b"])
+    assert (tokenizer.ngrams.shape, tokenizer.ngrams.dtype) == ((0,), np.int64)
+    assert tokenizer.feature_count == 4
+    assert tokenizer.features(tokenizer.encode(["a b"]), 2).tolist() == [[2, 0], [3, 0]]
+
+
+def test_slots_of_the_sieve_are_the_first_bits_of_a_product():
+    # 2^64 / the golden ratio is 0x9E3779B97F4A7C15, of which the first 20 bits are 0x9E377; twice
+    # as much, without what overflows, is 0x3C6EF372FE94F82A.
+    assert module._slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
+    assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # what the cache of a core holds
+
+
+def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
+    size = 1002
+    keys = np.arange(2 * size, size * size)
+    keys = keys[keys % size >= 2]
+    by_slot = {}
+    for key, slot in zip(keys.tolist(), module._slots(keys).tolist(), strict=True):
+        known = by_slot.setdefault(slot, key)
+        if known != key:
+            break
+    assert known < key  # so that the search for `key` ends behind all that is known
+    tokenizer = Tokenizer([f"w{number}" for number in range(size - 2)], np.array([known]))
+    pairs = np.array([*divmod(key, size), *divmod(known, size)], np.int32)
+    found = tokenizer.features(Encoded(pairs, np.array([0, 2, 4])), 2)
+    assert found[:, 1].tolist() == [0, 0, 0, size]
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("words.txt", lambda path: path.write_bytes(b"good\n\xff\n"), "words.txt can't be read: "),
+        ("ngrams.npy", lambda path: path.write_bytes(b""), "ngrams.npy can't be read: "),
+        # The last is above the first, but not above the one before it.
+        ("ngrams.npy", lambda path: np.save(path, np.array([5, 9, 7])), "ngrams.npy holds no asc"),
+        ("ngrams.npy", lambda path: np.save(path, np.array([5.0])), "ngrams.npy holds no asc"),
+    ],
+)
+def test_what_cannot_be_a_vocabulary_is_refused_by_name(tmp_path, name, write, message):
+    fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))[0].write(tmp_path)
+    write(tmp_path / name)
+    with pytest.raises(DamagedFileError) as caught:
+        Tokenizer.read(tmp_path, remedy="sentiment again")
+    assert caught.value.fact.startswith(f"{tmp_path}/{message}")
+    assert caught.value.remedy == "sentiment again"
+
+
+def test_words_are_written_in_utf8_one_a_line(tmp_path):
+    Tokenizer(["é", "\U0001f600"]).write(tmp_path)
+    assert (tmp_path / "words.txt").read_bytes() == b"\xc3\xa9\n\xf0\x9f\x98\x80\n"

@@ -1,0 +1,91 @@
+"""Search spaces, and what is said of the commands for several machines before any engine starts."""
+
+import pytest
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.errors import InputError
+from sentiment.experiments import search_space as space
+from sentiment.recipe import Recipe
+
+
+def run(*words, status=2):
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == status, result.output
+    # A message of usage has a frame, and is broken into lines in it.
+    return " ".join(result.output.replace("│", " ").split())
+
+
+def parsed(text):
+    return space.parse(text, "mine.toml")
+
+
+def test_a_range_has_the_kind_of_its_setting():
+    made = parsed("[model]\nunits = { low = 2, high = 8 }\ndropout = { low = 0, high = 1 }")
+    units, dropout = made.settings.values()
+    assert units.whole and (units.low, units.high) == (2, 8)
+    assert not dropout.whole and type(dropout.low) is float
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "mine.toml names no setting to try"),
+        ("[model]\nunits = { low = 8, high = 2 }", "units: low must be a number below high"),
+        ("[model]\nunits = { low = 2 }", "units needs a list of choices"),
+        ("[model]\nunits = []", "units needs a list of choices"),
+        ("[train]\nlearning_rate = { low = 0, high = 1, log = true }", "low must be above 0"),
+        ("[model]\nunit = [3]", "unit is no setting of [model]"),
+        ("[other]\nunits = [3]", "other is none of the tables"),
+        ("[model", "is not TOML"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(text, part):
+    with pytest.raises(InputError) as caught:
+        parsed(text)
+    assert part in caught.value.fact and caught.value.remedy == "sentiment sweep --show-space"
+
+
+def test_the_recipe_is_tried_where_it_lies_in_the_space():
+    own = Recipe().model.units
+    assert parsed(f"[model]\nunits = [{own}, 3]").values(Recipe()) == {"units": own}
+    assert parsed(f"[model]\nunits = [{own + 1}]").values(Recipe()) is None
+    beyond = f"[model]\nunits = {{ low = {own + 1}, high = {own + 2} }}"
+    assert parsed(beyond).values(Recipe()) is None
+
+
+def test_the_default_space_is_shown_and_can_be_read():
+    shown = CliRunner().invoke(app, ["sweep", "--show-space"])
+    assert shown.exit_code == 0 and parsed(shown.output).settings
+    assert shown.output == space.read("default").text
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["sweep", "--resume", "s", "--seed", "1"], "own plan, without --seed"),
+        (["sweep", "--resume", "s", "--space", "x", "--no-track"], "without --no-track, --space"),
+        (["sweep", "--minutes", "nan"], "expected a number of minutes"),
+        (["sweep", "--master", "local", "--no-track"], "not with --no-track"),
+        (["train", "--master", "local"], "--master goes with --workers"),
+        (["predict", "--master", "local", "A film."], "goes with --engine spark"),
+        (["predict", "--engine", "spark", "--json"], "goes without --json"),
+        (["predict", "--engine", "spark"], "needs --input and --output"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_usage_errors(words, part):
+    assert part in run(*words)
+
+
+def test_a_cluster_of_another_size_is_a_usage_error(monkeypatch):
+    monkeypatch.setenv(
+        "TF_CONFIG",
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}',
+    )
+    assert "TF_CONFIG names another number" in run("train", "--workers", "3")
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.txt"])
+def test_spark_writes_the_format_that_it_reads(output):
+    words = ["predict", "--engine", "spark", "--input", "in.jsonl", "--output", output]
+    assert "expected files of one format" in run(*words, status=1)

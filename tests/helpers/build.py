@@ -1,0 +1,38 @@
+"""Small real parts that several tests start from."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sentiment.config import ModelSettings
+from sentiment.data.tokenizer import fit
+from sentiment.inference import bundle
+
+TINY = ModelSettings(units=3, embedding=2, ngrams=3, bidirectional=False)
+TEXTS = [
+    "a good film with a good heart",
+    "a bad film with a bad heart",
+    "good film with a heart, bad film with none",
+]
+
+
+def tiny_bundle(folder: Path, settings: ModelSettings = TINY, seed: int = 0) -> bundle.Bundle:
+    """Write a bundle with random weights and open it."""
+    tokenizer = fit(TEXTS, most_words=100, least_word=1, least_ngram=(2, 2))[0]
+    tokenizer = tokenizer.up_to(settings.ngrams)
+    draws = np.random.default_rng(seed)
+    shapes = bundle.weight_shapes(settings)
+    return bundle.write(
+        folder,
+        tokenizer=tokenizer,
+        embedding=draws.normal(size=(tokenizer.feature_count, settings.embedding)),
+        weights={name: draws.normal(size=shape).astype("f4") for name, shape in shapes.items()},
+        record={
+            "created": f"2026-01-01T00:00:{seed:02d}+00:00",
+            "settings": {"model": vars(settings)},
+            "run": {"id": "", "name": folder.name},
+            "data": {"dataset": "tiny", "folder": "tiny-00000000"},
+            "temperature": 1.25,
+            "metrics": {},
+        },
+    )

@@ -1,0 +1,401 @@
+import csv
+import io
+import json
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.inference import partial_file as parts
+from sentiment.inference.classifier import Classifier
+from sentiment.inference.predict import Bands, predict
+from tests.helpers.build import tiny_bundle
+from tests.helpers.commands import hear_interrupts
+
+COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    return tiny_bundle(home / "data" / "models" / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def at_home(home, model, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(home))
+    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
+
+
+def score(*words, status=0):
+    result = CliRunner().invoke(app, ["predict", *map(str, words)])
+    assert result.exit_code == status, result.output
+    return result
+
+
+def said(model, *texts):
+    return [(one.label, one.probability) for one in predict(Classifier(model), Bands(), texts)]
+
+
+def test_a_csv_file_goes_out_as_it_came_with_two_columns_more(model, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b'id,text,more\n01,"a good, good film",1.10\n02,a bad heart,\n')
+    done = score("--input", source, "--output", target)
+    (good, p), (bad, q) = said(model, "a good, good film", "a bad heart")
+    assert target.read_text() == (
+        "id,text,more,label,probability\n"
+        f'01,"a good, good film",1.10,{good},{p:.6f}\n02,a bad heart,,{bad},{q:.6f}\n'
+    )
+    assert score("--input", source).stdout == target.read_text()
+    assert f"model: tiny ({model.folder})" in done.stderr and "2 rows written" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_json_lines_hold_the_warnings_too(model, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"n": 1.0, "review": "a good film"}\n{"review": "плохой фильм"}\n')
+    done = score("--input", source, "--text-column", "review", "--quiet")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["label"], row["probability"]) for row in rows] == said(
+        model, "a good film", "плохой фильм"
+    )
+    assert [row["warnings"] for row in rows] == [[], ["no-known-word", "other-script"]]
+    assert done.stdout.startswith('{"n": 1.0, "review": "a good film", "label": ')
+    assert not done.stderr
+
+
+def test_plain_text_comes_out_as_it_does_from_a_pipe(model, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_bytes(b"a good film\r\na bad heart\r\n")
+    piped = CliRunner().invoke(app, ["predict"], input=source.read_bytes())
+    assert score("--input", source).stdout == piped.stdout != ""
+
+
+def test_parquet_keeps_its_columns_and_their_types(model, tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    table = arrow.table(
+        {
+            "text": ["a good film", None, "a bad heart"],
+            "label": arrow.array([1, 0, None], "int8"),
+            "when": arrow.array([1, 2, 3], arrow.timestamp("ms", "UTC")),
+        }
+    )
+    parquet.write_table(table, source)
+    assert "row 2: column 'text' holds no text" in score("--input", source, status=1).stderr
+    score("--input", source, "--output", target, "--on-error", "null")
+    found = parquet.read_table(target)
+    assert found.select(table.column_names).equals(table)
+    (good, p), (bad, q) = said(model, "a good film", "a bad heart")
+    assert found["predicted_label"].to_pylist() == [good, None, bad]
+    assert found["probability"].to_pylist() == [p, None, q]
+    assert found["warnings"].to_pylist() == [[], [], []]
+    piped = [*COMMAND, "--input", source, "--on-error", "null"]
+    assert subprocess.run(piped, capture_output=True).stdout == target.read_bytes()
+    score("--input", source, "--output", target, "--on-error", "skip")
+    assert parquet.read_table(target)["when"].equals(table["when"].take([0, 2]))
+
+
+def test_without_pyarrow_the_command_that_installs_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "in.parquet").write_bytes(b"")
+    assert "Try: pip install pyarrow" in score("--input", tmp_path / "in.parquet", status=1).stderr
+
+
+def test_a_column_of_the_users_is_never_written_over(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("text,label,predicted_label\na good film,mine,too\n")
+    done = score("--input", source)
+    assert next(csv.DictReader(io.StringIO(done.stdout)))["label"] == "mine"
+    assert done.stdout.startswith("text,label,predicted_label,predicted_label_2,probability\n")
+    assert "has a column 'label' already: ours is 'predicted_label_2'" in done.stderr
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "good", "label": 1}\n{"text": "bad", "predicted_label": 0}\n')
+    assert "line 2: it has a field 'predicted_label'" in score("--input", source, status=1).stderr
+    rows = score("--input", source, "--on-error", "null").stdout.splitlines()
+    assert json.loads(rows[0])["label"] == 1
+    assert json.loads(rows[1]) == {
+        "text": "bad", "predicted_label": 0, "probability": None, "warnings": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message", "skipped", "kept"),
+    [
+        ("a.csv", b"text,n\ngood,1\nbad\nheart,3\n", "line 3: no column 'n'", 2, "bad,,,"),
+        ("a.csv", b"text\ngood\n \nheart\n", "line 3: the text is empty", 2, " ,,"),
+        ("a.tsv", b"text\ngood\n...\nheart\n", "line 3: the text holds no word", 2, "...\t\t"),
+        ("a.csv", b"text\ngood\ncaf\xe9\nheart\n", "line 3: not UTF-8 text", 2, "caf\udce9,,"),
+        ("a.txt", b"good\n\nheart\n", "line 2: the text is empty", 2, "-  -  "),
+        (
+            "a.jsonl", b'{"text": "good"}\n{"text": \n{"text": "heart"}\n',
+            "line 2: not JSON", 2,
+            '{"unread": "{\\"text\\": ", "label": null, "probability": null, "warnings": []}',
+        ),
+        (
+            "a.jsonl", b'{"text": "good"}\n{"n": 1}\n{"text": "heart"}\n',
+            "line 2: no column 'text'; it has n", 2,
+            '{"n": 1, "label": null, "probability": null, "warnings": []}',
+        ),
+    ],
+)  # fmt: skip
+def test_a_bad_row_ends_the_work_is_left_out_or_is_kept(
+    tmp_path, name, data, message, skipped, kept
+):
+    source, target = tmp_path / name, tmp_path / f"out{name[1:]}"
+    source.write_bytes(data)
+    failed = score("--input", source, "--output", target, status=1)
+    assert f"{source}, {message}" in failed.stderr and "--on-error skip" in failed.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    done = score("--input", source, "--output", target, "--on-error", "skip")
+    assert f"{source}, {message}" in done.stderr and "1 bad row left out" in done.stderr
+    lines = target.read_text(errors="surrogateescape").splitlines()
+    assert len(lines) == skipped + (name[2:] in ("csv", "tsv"))
+    score("--input", source, "--output", target, "--on-error", "null")
+    assert target.read_text(errors="surrogateescape").splitlines()[-2] == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--threshold", "1.5", "x"], "threshold"),
+        (["--threshold", "nan", "x"], "threshold"),
+        (["--neutral", "0.6", "0.4", "x"], "neutral"),
+        (["--neutral", "0.6", "nan", "x"], "neutral"),
+        (["--neutral", "0.6", "0.7", "--threshold", "0.4", "x"], "threshold"),
+        (["--on-error", "ignore", "x"], "on-error"),
+        (["--input", "a.csv", "x"], "not both"),
+        (["--input", "a.csv", "--json"], "own format"),
+        (["--input", "a.csv", "--output", "b.jsonl"], "format"),
+        (["--input", "a.csv", "--output", "a.csv"], "is the input"),
+        (["--input", "a.csv", "--resume"], "--output"),
+        (["--input", "a.parquet", "--output", "b.parquet", "--resume"], "Parquet"),
+        (["--output", "b.csv", "x"], "--input"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(words, part, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("text\ngood\n")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert part in score(*words, status=2).stderr
+    assert (tmp_path / "a.csv").read_text() == "text\ngood\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.csv", b"", "no column 'text'; it has no header"),
+        ("a.csv", b"review\ngood\n", "no column 'text'; it has review"),
+        ("a.xlsx", b"", "expected a name that ends in"),
+        ("a.parquet", b"PAR1", "is no Parquet file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(name, data, message, tmp_path):
+    (tmp_path / name).write_bytes(data)
+    assert message in score("--input", tmp_path / name, status=1).stderr
+    assert "no file" in score("--input", tmp_path / "b.csv", status=1).stderr
+
+
+def test_work_reaches_a_process_that_shares_no_memory(model):
+    again = pickle.loads(pickle.dumps(Classifier(model)))
+    texts = ["a good film", "a bad heart"]
+    assert predict(again, Bands(), texts) == predict(Classifier(model), Bands(), texts)
+
+
+# From here on real processes with enough rows for several chunks.
+
+
+def many(path, rows=40_000):
+    words = ["a", "good", "film", "with", "a", "bad", "heart", "and", "none"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for n in range(rows):
+            text = " ".join(words[n % 5 :] * (1 + n % 7))
+            row = f'{n},"{text}, ""caf\u00e9""\n{n}"\r\n' if path.suffix == ".csv" else None
+            row = row or json.dumps({"n": n, "text": text}) + "\n"
+            file.write(("id,text\r\n" if not n and path.suffix == ".csv" else "") + row)
+    return path
+
+
+def start(source, target, *more):
+    # Progress is recorded after each chunk, so that the job can be met midway on any machine.
+    often = (
+        "from sentiment.inference import partial_file; partial_file._EVERY = 0;"
+        "from sentiment.cli import main; main()"
+    )
+    words = [
+        sys.executable,
+        "-c",
+        often,
+        "predict",
+        "--input",
+        str(source),
+        "--output",
+        str(target),
+        *more,
+    ]
+    return subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
+
+
+def stop_midway(process, target, number):
+    record = target.with_name(f".{target.name}.part.json")
+    while process.poll() is None and not record.exists():
+        time.sleep(0.005)
+    process.send_signal(number)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode in (-number, 130), err
+    assert record.exists() and not target.exists()
+    return record, err
+
+
+@pytest.mark.parametrize("kind", [".csv", ".jsonl"])
+def test_a_job_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, kind):
+    source = many(tmp_path / f"in{kind}")
+    whole, target = tmp_path / f"whole{kind}", tmp_path / f"out{kind}"
+    assert start(source, whole).communicate()[1].splitlines()[-1].startswith("40,000 rows")
+    record, _ = stop_midway(start(source, target), target, signal.SIGKILL)
+    part = target.with_name(f".{target.name}.part")
+    with part.open("ab") as file:
+        file.write(whole.read_bytes())  # nothing that the record vouches for
+    done_before = json.loads(record.read_text())["state"]["tally"]["rows"]
+    assert 0 < done_before < 40_000
+    process = start(source, target, "--resume")
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, err
+    assert "40,000 rows written" in err
+    assert target.read_bytes() == whole.read_bytes()
+    assert not record.exists() and not part.exists()
+
+
+def test_what_differs_from_the_interrupted_job_is_named(home, tmp_path):
+    source, target = many(tmp_path / "in.csv"), tmp_path / "out.csv"
+    record, err = stop_midway(start(source, target), target, signal.SIGINT)
+    assert "The same command with --resume goes on" in err and "Interrupted." in err
+    words = ["--input", source, "--output", target, "--resume"]
+    other = tiny_bundle(tmp_path / "other", seed=3).folder
+    for more, part in (
+        (["--threshold", "0.6"], "a setting differs"),
+        (["--on-error", "skip"], "a setting differs"),
+        (["--model", other], "the model differs"),
+    ):
+        assert part in score(*words, *more, status=1).stderr
+    there = source.stat()
+    os.utime(source, ns=(there.st_atime_ns, there.st_mtime_ns + 1))
+    assert "the input file differs" in score(*words, status=1).stderr
+    os.utime(source, ns=(there.st_atime_ns, there.st_mtime_ns))
+    target.with_name(".out.csv.part").write_bytes(b"")
+    assert "shorter than its record says" in score(*words, status=1).stderr
+    assert record.exists() and not target.exists()
+
+
+def test_two_jobs_do_not_write_one_file_at_once(home, tmp_path):
+    source, target = many(tmp_path / "in.csv"), tmp_path / "out.csv"
+    whole = tmp_path / "whole.csv"
+    assert start(source, whole).wait() == 0
+    first = start(source, target)
+    part = target.with_name(".out.csv.part")
+    while not part.exists():
+        assert first.poll() is None
+    refused = score("--input", source, "--output", target, status=1).stderr
+    assert f"writing {target} is what process {first.pid} is doing already" in refused
+    assert f"kill {first.pid}" in refused
+    assert first.wait() == 0
+    assert target.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob(".out*")) == []
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    code = (
+        "import resource, sys; from sentiment.cli import main\n"
+        "try: main()\n"
+        "finally: print(max(resource.getrusage(who).ru_maxrss for who in"
+        " (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
+    )
+    peaks = []
+    for rows in (10_000, 80_000):
+        source = many(tmp_path / f"{rows}.csv", rows)
+        words = ["predict", "--quiet", "--input", source, "--output", tmp_path / "out.csv"]
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout))
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@contextmanager
+def room(size):
+    """Let no file grow beyond `size` bytes, as a disk that is full does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_nothing_of_what_can_not_be_gone_on_with(tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    many(source, rows=3000)
+    with room(10_000):
+        told = score("--input", source, "--output", target, status=1).stderr
+    assert f"can't write {target}" in told and f"Try: df -h {tmp_path}" in told
+    assert [path.name for path in tmp_path.glob("*")] == ["in.csv"]
+    assert not list(tmp_path.glob(".*.part*"))
+
+
+def test_a_full_disk_leaves_what_can_be_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "_EVERY", 0)  # saved after each chunk
+    source, target, whole = (tmp_path / f"{name}.csv" for name in ("in", "out", "whole"))
+    many(source, rows=30_000)
+    score("--input", source, "--output", whole)
+    with room(whole.stat().st_size * 3 // 4):
+        told = score("--input", source, "--output", target, status=1).stderr
+    assert "--resume, which goes on from here" in told and not target.exists()
+    score("--input", source, "--output", target, "--resume")
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def test_a_full_disk_leaves_no_parquet(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    texts = [f"a good film {number}" for number in range(5000)]
+    parquet.write_table(arrow.table({"text": texts}), source)
+    with room(5000):
+        told = score("--input", source, "--output", target, status=1).stderr
+    assert f"can't write {target}" in told
+    assert not target.exists() and not list(tmp_path.glob(".*.part*"))
+
+
+def test_parquet_that_is_damaged_inside_is_named_with_the_row(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    source = tmp_path / "in.parquet"
+    texts = [f"a good film {number}" for number in range(5000)]
+    parquet.write_table(arrow.table({"text": texts}), source)
+    data = bytearray(source.read_bytes())
+    data[4:400] = b"\xff" * 396  # its index, at the end, is whole
+    source.write_bytes(data)
+    told = score("--input", source, "--output", tmp_path / "out.parquet", status=1).stderr
+    assert f"{source}, after row 0" in told
+
+
+def test_texts_and_a_file_are_a_usage_error(tmp_path):
+    (tmp_path / "in.csv").write_text("text\ngood\n")
+    score("--input", tmp_path / "in.csv", "a film", status=2)

@@ -1,0 +1,193 @@
+import csv
+import dataclasses
+import io
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.errors import UnavailableError
+from sentiment.inference.classifier import GROUP, Classifier
+from sentiment.inspection import hidden_states as states
+from tests.helpers.build import TINY, tiny_bundle
+
+TEXTS = ["A good film", "", "bad xyzzy!"]
+WORDS = ["a", "good", "film", "bad", "xyzzy", "!"]
+
+
+@pytest.fixture
+def classifier(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    settings = dataclasses.replace(TINY, bidirectional=True, longest_review=4)
+    return Classifier(tiny_bundle(tmp_path / "data" / "models" / "tiny", settings))
+
+
+def run(*words, **options):
+    return CliRunner().invoke(app, ["states", *words], **options)
+
+
+def rows_of(text):
+    heading, *rows = csv.reader(io.StringIO(text))
+    assert heading[:4] == ["text", "step", "word", "forward_1"] and heading[-1] == "backward_3"
+    return [row[:3] for row in rows], np.array([row[3:] for row in rows], "f4")
+
+
+def test_each_state_stands_beside_its_word(classifier):
+    part = next(states.read(classifier, TEXTS, "all"))
+    assert part.tokens == WORDS and part.offsets.tolist() == [0, 3, 3, 6]
+    assert part.states.shape == (6, 6) and part.states.dtype == np.float32
+    rows = list(part.rows())
+    assert [row[:3] for row in rows] == [
+        (1, 1, "a"), (1, 2, "good"), (1, 3, "film"), (3, 1, "bad"), (3, 2, "xyzzy"), (3, 3, "!"),
+    ]  # fmt: skip
+    # The forward half after "a good" is the final forward state of that beginning.
+    beginning = classifier.final_states(classifier.encode(["a good"]))[0]
+    np.testing.assert_allclose(rows[1].state[:3], beginning[:3], atol=1e-6)
+
+
+def test_the_last_state_is_the_final_one_and_a_text_without_words_has_the_initial(classifier):
+    part = next(states.read(classifier, TEXTS, "last"))
+    np.testing.assert_array_equal(part.states, classifier.final_states(classifier.encode(TEXTS)))
+    assert [row[:3] for row in part.rows()] == [(1, 3, "film"), (2, 0, ""), (3, 3, "!")]
+    assert [*part.rows()][1].state == [0.0] * 6
+
+
+def test_of_a_long_review_the_words_read_are_the_last(classifier):
+    part = next(states.read(classifier, ["none heart bad a good film"], "all"))
+    assert part.tokens == ["bad", "a", "good", "film"]
+    assert len(part.states) == 4
+
+
+@pytest.mark.parametrize("steps", ["all", "last"])
+def test_reading_in_several_parts_numbers_texts_through(classifier, steps):
+    texts = TEXTS * (GROUP // 2)
+    parts = list(states.read(classifier, iter(texts), steps))
+    assert [part.first for part in parts] == [1, GROUP + 1]
+    rows = [row for part in parts for row in part.rows()]
+    assert rows[-1][:3] == (len(texts), 3, "!")
+    assert all(early.text <= late.text <= early.text + 2 for early, late in pairwise(rows))
+
+
+@pytest.mark.parametrize("steps", ["all", "last"])
+def test_every_format_holds_the_same(classifier, tmp_path, steps):
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    part = next(states.read(classifier, TEXTS, steps))
+    source = tmp_path / "texts.txt"
+    source.write_text("\n".join(TEXTS) + "\n", "utf-8")
+    for kind in ("csv", "parquet", "npz"):
+        output = tmp_path / f"made.{kind}"
+        result = run("--input", str(source), "--steps", steps, "--output", str(output))
+        assert result.exit_code == 0 and not result.stdout, result.output
+    places = [[str(value) for value in row[:3]] for row in part.rows()]
+    words, numbers = rows_of((tmp_path / "made.csv").read_text("utf-8"))
+    assert words == places
+    np.testing.assert_array_equal(numbers, part.states)
+    table = pyarrow.read_table(tmp_path / "made.parquet")
+    assert table.column_names == ["text", "step", "word", *states.columns(classifier)]
+    assert [[str(row[name]) for name in states.PLACE] for row in table.to_pylist()] == places
+    stored = np.stack([table.column(name).to_numpy() for name in states.columns(classifier)], 1)
+    assert stored.dtype == np.float32
+    np.testing.assert_array_equal(stored, part.states)
+    with np.load(tmp_path / "made.npz", allow_pickle=False) as made:
+        np.testing.assert_array_equal(made["states"], part.states)
+        assert made["states"].dtype == np.float32
+        assert made["tokens"].tolist() == WORDS and made["offsets"].tolist() == [0, 3, 3, 6]
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "texts.txt", "made.csv", "made.parquet", "made.npz",
+    }  # fmt: skip
+
+
+def test_no_texts_make_a_file_without_rows(classifier, tmp_path):
+    names = states.columns(classifier)
+    for kind in ("csv", "npz"):
+        states.write(tmp_path / f"made.{kind}", names, iter([]))
+    assert (tmp_path / "made.csv").read_text() == ",".join([*states.PLACE, *names]) + "\n"
+    with np.load(tmp_path / "made.npz") as made:
+        assert made["states"].shape == (0, 6) and made["offsets"].tolist() == [0]
+
+
+def test_a_text_without_words_alone_can_be_stored(classifier, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parts = states.read(classifier, [""], "all")
+    states.write(tmp_path / "made.parquet", states.columns(classifier), parts)
+    assert parquet.read_table(tmp_path / "made.parquet").num_rows == 0
+
+
+def test_texts_come_as_arguments_from_a_pipe_or_from_the_column_of_a_file(classifier, tmp_path):
+    piped = run(input="\ufeffA good film\r\n\nbad xyzzy!")
+    assert piped.exit_code == 0
+    assert [row[2] for row in rows_of(piped.stdout)[0]] == WORDS
+    assert run(*TEXTS).stdout == piped.stdout
+    assert run("A good film", "-", "bad xyzzy!", input="\n").stdout == piped.stdout
+    source = tmp_path / "texts.csv"
+    source.write_text('said,n\nA good film,1\n"",2\nbad xyzzy!,3\n', "utf-8")
+    assert run("--input", str(source), "--text-column", "said").stdout == piped.stdout
+
+
+def test_a_terminal_gets_a_table(classifier, monkeypatch):
+    from sentiment.cli import states as cli
+
+    file = io.StringIO()
+    file.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", file)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "dumb")
+    cli.command(["good \x1b[2J film"], steps="last")
+    shown = file.getvalue()
+    state = classifier.final_states(classifier.encode(["good 2j film"]))[0]
+    assert "forward above backward, 3 units" in shown
+    assert " ".join(f"{value:+.2f}" for value in state[:3]) in shown
+    assert " ".join(f"{value:+.2f}" for value in state[3:]) in shown
+    assert "film" in shown and "[2J" not in shown
+
+
+def test_what_fails_leaves_the_file_that_was_there(classifier, tmp_path):
+    output = tmp_path / "made.csv"
+    output.write_text("before")
+    source = tmp_path / "texts.jsonl"
+    source.write_text('{"text": "fine"}\n{"txt": "fine"}\n')
+    result = run("--input", str(source), "--output", str(output))
+    assert result.exit_code == 1 and "line 2: no column 'text'" in result.stderr
+    assert output.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "made.csv", "texts.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "status", "message"),
+    [
+        (["--output", "made.xls", "fine"], None, 1, "ends in .csv, .parquet or .npz"),
+        (["--output", "nowhere/made.csv", "fine"], None, 1, "can't write in nowhere"),
+        (["--input", "nowhere.csv"], None, 1, "no file nowhere.csv"),
+        (["--model", "nowhere", "fine"], None, 1, "no model in nowhere"),
+        (["-"], b"fine\ncaf\xe9\n", 1, "line 2, is not UTF-8"),
+        (["--input", "a.txt", "fine"], None, 2, "not both"),
+        (["--input", "a.csv", "--output", "./a.csv"], None, 2, "is the input"),
+        (["--steps", "first", "fine"], None, 2, "first"),
+    ],
+)
+def test_what_cannot_be_done_is_named(classifier, words, given, status, message):
+    result = run(*words, input=given, env={"COLUMNS": "200"})
+    assert result.exit_code == status and message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_pyarrow_the_way_to_have_it_is_named(classifier, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UnavailableError, match="need pyarrow, which is not installed") as raised:
+        states.write(tmp_path / "made.parquet", [], iter([]))
+    assert raised.value.remedy == "pip install pyarrow"
+    assert not (tmp_path / "made.parquet").exists()
+
+
+def test_a_reader_that_goes_away_is_no_error(classifier):
+    code = "from sentiment.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "states"], stdin=-1, stdout=-1, stderr=-1
+    ) as process:
+        process.stdout.close()
+        _, said = process.communicate(b"a good film\n" * 20_000)
+    assert said == b""

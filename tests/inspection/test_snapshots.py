@@ -1,0 +1,58 @@
+import io
+
+import numpy as np
+import pytest
+
+from sentiment.inference.classifier import Classifier
+from sentiment.inspection import probes, snapshots
+from tests.helpers.build import TINY, tiny_bundle
+
+TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
+PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
+
+
+@pytest.fixture(params=[False, True], ids=["forward", "bidirectional"])
+def classifier(request, tmp_path):
+    settings = TINY.__class__(**vars(TINY) | {"bidirectional": request.param})
+    return Classifier(tiny_bundle(tmp_path / "model", settings))
+
+
+@pytest.fixture
+def snapshot(classifier):
+    reference = snapshots.reference_points(classifier, PROBES)
+    return snapshots.observe(classifier, PROBES, reference)
+
+
+def test_it_is_what_the_classifier_says(snapshot, classifier):
+    states = classifier.final_states(classifier.encode(PROBES.texts))
+    np.testing.assert_array_equal(snapshot.states, states)
+    np.testing.assert_array_equal(snapshot.probabilities, classifier.predict(PROBES.texts))
+    assert snapshot.points.shape == (len(PROBES.texts), 2)
+
+
+def test_a_walk_ends_where_its_sentence_lies(snapshot):
+    assert snapshot.walks
+    for name, walk in snapshot.walks.items():
+        place = PROBES.ids.index(name)
+        np.testing.assert_allclose(walk.points[-1], snapshot.points[place], atol=1e-6)
+        np.testing.assert_allclose(walk.trace.finals[-1], snapshot.states[place], atol=1e-6)
+        said = walk.trace.probabilities[-1]
+        assert said == pytest.approx(snapshot.probabilities[place], abs=1e-6)
+
+
+def test_a_sentence_without_a_known_word_has_no_walk(snapshot):
+    # The tiny vocabulary knows "film", "a", "good" …, but no word of this one.
+    assert "double negation" not in snapshot.walks
+    assert "mild" in snapshot.walks
+
+
+def test_arrays_come_back_from_a_file_without_pickle(snapshot):
+    file = io.BytesIO()
+    np.savez_compressed(file, **snapshot.arrays())
+    file.seek(0)
+    stored = np.load(file, allow_pickle=False)
+    assert stored["states"].dtype == np.float32
+    assert stored["ids"].tolist() == list(PROBES.ids)
+    assert stored["mild/words"].tolist() == ["it", "was", "a", "good", "film"]
+    assert stored["mild/states"].shape == (5, snapshot.states.shape[1])
+    assert stored["mild/probabilities"].shape == (5,) and stored["mild/points"].shape == (5, 2)

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from sentiment.errors import InputError
+from sentiment.inference.classifier import Classifier
+from sentiment.inspection import walkthrough as sentence
+from tests.helpers.build import TINY, tiny_bundle
+
+TEXT = "A good film, bad xyzzy heart"
+
+
+def of(text, folder, **changes):
+    classifier = Classifier(tiny_bundle(folder / "model", TINY.__class__(**vars(TINY) | changes)))
+    return classifier, sentence.read(classifier, text, remedy="sentiment lecture")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"bidirectional": True},
+        {"layers": 2},
+        {"layers": 3, "bidirectional": True},
+        {"readout": "mean"},
+        {"readout": "max", "bidirectional": True},
+        {"ngrams": 1},
+    ],
+    ids=str,
+)
+def test_the_numbers_are_those_of_the_runtime(tmp_path, changes):
+    classifier, reading = of(TEXT, tmp_path, **changes)
+    ways = 2 if changes.get("bidirectional") else 1
+    assert len(reading.tracks) == changes.get("layers", 1) * ways
+    halves = [track.at([step.h for step in track.steps]) for track in reading.tracks[-ways:]]
+    states = classifier.states(classifier.encode([TEXT]))
+    np.testing.assert_allclose(np.concatenate(halves, axis=1), states, atol=1e-5)
+    assert reading.decision.probability == pytest.approx(classifier.predict([TEXT])[0], abs=1e-6)
+
+
+def test_the_final_states_are_the_last_steps_of_both_directions(tmp_path):
+    _, reading = of(TEXT, tmp_path, bidirectional=True)
+    final = np.concatenate([track.steps[-1].h for track in reading.tracks])
+    np.testing.assert_allclose(reading.decision.state, final, atol=1e-5)
+
+
+def test_backward_begins_at_the_last_word(tmp_path):
+    _, reading = of("good film heart", tmp_path, bidirectional=True)
+    forward, backward = reading.tracks
+    assert forward.at(reading.words) == ["good", "film", "heart"]
+    assert backward.at(reading.words) == ["heart", "film", "good"]
+    np.testing.assert_array_equal(backward.steps[0].x, forward.steps[2].x)
+    assert not backward.steps[0].h_before.any()
+
+
+def test_a_vector_is_the_sum_of_the_word_and_of_the_ngrams_known(tmp_path):
+    classifier, reading = of(TEXT, tmp_path)
+    # "a good" and "good film" occur twice in what the tokenizer was made of, "a good film" once.
+    texts = [[part.text for part in parts if part.vector is not None] for parts in reading.parts]
+    assert texts[:3] == [["a"], ["good", "a good"], ["film", "good film"]]
+    assert [part.text for part in reading.parts[2]] == ["film", "good film", "a good film"]
+    known = [part for part in reading.parts[2] if part.vector is not None]
+    rows = classifier.bundle.embedding.astype("f4")
+    ids = classifier.bundle.tokenizer.features(classifier.encode([TEXT]), 3)[2]
+    np.testing.assert_array_equal([part.vector for part in known], rows[ids[:2]])
+    np.testing.assert_allclose(reading.tracks[0].steps[2].x, rows[ids].sum(axis=0), atol=1e-6)
+
+
+def test_an_unknown_word_is_read_as_one(tmp_path):
+    classifier, reading = of(TEXT, tmp_path)
+    assert [parts[0].unknown for parts in reading.parts] == [False] * 4 + [True, False]
+    np.testing.assert_array_equal(reading.parts[4][0].vector, classifier.bundle.embedding[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("", "the text is empty"),
+        ("...", "holds no word"),
+        ("xyzzy", "knows no word of 'xyzzy'"),
+        ("good " * 201, "expected at most 200 words to follow, got 201"),
+    ],
+)
+def test_a_text_that_cannot_be_followed_is_refused(tmp_path, text, fact):
+    with pytest.raises(InputError, match=fact) as caught:
+        of(text, tmp_path)
+    assert caught.value.remedy == "sentiment lecture"

@@ -1,0 +1,113 @@
+"""Cells that a spreadsheet would run: left as they were written, or defused where that is asked."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.cli._terminal import Meter
+from sentiment.data import readers as tables
+from sentiment.data import writers as columns
+from sentiment.inference import partial_file as part
+from tests.helpers.build import tiny_bundle
+
+TABLE = (
+    '=h,text,n\r\n"=1+1",good film,-1.5\r\n+a,"a good, ""=b"", =c",@x\r\n'
+    '-2,"-good ""film""",-2+3\r\na"=b,good,"\r\n=x"\r\n"\t",good,\'=\r\n'
+)
+DEFUSED = (
+    '\'=h,text,n\r\n"\'=1+1",good film,-1.5\r\n\'+a,"a good, ""=b"", =c",\'@x\r\n'
+    '-2,"\'-good ""film""",\'-2+3\r\na"=b,good,"\'\r\n=x"\r\n"\'\t",good,\'=\r\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path, monkeypatch):
+    tiny_bundle(tmp_path / "home" / "data" / "models" / "tiny")
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def score(*words, status=0):
+    result = CliRunner().invoke(app, ["predict", "--quiet", *words])
+    assert result.exit_code == status, result.output
+    return result
+
+
+def without_ours(text):
+    """Return a scored CSV file without the two columns that were added."""
+    return re.sub(r",(label,probability|(positive|negative),[0-9.]+)(\r?\n)", r"\3", text)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_cells_stay_as_they_were_unless_they_are_to_be_defused(mark):
+    Path("in.csv").write_bytes((mark + TABLE).encode())
+    assert without_ours(score("--input", "in.csv").stdout_bytes.decode()) == mark + TABLE
+    done = score("--input", "in.csv", "--defuse-formulas", "--output", "out.csv")
+    assert not done.stdout
+    assert without_ours(Path("out.csv").read_bytes().decode()) == mark + DEFUSED
+
+
+def test_in_tsv_commas_divide_nothing():
+    Path("in.tsv").write_text('text\tn\ngood,=film\t"=1\t2"\n')
+    done = score("--input", "in.tsv", "--defuse-formulas").stdout.splitlines()
+    assert [line.rsplit("\t", 2)[0] for line in done] == ["text\tn", 'good,=film\t"\'=1\t2"']
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.txt", "in.parquet", None])
+def test_where_there_are_no_cells_the_option_is_refused(name):
+    if name:
+        Path(name).write_text('{"text": "good"}\n')
+    words = ["--input", name] if name else ["good"]
+    assert "--defuse-formulas goes with" in score(*words, "--defuse-formulas", status=2).stderr
+
+
+CELL = st.text(st.sampled_from("=+-@\t\r\n\",'a1. \u00e9"), max_size=6)
+
+
+@settings(max_examples=1000, deadline=None)
+@example([["", '-1"'], ["=", '"=']], ",")
+@given(st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1), st.sampled_from([",", "\t"]))
+def test_only_cells_that_would_run_change_and_by_one_apostrophe(rows, delimiter):
+    given = io.StringIO()
+    # Quoted all or as few as can be: the file tells, and what is no formula stays byte for byte.
+    for number, row in enumerate([["text", "n"], *rows]):
+        quoting = csv.QUOTE_ALL if number % 2 else csv.QUOTE_MINIMAL
+        csv.writer(given, delimiter=delimiter, quoting=quoting).writerow(row)
+    data = given.getvalue().encode()
+    reader = tables.CsvReader(io.BytesIO(data), delimiter)
+    writer = columns.writer_of(reader, ["label", "probability"], defuse=True)
+    found = list(reader.rows())
+    done = (writer.head + writer.chunk(found, [["x", 0.5]] * len(found))).decode()
+    again = list(csv.reader(io.StringIO(done, newline=""), delimiter=delimiter))[1:]
+    for row, cells in zip(rows, again, strict=True):
+        assert cells[2:] == ["x", "0.500000"]
+        for before, after in zip(row, cells[:2], strict=True):
+            number = re.fullmatch(r"[+-]?[0-9][0-9.,]*", before)
+            runs = before[:1] in set("=+-@\t\r\n") - {""} and before and not number
+            assert after == ("'" + before if runs else before)
+
+
+def test_a_job_goes_on_with_the_same_choice_alone(monkeypatch):
+    Path("in.csv").write_bytes(b"n,text\n" + b'=1,"a good film with a bad heart"\n' * 5000)
+
+    def interrupt(meter, rows, offset):
+        raise KeyboardInterrupt
+
+    words = ["--input", "in.csv", "--output", "out.csv", "--defuse-formulas"]
+    with monkeypatch.context() as patch:
+        patch.setattr(part, "_EVERY", 0)
+        patch.setattr(Meter, "__call__", interrupt)
+        score(*words, status=130)
+    refused = score(*words[:-1], "--resume", status=1).stderr
+    assert "a setting differs from the interrupted job's" in refused
+    score(*words, "--resume")
+    lines = Path("out.csv").read_bytes().splitlines()
+    assert len(lines) == 5001 and all(line.startswith(b"'=1,") for line in lines[1:])

@@ -1,0 +1,104 @@
+"""The whole path on the real reviews, as TFDS prepares them."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.data.examples import Examples
+from sentiment.data.prepared import open_set
+from sentiment.inference import bundle
+from sentiment.inference import resolve as choice
+from sentiment.inference.classifier import Classifier
+from sentiment.nn import network
+from sentiment.training import batching as batches
+
+SHARED = Path(__file__).parents[3] / "shared" / "tensorflow_datasets"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A project folder where the real reviews are prepared and a network has had one epoch."""
+    tfds = Path(os.environ.get("TFDS_DATA_DIR") or SHARED)
+    if not (tfds / "imdb_reviews" / "plain_text" / "1.0.0").is_dir():
+        reason = f"no imdb_reviews/plain_text/1.0.0 in {tfds}; set TFDS_DATA_DIR"
+        if os.environ.get("SENTIMENT_REQUIRE_IMDB"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    place = tmp_path_factory.mktemp("imdb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTIMENT_HOME", str(place))
+        patch.setenv("TFDS_DATA_DIR", str(tfds))
+        result = CliRunner().invoke(app, ["train", "--epochs", "1", "--name", "real"])
+        assert result.exit_code == 0, result.output
+        yield place
+
+
+@pytest.fixture(scope="module")
+def prepared(home):
+    return open_set(next((home / "data" / "prepared").iterdir()))
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    return bundle.read(home / "data" / "models" / "real")
+
+
+def test_all_three_splits_are_there(prepared):
+    counts = {name: stats["reviews"] for name, stats in prepared.splits.items()}
+    assert counts == {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
+    for name in ("train", "test"):
+        assert np.bincount(prepared.split(name).labels).tolist() == [12_500, 12_500]
+    assert set(prepared.split("unsupervised").labels) == {-1}
+
+
+def test_the_vocabulary_comes_from_the_training_split_alone(prepared):
+    train, test = prepared.split("train"), prepared.split("test")
+    seen = np.unique(train.encoded.tokens)
+    assert len(seen) == prepared.tokenizer.vocabulary_size - 1  # all but padding
+    assert prepared.splits["test"]["unknown_share"] > prepared.splits["train"]["unknown_share"]
+    assert set(np.unique(test.encoded.tokens)) <= set(seen)
+
+
+def test_one_epoch_classifies_the_official_test_reviews(model):
+    assert model.record["metrics"]["test/accuracy"] >= 0.86
+
+
+def test_a_plain_sentence_is_understood(home):
+    result = CliRunner().invoke(
+        app, ["predict", "--json", "An unforgettable film.", "A dull mess."]
+    )
+    labels = [json.loads(line)["label"] for line in result.stdout.splitlines()]
+    assert labels == ["positive", "negative"]
+
+
+def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
+    split = prepared.split("test")
+    rows = np.random.default_rng(0).choice(len(split), 1000, replace=False)
+    texts = [split.text(row) for row in rows]
+    keras_model = network.build(
+        model.settings, words=model.tokenizer.feature_count, ngrams=0, seed=0
+    )
+    network.set_arrays(keras_model, model.embedding, model.weights)
+    classifier = Classifier(model)
+    encoded = classifier.encode(texts)
+    features = model.tokenizer.features(encoded, model.settings.ngrams)
+    examples = Examples(features, encoded.offsets, np.zeros(1000, np.float32))
+    expected = np.zeros(1000)
+    for part in batches.arrange(examples, 50, None):
+        ids, _, _ = batches.fill(examples, part, 50)
+        logits = keras_model(ids)["logit"].numpy()[:, 0]
+        expected[part] = 1 / (1 + np.exp(-logits / model.temperature))
+    np.testing.assert_allclose(classifier.predict(texts), expected, atol=1e-5)
+
+
+def test_the_model_in_the_box_has_the_accuracy_that_its_record_tells(prepared):
+    boxed = bundle.read(choice.BOX)
+    split = prepared.split("test")
+    said = Classifier(boxed).predict(split.text(row) for row in range(len(split))) >= 0.5
+    accuracy = np.mean(said == (split.labels == 1))
+    assert accuracy == pytest.approx(boxed.record["metrics"]["test/accuracy"], abs=1e-4)

@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sentiment.inference.classifier import Classifier
+from sentiment.inspection import probes, snapshots
+from sentiment.reports import figures as pictures
+from sentiment.reports.svg import NEGATIVE, POSITIVE
+from tests.helpers.build import TINY, tiny_bundle
+
+TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
+PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
+KINDS = [pictures.StatesPicture, pictures.ProjectionPicture, pictures.SentencesPicture]
+
+
+def snapshot(folder, units=3):
+    classifier = Classifier(tiny_bundle(folder, TINY.__class__(**vars(TINY) | {"units": units})))
+    reference = snapshots.reference_points(classifier, PROBES)
+    return snapshots.observe(classifier, PROBES, reference)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_has_the_same_size_whatever_the_network(kind, tmp_path):
+    small, large = snapshot(tmp_path / "a"), snapshot(tmp_path / "b", units=9)
+    first, second = kind(small).draw(small, "a title"), kind(large).draw(large, "b")
+    assert first.shape == second.shape
+    assert first.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_shows_what_it_is_of(kind, tmp_path):
+    one = snapshot(tmp_path / "a")
+    walks = {
+        name: replace(walk, trace=replace(walk.trace, probabilities=1 - walk.trace.probabilities))
+        for name, walk in one.walks.items()
+    }
+    other = replace(
+        one,
+        states=-one.states,
+        points=-one.points,
+        probabilities=1 - one.probabilities,
+        walks=walks,
+    )
+    made = kind(one)
+    first, second = made.draw(one, "t"), made.draw(other, "t")
+    assert (first != second).any(axis=2).mean() > 0.005
+    # Nothing of the one before is left over.
+    np.testing.assert_array_equal(made.draw(one, "t"), first)
+    np.testing.assert_array_equal(kind(other).draw(other, "t"), second)
+
+
+def test_points_beyond_the_axes_stand_on_their_border(tmp_path):
+    one = snapshot(tmp_path / "a")
+    far = replace(one, points=np.full_like(one.points, 3.0))
+    corner = replace(one, points=np.tile(np.float32(pictures.REACH), (len(one.points), 1)))
+    made = pictures.ProjectionPicture(one)
+    np.testing.assert_array_equal(made.draw(far, "t"), made.draw(corner, "t"))
+
+
+def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
+    states = np.array([[1.0, 0.0], [-1.0, 0.5]], np.float32)  # two words, two units
+    drawn = pictures.path(states, height=4, width=6)
+    assert drawn.shape == (6, 6, 3)
+    assert (drawn[4:] == 255).all()
+    assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == list(POSITIVE)
+    assert drawn[0, 3].tolist() == list(NEGATIVE)
+    assert drawn[3, 0].tolist() == [255, 255, 255]
+    # Half way from white to (30, 120, 220), .5 rounded to the even number.
+    assert drawn[3, 5].tolist() == [142, 188, 238]

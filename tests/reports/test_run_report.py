@@ -1,0 +1,206 @@
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sentiment.data import sources as reviews
+from sentiment.inference import bundle
+from sentiment.inference import resolve as choice
+from sentiment.inference.classifier import Classifier
+from sentiment.inspection import probes, snapshots
+from sentiment.reports import run_report as report
+from sentiment.reports.run_report import Story
+from sentiment.utils.progress import EpochReport
+from tests.helpers.browser import HIDDEN, column, needs_browser, opened
+from tests.helpers.build import TINY, tiny_bundle
+
+HOSTILE = (
+    "A good </script><script>document.title = 'ran'</script> film <!-- <script> & a bad "
+    "<img src=x onerror=\"document.title = 'ran'\"> heart </pre></style>"
+    "\x1b[2J\x00 \ud800 \u202eevil"
+)
+
+
+# Where in its drawing the point of a row stands.
+WHERE = """(row) => {
+  const points = Bokeh.documents[0].get_model_by_name("points");
+  const view = Bokeh.index.roots.find(
+    ({ model }) => model.renderers.some((part) => part.data_source === points));
+  const { x, y } = points.data;
+  const { frame } = view;
+  return [frame.x_scale.compute(x[row]), frame.y_scale.compute(y[row])];
+}"""
+
+
+def told(epoch, **changes):
+    parts = {
+        "epoch": epoch, "epochs": 3, "seconds": 12.0, "reviews_per_second": 2000.0,
+        "train_loss": 0.5 / epoch, "train_accuracy": 0.8, "validation_loss": 0.4,
+        "validation_accuracy": 0.85, "best": epoch < 3,
+    }  # fmt: skip
+    return EpochReport(**(parts | changes))
+
+
+def story(model, texts, labels, *, name="quiet-otter", mistakes=(), shares=(0.2, 1.0)):
+    """Return a story of `model`, whose earlier snapshots have but a share of its vectors."""
+    seen = probes.probes_of([f"train {row}" for row in range(len(texts))], texts, labels)
+    reference = snapshots.reference_points(Classifier(model), seen)
+    taken = []
+    for epoch, share in enumerate(shares, 1):
+        weaker = replace(model, embedding=(share * model.embedding).astype(np.float16))
+        taken.append((float(epoch), snapshots.observe(Classifier(weaker), seen, reference)))
+    settings = {"units": model.settings.units, "readout": model.settings.readout}
+    return Story(name, settings, [told(1), told(2), told(3)], taken, model, list(mistakes))
+
+
+def data_of(shown):
+    return json.loads(re.search(r'id="data">(.*?)</script>', shown)[1])
+
+
+@pytest.fixture(scope="module")
+def real():
+    """Return a story of the model in the box, and what it says of reviews of the sample."""
+    train = reviews.load_sample()["train"]
+    rows = np.argsort(train.labels, kind="stable")[np.linspace(0, 239, 64).astype(int)]
+    chosen = train.take(rows)
+    model = bundle.read(choice.BOX)
+    doubt = np.abs(Classifier(model).predict(chosen.texts) - chosen.labels)
+    worst = np.argsort(-doubt, kind="stable")[:10]
+    mistakes = [(chosen.texts[row], int(chosen.labels[row])) for row in worst]
+    return story(model, chosen.texts, chosen.labels, mistakes=mistakes, shares=(0.1, 0.5, 1.0))
+
+
+@pytest.fixture(scope="module")
+def shown(real):
+    return report.page(real)
+
+
+def tiny(folder, **changes):
+    texts, labels = ["a good film", HOSTILE, "a bad film"], np.array([1, 0, 0], np.int8)
+    mistakes = [(HOSTILE, 0), ("", 1), ("xyzzy", 1)]
+    model = tiny_bundle(folder / "model", replace(TINY, **changes))
+    return story(model, texts, labels, name=f"<b>x</b>{HOSTILE}", mistakes=mistakes)
+
+
+def test_the_page_of_the_model_in_the_box_is_below_two_megabytes(real, shown):
+    assert len(shown.encode("utf-8")) < 2_000_000
+    long = " ".join(reviews.load_sample()["train"].texts)
+    none, one = (report.page(replace(real, mistakes=mistakes)) for mistakes in ([], [(long, 0)]))
+    assert len(data_of(one)["mistakes"][0]["words"].split()) == 1024
+    # What a mistake of 1,024 words takes, ten times, fits beside everything else.
+    assert len(none) + 10 * (len(one) - len(none)) < 2_000_000
+
+
+def test_the_summary_names_the_epoch_that_was_kept(shown):
+    # The third is not better than the second.
+    assert "Kept: epoch 2 of 3, with a validation accuracy of <b>85.0%</b>" in re.sub(
+        r"\s+", " ", shown
+    )
+    assert "Training took 36 s." in shown and "<dt>readout</dt><dd>last</dd>" in shown
+
+
+def test_the_page_holds_every_sentence_and_every_mistake(real, shown):
+    for sentence in probes.SENTENCES:
+        assert f"<td>{sentence.id}</td>" in shown
+    assert shown.count("<article hidden>") == len(real.mistakes) == 10
+    assert [part for part in re.findall(r'<section id="(\w+)">', shown)] == [
+        "summary", "curves", "projection", "units", "sentences", "mistakes",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"bidirectional": True, "layers": 2}, {"readout": "mean", "ngrams": 1}, {"units": 70}],
+)
+def test_every_shape_of_network_has_a_page(tmp_path, changes):
+    shown = report.page(tiny(tmp_path, **changes))
+    assert ("These are the units of the first layer" in shown) == ("layers" in changes)
+    assert ("Shown are 64 of 70 units" in shown) == ("units" in changes)
+    assert "The model knows no word of it." in shown
+
+
+def test_a_mistake_too_long_to_explain_is_shown_without(tmp_path):
+    long = replace(tiny(tmp_path, longest_review=5000), mistakes=[("good film " * 600, 0)])
+    shown = report.page(long)
+    assert "Its 1,200 words are too many" in shown and data_of(shown)["mistakes"] == [None]
+
+
+def test_a_run_without_snapshots_or_reports_has_a_page(tmp_path):
+    shown = report.page(replace(tiny(tmp_path), snapshots=[], reports=[], mistakes=[]))
+    assert re.findall(r'<section id="(\w+)">', shown) == ["summary", "curves", "units", "mistakes"]
+    assert "No epoch was reported." in shown and "There is none to show." in shown
+
+
+def test_numbers_that_are_none_do_not_break_the_page(tmp_path):
+    whole = tiny(tmp_path)
+    last = whole.snapshots[-1][1]
+    broken = replace(last, points=np.full_like(last.points, np.nan))
+    reports = [told(1, validation_loss=float("nan"), best=False)]
+    shown = report.page(replace(whole, reports=reports, snapshots=[(1.0, broken)]))
+    assert data_of(shown)["snapshots"][0]["x"] == [None] * 15
+
+
+def test_nothing_in_a_text_becomes_markup(tmp_path):
+    shown = report.page(tiny(tmp_path))
+    assert shown.encode("utf-8") and not re.search("[\x00-\x08\x1b\u202e]", shown[:20000])
+    outside = re.sub(r"<script[^>]*>.*?</script>", "", shown, flags=re.S)
+    assert not re.search(r"<(script|img|link|iframe|b>x)", outside)
+    # Of scripts there are the two that the policy names, and three blocks of data.
+    assert len(re.findall(r"<script>", shown)) == 2 == shown.count("'sha256-")
+    assert len(re.findall(r'<script type="application/json"', shown)) == 3
+    assert not re.search(r"(src|href)=\"(?!data:image/png|#)", outside)
+
+
+@needs_browser
+@pytest.mark.parametrize("how", ["srcdoc", "blob"])
+def test_a_viewer_in_its_sandbox_shows_a_page_that_moves(shown, tmp_path, how):
+    with opened(shown, tmp_path, how=how) as frame:
+        late, before = column(frame, "points", "x"), column(frame, "now", "p")
+        frame.locator("#projection input").fill("0")
+        early = column(frame, "points", "x")
+        assert len(early) == 76 and np.abs(early).mean() < 0.5 * np.abs(late).mean()
+        assert column(frame, "now", "p") != before
+        assert frame.locator("#sentences output").inner_text() == "epoch 1"
+
+        frame.locator("#sentences tr").nth(2).click()
+        assert frame.locator("#projection select").input_value() == "1"
+        assert column(frame, "walk", "word")[:4] == ["start", "i", "cannot", "say"]
+
+        words = column(frame, "words", "name")
+        frame.locator("#units [data-step='1']").click()
+        assert column(frame, "words", "name") != words
+        assert "half-life" in frame.locator("#told").inner_text()
+
+        first = frame.locator("#mistakes article:visible .words").inner_text()
+        frame.locator("nav a").last.click()
+        frame.locator("body").press("ArrowRight")
+        assert frame.locator("#mistakes select").input_value() == "1"
+        assert frame.locator("#mistakes article:visible").count() == 1
+        assert frame.locator("#mistakes article:visible .words").inner_text() != first
+
+        frame.locator("#curves .legend button").first.click()
+        # The line and the dots of training are gone from both drawings.
+        assert frame.evaluate(HIDDEN) == ["line 0"] * 4
+
+
+@needs_browser
+def test_a_browser_runs_nothing_of_a_hostile_text(tmp_path):
+    shown = report.page(tiny(tmp_path))
+    # Without the policy too, escaping alone must keep the scripts from running.
+    open_wide = re.sub(r'<meta http-equiv="Content-Security.*?>', "", shown, flags=re.S)
+    assert "Content-Security" not in open_wide
+    with opened(open_wide, tmp_path) as frame:
+        assert frame.title().startswith("<b>x</b>A good </script>")
+        assert frame.locator("img").count() == 0 and frame.locator("script").count() == 5
+        for number in range(3):
+            frame.locator("#mistakes select").select_option(str(number))
+        # The hint of the hostile review, the second.
+        plot = frame.locator("#projection .bk-Figure").first
+        plot.scroll_into_view_if_needed()
+        x, y = frame.evaluate(WHERE, 1)
+        plot.hover(position={"x": x, "y": y})
+        hint = frame.locator(".bk-tooltip-content", has_text="train 1").first
+        assert "<img src=x onerror=" in hint.text_content()
+        assert frame.locator("img").count() == 0

@@ -1,0 +1,90 @@
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from sentiment import recipe as recipes
+from sentiment.cli import app
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.errors import InputError, MissingFileError
+from sentiment.recipe import Recipe
+
+
+def show(*words):
+    result = CliRunner().invoke(app, ["train", *words, "--show"])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_default_recipe_states_the_defaults():
+    assert recipes.read("default") == Recipe()
+
+
+def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():
+    words = recipes.read("words")
+    assert (words.model.ngrams, words.model.readout, words.model.layers) == (1, "last", 1)
+    assert not words.model.bidirectional
+    assert words.prepare == PrepareSettings(least_word=25)
+
+
+def test_a_file_of_ones_own_changes_what_it_names(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[prepare]\ndataset = "sample"\n[model]\nunits = 7\n[train]\nlearning_rate = 1\n'
+    )
+    expected = Recipe(
+        PrepareSettings(dataset="sample"),
+        ModelSettings(units=7),
+        TrainSettings(learning_rate=1),
+        name="mine",
+    )
+    assert recipes.read(str(path)) == expected
+
+
+def test_what_is_shown_is_a_recipe_with_the_same_settings(tmp_path):
+    path = tmp_path / "shown.toml"
+    path.write_text(show("--recipe", "words", "--units", "9", "--dataset", 'a "quoted" ☕.csv'))
+    found = recipes.read(str(path))
+    assert found.model.units == 9 and found.model.ngrams == 1
+    assert found.prepare.dataset == 'a "quoted" ☕.csv'
+    assert show("--recipe", str(path)) == path.read_text()
+
+
+def test_options_override_the_recipe_even_with_a_default_value():
+    default, words = ModelSettings().units, recipes.read("words").model.units
+    assert default != words
+    assert f"units = {words}\n" in show("--recipe", "words")
+    assert f"units = {default}\n" in show("--recipe", "words", "--units", str(default))
+
+
+def test_show_trains_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    show("--dataset", "sample")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[model]\nunitz = 3", "[model] has no setting unitz"),
+        ("[modell]\nunits = 3", "modell is none of the tables prepare, model, train"),
+        ("units = 3", "units is none of the tables"),
+        ('[model]\nunits = "3"', "units must be of type int, got '3'"),
+        ("[model]\nunits = 3.5", "units must be of type int, got 3.5"),
+        ("[model]\nbidirectional = 1", "bidirectional must be of type bool, got 1"),
+        ("[model]\nunits = 0", "--units must be from 1 to 1024, got 0"),
+        ("[train]\nlearning_rate = nan", "--learning-rate must be from"),
+        ('[model]\nreadout = "first"', "--readout must be one of last, mean, max, got first"),
+        ("[model\nunits = 3", "is not TOML"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_is_refused(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(message)):
+        recipes.read(str(path))
+
+
+def test_a_recipe_that_is_not_there_is_refused_by_name():
+    with pytest.raises(MissingFileError, match="one of default, words"):
+        recipes.read("nowhere")

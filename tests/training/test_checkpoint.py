@@ -1,0 +1,231 @@
+"""Checkpoints on disk: whole or not at all, two deep, told apart by digest."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sentiment.errors import DamagedFileError, InputError, MissingFileError
+from sentiment.training import checkpoint
+from sentiment.training.checkpoint import newest, writing
+from sentiment.utils import files
+
+ARRAYS = {"network.00": np.arange(6, dtype=np.float32).reshape(2, 3)}
+
+
+def write(folder, epochs):
+    with writing(folder) as writer:
+        for epoch in range(1, epochs + 1):
+            writer.write(epoch, {"loss": 0.1 * epoch}, ARRAYS)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip(path):
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+def test_what_was_written_is_read_back_to_the_last_bit(tmp_path):
+    write(tmp_path / "run", 3)
+    found = newest(tmp_path / "run", pytest.fail)
+    assert (found.epoch, found.state) == (3, {"loss": 0.1 * 3})
+    np.testing.assert_array_equal(found.arrays["network.00"], ARRAYS["network.00"])
+
+
+def test_two_checkpoints_are_kept_and_what_a_killed_process_left_is_removed(tmp_path):
+    left = tmp_path / "run" / ".epoch-0001.xyz"
+    left.mkdir(parents=True)
+    write(tmp_path / "run", 3)
+    names = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert names == ["epoch-0002", "epoch-0003"]
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("harm", [truncate, flip])
+@pytest.mark.parametrize("name", ["arrays.npz", "state.json"])
+def test_of_a_damaged_checkpoint_the_one_before_is_used_and_said(tmp_path, harm, name):
+    write(tmp_path / "run", 2)
+    harm(tmp_path / "run" / "epoch-0002" / name)
+    said = []
+    assert newest(tmp_path / "run", said.append).epoch == 1
+    assert len(said) == 1
+    assert f"epoch-0002/{name} is damaged" in said[0] and "the checkpoint before it" in said[0]
+
+
+def test_a_truncated_record_is_damage_too(tmp_path):
+    write(tmp_path / "run", 2)
+    truncate(tmp_path / "run" / "epoch-0002" / "checkpoint.json")
+    said = []
+    assert newest(tmp_path / "run", said.append).epoch == 1 and len(said) == 1
+
+
+def test_where_none_is_whole_that_is_the_error(tmp_path):
+    write(tmp_path / "run", 2)
+    for path in (tmp_path / "run").glob("epoch-*"):
+        truncate(path / "arrays.npz")
+    with pytest.raises(DamagedFileError) as caught:
+        newest(tmp_path / "run", lambda text: None)
+    assert caught.value.fact == f"no checkpoint in {tmp_path / 'run'} is whole"
+    assert caught.value.remedy == "sentiment train"
+
+
+def forge(path, **parts):
+    """Change files of a checkpoint and record their digests, as somebody who forges one would."""
+    for name, write in parts.items():
+        write(path / name.replace("_", "."))
+    written = {name: stated for name, stated in files.record(path).items() if "check" not in name}
+    files.write_json(path / "checkpoint.json", {"format": 1, "files": written})
+
+
+@pytest.mark.parametrize(
+    ("harm", "fact"),
+    [
+        (lambda path: (path / "checkpoint.json").unlink(), "/checkpoint.json can't be read: "),
+        (
+            lambda path: files.write_json(path / "checkpoint.json", {"format": 2}),
+            "format 2; this program reads 1",
+        ),
+        (
+            lambda path: files.write_json(path / "checkpoint.json", {"format": 1, "files": []}),
+            "/state.json is damaged",
+        ),
+        (
+            lambda path: files.write_json(
+                path / "checkpoint.json", {"format": 1, "files": {"state.json": "x"}}
+            ),
+            "/state.json is damaged",
+        ),
+        (lambda path: (path / "arrays.npz").unlink(), "/arrays.npz is missing"),
+        (
+            lambda path: forge(path, state_json=lambda part: part.write_text("[]")),
+            "/state.json holds no JSON object",
+        ),
+        (
+            lambda path: forge(path, arrays_npz=lambda part: part.write_text("none")),
+            "/arrays.npz can't be read: ",
+        ),
+        (
+            lambda path: forge(
+                path, arrays_npz=lambda part: np.savez(part, a=np.array([{}], object))
+            ),
+            "/arrays.npz can't be read: a.npy holds objects of Python",
+        ),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(tmp_path, harm, fact):
+    write(tmp_path / "run", 1)
+    path = tmp_path / "run" / "epoch-0001"
+    assert checkpoint.read(path).epoch == 1
+    harm(path)
+    with pytest.raises(DamagedFileError) as caught:
+        checkpoint.read(path)
+    assert caught.value.fact.startswith(str(path)) and fact in caught.value.fact
+    assert caught.value.remedy == "sentiment train"
+
+
+def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
+    write(tmp_path / "run", 2)
+    with writing(tmp_path / "run") as writer, pytest.raises(TypeError):
+        writer.write(3, {"no JSON": object()}, ARRAYS)
+    assert newest(tmp_path / "run", pytest.fail).epoch == 2
+    assert not list((tmp_path / "run").glob(".epoch*"))
+
+
+def test_one_run_is_not_trained_by_two_at_once(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from sentiment.training.checkpoint import writing
+with writing(Path(sys.argv[1])):
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "writing\n"
+    expected = f"training run is what process {other.pid} is doing already"
+    with pytest.raises(InputError, match=expected):
+        write(tmp_path / "run", 1)
+    other.communicate("")
+    write(tmp_path / "run", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_without_checkpoints_leaves_nothing(tmp_path):
+    with writing(tmp_path / "run"):
+        (tmp_path / "run").mkdir()
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):
+    for name, fact in (
+        ("last", "no training can be resumed"),
+        ("", "no training called '' can be resumed"),
+    ):
+        with pytest.raises(MissingFileError) as caught:
+            checkpoint.find(tmp_path, name)
+        assert (caught.value.fact, caught.value.remedy) == (fact, "sentiment train")
+    write(tmp_path / "first", 1)
+    write(tmp_path / "second", 1)
+    assert checkpoint.find(tmp_path, "last").name == "second"
+    assert checkpoint.find(tmp_path, "first").name == "first"
+    write(tmp_path / ".hidden", 1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingFileError) as caught:
+        checkpoint.find(tmp_path, "third")
+    assert caught.value.fact == (
+        "no training called 'third' can be resumed; there are checkpoints of second, first"
+    )
+    assert caught.value.remedy == "sentiment train --resume second"
+
+
+def test_the_last_training_is_told_by_time_and_not_by_name(tmp_path):
+    for name in ("b", "c", "a"):
+        write(tmp_path / name, 1)
+    assert checkpoint.find(tmp_path, "last").name == "a"
+    with pytest.raises(MissingFileError, match=r"checkpoints of a, c, b$"):
+        checkpoint.find(tmp_path, "d")
+
+
+def test_a_name_leads_to_no_other_folder(tmp_path):
+    write(tmp_path / "elsewhere" / "run", 1)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(MissingFileError, match="no training called"):
+        checkpoint.find(tmp_path / "checkpoints", "../elsewhere/run")
+
+
+def test_the_tenth_epoch_comes_after_the_ninth(tmp_path):
+    with writing(tmp_path / "run") as writer:
+        for epoch in (9, 10, 11):
+            writer.write(epoch, {}, {})
+        names = sorted(path.name for path in (tmp_path / "run").glob("epoch-*"))
+        assert names == ["epoch-0010", "epoch-0011"]
+    assert checkpoint.exists(tmp_path / "run") and not checkpoint.exists(tmp_path)
+    assert newest(tmp_path / "run", pytest.fail).epoch == 11
+
+
+def test_what_cannot_be_removed_troubles_nobody(tmp_path):
+    write(tmp_path / "run", 1)
+    (tmp_path / "run" / ".epoch-0002.abc").touch()  # no folder
+    write(tmp_path / "run", 3)
+    assert newest(tmp_path / "run", pytest.fail).epoch == 3
+    with writing(tmp_path / "run") as writer:
+        writer.remove()
+        writer.remove()
+    assert not (tmp_path / "run").exists()
+
+
+def test_where_nothing_can_be_written_that_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError) as caught, writing(tmp_path / "file" / "run"):
+        pass
+    assert caught.value.fact.startswith(f"can't write in {tmp_path}/file")

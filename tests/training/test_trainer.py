@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.nn import network
+from sentiment.training.trainer import Outcome, Trainer
+
+MODEL = ModelSettings(units=3, embedding=2, ngrams=1, dropout=0.0, word_dropout=0.0)
+BATCH = (
+    np.random.default_rng(0).integers(1, 20, (4, 6, 1)).astype(np.int32),
+    np.array([1, 0, 1, 0], np.float32),
+    np.array([1, 1, 1, 0], np.float32),
+)
+
+
+def trainer(**settings):
+    made = network.build(MODEL, words=20, ngrams=0, seed=0)
+    return made, Trainer(made, TrainSettings(batch_size=4, **settings), steps=10)
+
+
+@pytest.mark.parametrize("direction", ["forward_layer", "backward_layer"])
+def test_weights_of_the_recurrence_learn_at_their_own_rates(direction):
+    made, training = trainer(learning_rate=0.01, input_rate=0.5, recurrent_rate=0.1)
+    cell = getattr(made.get_layer("rnn_1"), direction).get_weights
+    before, head = cell(), made.get_layer("classifier").get_weights()[0]
+    list(training.run_epoch([BATCH]))
+    moved = [np.abs(new - old).max() for new, old in zip(cell(), before, strict=True)]
+    # Adam's first step is the rate itself: of kernel, recurrent kernel and bias.
+    np.testing.assert_allclose(moved, [0.005, 0.001, 0.001], rtol=1e-2)
+    assert np.abs(made.get_layer("classifier").get_weights()[0] - head).max() == pytest.approx(
+        0.01, rel=1e-2
+    )
+
+
+def test_the_loss_reported_is_of_the_labels_as_they_are_and_of_rows_that_weigh():
+    for smoothing in (0.0, 0.5):
+        made, training = trainer(label_smoothing=smoothing)
+        logits = made(BATCH[0])["logit"].numpy()[:, 0]
+        (step,) = training.run_epoch([BATCH])
+        expected = np.logaddexp(0, logits) - BATCH[1] * logits
+        assert step.loss == pytest.approx(expected[:3].sum(), rel=1e-5)
+        assert step.reviews == 3
+        assert step.correct == ((logits >= 0) == (BATCH[1] == 1))[:3].sum()
+
+
+def test_smoothed_labels_pull_towards_one_half():
+    # With labels moved all but to one half, the logits shrink rather than grow.
+    _, training = trainer(label_smoothing=0.9, learning_rate=0.05)
+    smoothed = [step.loss for _ in range(10) for step in training.run_epoch([BATCH])]
+    _, training = trainer(label_smoothing=0.0, learning_rate=0.05)
+    plain = [step.loss for _ in range(10) for step in training.run_epoch([BATCH])]
+    assert plain[-1] < smoothed[-1]
+
+
+def test_the_learning_rate_falls_to_zero():
+    _, training = trainer(learning_rate=0.01)
+    list(training.run_epoch([BATCH] * 5))
+    assert float(training.optimizer.learning_rate) == pytest.approx(0.005)
+
+
+def test_loss_and_accuracy_of_an_outcome_by_hand():
+    outcome = Outcome(np.array([0.0, np.log(3)], np.float32), np.zeros((2, 1), np.float32))
+    # Probabilities 1/2 and 3/4; labels 1 and 0: losses log 2 and log 4.
+    assert outcome.loss(np.array([1, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert outcome.accuracy(np.array([1, 0])) == 0.5
+    np.testing.assert_allclose(outcome.probabilities, [0.5, 0.75])

@@ -1,0 +1,92 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sentiment.errors import InputError
+from sentiment.utils.locks import held
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from sentiment.utils.locks import held
+with held(Path(sys.argv[1]), "a test"):
+    if os.fork() == 0:
+        time.sleep(float(sys.argv[2]))
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def hold(path, child=0.0):
+    """Start a process that holds the lock, and a child of it that lives `child` seconds."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path), str(child)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_who_comes_second_is_told_who_holds_it(tmp_path):
+    path = tmp_path / "deep" / ".lock"
+    process = hold(path)
+    expected = f"writing x is what process {process.pid} is doing already"
+    with pytest.raises(InputError, match=expected) as raised, held(path, "writing x"):
+        pytest.fail("two hold it")
+    assert raised.value.remedy == f"wait for it, or end it: kill {process.pid}"
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_lock_of_the_dead_is_taken_over_though_a_child_of_theirs_lives(tmp_path, number):
+    path = tmp_path / ".lock"
+    process = hold(path, child=5.0)
+    process.send_signal(number)
+    process.wait()
+    with held(path, "a test"):
+        assert path.read_text() == f"{os.getpid()}\n"
+    assert not path.exists()
+
+
+def test_it_is_given_back_after_an_error_too(tmp_path):
+    path = tmp_path / ".lock"
+    with pytest.raises(ZeroDivisionError), held(path, "a test"):
+        raise ZeroDivisionError
+    with held(path, "a test"):
+        pass
+
+
+def test_of_many_at_once_each_is_alone(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from sentiment.errors import InputError
+from sentiment.utils.locks import held
+folder, done = Path(sys.argv[1]), 0
+while done < 50:
+    try:
+        with held(folder / ".lock", "a test"):
+            count = int((folder / "count").read_text())
+            time.sleep(0.0002)
+            (folder / "count").write_text(str(count + 1))
+            done += 1
+    except InputError:
+        pass
+"""
+    (tmp_path / "count").write_text("0")
+    racers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
+    began = time.monotonic()
+    assert [racer.wait(timeout=60) for racer in racers] == [0, 0, 0]
+    assert (tmp_path / "count").read_text() == "150"
+    assert time.monotonic() - began < 60
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can't write in"), held(tmp_path / "file" / "x", "a test"):
+        pass
