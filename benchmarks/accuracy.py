@@ -22,13 +22,13 @@ from sklearn.linear_model import LogisticRegression
 
 from sentiment.config import PrepareSettings
 from sentiment.data.prepare import prepare
-from sentiment.data.tokenizer import tokenise
+from sentiment.data.tokenizer import tokenize
 from sentiment.evaluation.metrics import wilson_interval
 from sentiment.inference import bundle
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
+from sentiment.utils import environment
+from sentiment.utils.paths import find_project
 
-quiet.set_environment()
+environment.configure_libraries()
 
 SEEDS = (0, 1, 2)
 VOCABULARY, SIZE, LONGEST = 20_000, 64, 256  # of the network as tutorials write it
@@ -62,7 +62,7 @@ class Data:
 
 def load() -> Data:
     """Return the reviews of the prepared set."""
-    opened, _ = prepare(PrepareSettings(), folders.find())
+    opened, _ = prepare(PrepareSettings(), find_project())
     train, test = opened.split("train"), opened.split("test")
     held = np.zeros(len(train), bool)
     held[np.random.default_rng(0).permutation(len(train))[: len(train) // 10]] = True
@@ -72,7 +72,7 @@ def load() -> Data:
 
 def recipe(name: str) -> Row:
     """Train a recipe with each seed, as `sentiment train` does, tracking included."""
-    models = folders.find().models
+    models = find_project().models
     accuracies, seconds, memory, size = [], [], 0, 0
     for seed in SEEDS:
         run = f"bench-{name}-{seed}-{time.time_ns()}"
@@ -103,9 +103,9 @@ def logistic(data: Data) -> Row:
     def fitted(rows: np.ndarray, c: float) -> LogisticRegression:
         return LogisticRegression(C=c, max_iter=1000).fit(known[rows], data.labels[rows])
 
-    learnt = ~data.held
+    train = ~data.held
     scores = {
-        c: fitted(learnt, c).score(known[data.held], data.labels[data.held]) for c in (1, 10, 100)
+        c: fitted(train, c).score(known[data.held], data.labels[data.held]) for c in (1, 10, 100)
     }
     model = fitted(np.ones(len(data.held), bool), max(scores, key=lambda c: scores[c]))
     said = model.predict(vectorizer.transform(data.test_texts)) == 1
@@ -117,12 +117,12 @@ def logistic(data: Data) -> Row:
 
 def tutorial(data: Data) -> Row:
     """Embedding(20000, 64) + SimpleRNN(64) as tutorials write it, up to five epochs."""
-    with quiet.hushed():
+    with environment.suppress_stderr():
         import keras
     started = time.perf_counter()
     keras.utils.set_random_seed(0)
     counts: dict[str, int] = {}
-    split = [tokenise(text) for text in data.texts]
+    split = [tokenize(text) for text in data.texts]
     for words in split:
         for word in words:
             counts[word] = counts.get(word, 0) + 1
@@ -153,7 +153,7 @@ def tutorial(data: Data) -> Row:
         callbacks=[stop],
         verbose=0,
     )
-    test = padded([tokenise(text) for text in data.test_texts])
+    test = padded([tokenize(text) for text in data.test_texts])
     said = model.predict(test, batch_size=256, verbose=0)[:, 0] >= 0.5
     seconds = time.perf_counter() - started
     size = sum(weight.nbytes for weight in model.get_weights())
@@ -169,7 +169,7 @@ def fasttext(data: Data) -> Row | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.txt"
         lines = (
-            f"__label__{label} {' '.join(tokenise(text))}\n"
+            f"__label__{label} {' '.join(tokenize(text))}\n"
             for text, label in zip(data.texts, data.labels, strict=True)
         )
         started = time.perf_counter()
@@ -179,7 +179,7 @@ def fasttext(data: Data) -> Row | None:
         )
         # Its own predict() doesn't know NumPy 2; the function below it does.
         said = [
-            model.f.predict(" ".join(tokenise(text)) + "\n", 1, 0.0, "strict")[0][1] == "__label__1"
+            model.f.predict(" ".join(tokenize(text)) + "\n", 1, 0.0, "strict")[0][1] == "__label__1"
             for text in data.test_texts
         ]
         seconds = time.perf_counter() - started

@@ -21,23 +21,22 @@ from sentiment.config import ModelSettings
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import Split
 from sentiment.data.tokenizer import Tokenizer
-from sentiment.evaluation.evaluate import evaluate, test_split
+from sentiment.evaluation.evaluate import evaluate, load_test_split
 from sentiment.inference import bundle
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
+from sentiment.utils import environment, paths
 
-quiet.set_environment()
-with quiet.hushed():
+environment.configure_libraries()
+with environment.suppress_stderr():
     from sentiment.data import split as partition
     from sentiment.data.examples import Examples
-    from sentiment.data.split import Parts
+    from sentiment.data.split import TrainingSplit
     from sentiment.training import train
 
 RARE, MOST = (2, 50), 15.0
 AT_ONCE = 250  # validation reviews compared with all others at a time
 
 
-def strangers(split: Split, held: np.ndarray, learnt: np.ndarray) -> np.ndarray:
+def strangers(split: Split, held: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return those of the reviews `learnt` that share little with any of `held`."""
     read = split.encoded
     rows = np.repeat(np.arange(len(read)), read.lengths)
@@ -46,22 +45,24 @@ def strangers(split: Split, held: np.ndarray, learnt: np.ndarray) -> np.ndarray:
     among = np.asarray(counts.sum(axis=0)).ravel()
     rare = (among >= RARE[0]) & (among <= RARE[1])
     weights = np.where(rare, np.log(len(read) / np.maximum(among, 1)), 0).astype(np.float32)
-    theirs, others = counts[held] @ sparse.diags(weights), counts[learnt].T.tocsr()
-    shared = np.zeros(len(learnt), np.float32)
+    theirs, others = counts[held] @ sparse.diags(weights), counts[train].T.tocsr()
+    shared = np.zeros(len(train), np.float32)
     for start in range(0, len(held), AT_ONCE):
         part = (theirs[start : start + AT_ONCE] @ others).max(axis=0)
         shared = np.maximum(shared, part.toarray().ravel())
-    return learnt[shared <= MOST]
+    return train[shared <= MOST]
 
 
-def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float) -> Parts:
+def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float) -> TrainingSplit:
     """Divide as training does, and leave out of what is learnt from all that is too near."""
-    parts = partition.divide(split, tokenizer, model, share)
-    rows = strangers(split, parts.held_rows, np.setdiff1d(np.arange(len(split)), parts.held_rows))
+    parts = partition.split_training_reviews(split, tokenizer, model, share)
+    rows = strangers(
+        split, parts.validation_rows, np.setdiff1d(np.arange(len(split)), parts.validation_rows)
+    )
     chosen = split.encoded.last(model.longest_review).take(rows)
     features = tokenizer.features(chosen, model.ngrams)
     labels = split.labels[rows].astype(np.float32)
-    return replace(parts, learnt=Examples(features, chosen.offsets, labels))
+    return replace(parts, train=Examples(features, chosen.offsets, labels))
 
 
 def main() -> None:
@@ -70,17 +71,17 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+", help="names or files")
     names, train.divide = parser.parse_args().recipes, divide
     with tempfile.TemporaryDirectory() as name:
-        place = folders.Folders(Path(name))
+        place = paths.ProjectPaths(Path(name))
         print("| recipe | seed | validation loss | validation accuracy | test accuracy |")
         print("|---|---|---|---|---|")
         for seed in range(3):
             for named in names:
-                recipe = recipes.read(named)
+                recipe = recipes.load_recipe(named)
                 settings = replace(recipe.train, seed=seed)
                 data, _ = prepare(recipe.prepare, place)
                 made = train.train(data, recipe.model, settings, place, track=False)
                 opened = bundle.read(made.folder)
-                scores = evaluate(opened, test_split(opened, place)).scores
+                scores = evaluate(opened, load_test_split(opened, place)).scores
                 print(
                     f"| {recipe.name} | {seed} | {made.best.validation_loss:.4f} | "
                     f"{made.best.validation_accuracy:.2%} | {scores.accuracy:.2%} |",

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from faulty import BREAK, SLEEP, faulty  # noqa: E402
 
 from sentiment.tracking import server  # noqa: E402
-from sentiment.utils.paths import Folders  # noqa: E402
+from sentiment.utils.paths import ProjectPaths  # noqa: E402
 
 TURNS = 3
 WORDS = ["train", "--recipe", "words", "--own-labels", "0", "--no-evaluate"]
@@ -56,7 +56,7 @@ def dying(folder):
     """Give the address of a real server, and what kills it."""
     (folder / "mlruns").mkdir()
     port = server.free_port(0)
-    started = server.start_ui(Folders(folder), port)
+    started = server.start_ui(ProjectPaths(folder), port)
     address = f"http://127.0.0.1:{port}"
     with server.running(started, f"{address}/health"):
         yield address, lambda: os.killpg(started.pid, signal.SIGKILL)

@@ -17,21 +17,21 @@ from matplotlib.figure import Figure
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
-from sentiment.data.prepared import PreparedSet
+from sentiment.data.prepared import PreparedDataset
 from sentiment.evaluation import evaluate
-from sentiment.evaluation.evaluate import Labelled
+from sentiment.evaluation.evaluate import LabelledTexts
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
-from sentiment.utils.progress import Clock, Watcher
+from sentiment.utils import environment
+from sentiment.utils.paths import find_project
+from sentiment.utils.progress import Progress, Stopwatch
 
-quiet.set_environment()
-with quiet.hushed():
+environment.configure_libraries()
+with environment.suppress_stderr():
     from sentiment.data.examples import Examples
-    from sentiment.data.split import Parts, divide, unlabelled
-    from sentiment.training.callbacks import Journal
-    from sentiment.training.loop import Session
+    from sentiment.data.split import TrainingSplit, split_training_reviews, unlabelled_examples
+    from sentiment.training.callbacks import Callback
+    from sentiment.training.loop import TrainingLoop
 
 UNITS = (32, 64, 128, 256)
 COMPILED = (
@@ -53,30 +53,32 @@ class Point:
 class Growth:
     """The data, and one training after another."""
 
-    def __init__(self, data: PreparedSet, folder: Path):
+    def __init__(self, data: PreparedDataset, folder: Path):
         self.data, self._folder = data, folder
         split = data.split("test")
         texts = [split.text(row) for row in range(len(split))]
-        self._test = Labelled("test", texts, split.labels, "")
+        self._test = LabelledTexts("test", texts, split.labels, "")
         self.points: list[Point] = []
 
-    def parts(self, model: ModelSettings) -> Parts:
+    def parts(self, model: ModelSettings) -> TrainingSplit:
         """Return the training split in two."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
-        return divide(self.data.split("train"), tokenizer, model, TrainSettings().validation_share)
+        return split_training_reviews(
+            self.data.split("train"), tokenizer, model, TrainSettings().validation_share
+        )
 
-    def train(self, parts: Parts, model: ModelSettings, reviews: int) -> bundle.Bundle:
+    def train(self, parts: TrainingSplit, model: ModelSettings, reviews: int) -> bundle.Bundle:
         """Train once, measure on the test reviews, and return the model."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
         started = time.perf_counter()
-        session = Session(
+        session = TrainingLoop(
             parts,
             model,
             TrainSettings(),
             tokenizer=tokenizer,
-            journal=Journal(),
-            watcher=Watcher(),
-            clock=Clock(),
+            journal=Callback(),
+            progress=Progress(),
+            stopwatch=Stopwatch(),
         )
         session.run_epochs()
         kept = session.round.kept
@@ -102,20 +104,20 @@ class Growth:
         print(f"{reviews:,} reviews, {model.units} units: {accuracy:.2%} in {seconds:.0f} s")
         return made
 
-    def half(self, parts: Parts) -> Parts:
+    def half(self, parts: TrainingSplit) -> TrainingSplit:
         """Return `parts` with every second review to learn from."""
-        learnt = parts.learnt
-        return replace(parts, learnt=_rows(learnt, np.arange(0, len(learnt), 2)))
+        train = parts.train
+        return replace(parts, train=_rows(train, np.arange(0, len(train), 2)))
 
-    def tripled(self, parts: Parts, made: bundle.Bundle) -> Parts:
+    def tripled(self, parts: TrainingSplit, made: bundle.Bundle) -> TrainingSplit:
         """Return `parts` with the unlabelled reviews added, labelled by `made`."""
         split = self.data.split("unsupervised")
         encoded = split.encoded.last(made.settings.longest_review)
         classifier = Classifier(made)
         labels = classifier.probabilities(classifier.final_states(encoded))
-        extra = unlabelled(split, made.tokenizer, made.settings)
-        both = parts.learnt + replace(extra, labels=labels)
-        return replace(parts, learnt=both)
+        extra = unlabelled_examples(split, made.tokenizer, made.settings)
+        both = parts.train + replace(extra, labels=labels)
+        return replace(parts, train=both)
 
 
 def _rows(examples: Examples, rows: np.ndarray) -> Examples:
@@ -158,7 +160,7 @@ def draw(points: list[Point], path: Path) -> None:
 def main() -> None:
     """Train, print and write the table and the picture."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    data, _ = prepare(PrepareSettings(), folders.find())
+    data, _ = prepare(PrepareSettings(), find_project())
     model = ModelSettings()
     with tempfile.TemporaryDirectory() as folder:
         growth = Growth(data, Path(folder))

@@ -18,18 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.config import PrepareSettings
-from sentiment.data import readers as tables
-from sentiment.data import writers as columns
+from sentiment.data import readers, writers
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import Split
-from sentiment.data.tokenizer import tokenise
-from sentiment.inference import bundle
-from sentiment.inference import resolve as choice
+from sentiment.data.tokenizer import tokenize
+from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
-quiet.set_environment()
+quiet.configure_libraries()
 
 KERAS_AT_ONCE = 5_000  # reviews padded together; all at once would take 0.3 GB
 COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict", "--quiet"]
@@ -87,13 +85,13 @@ def keras_alone(source: Path) -> None:
 
     Prints reviews/s without imports, building and compiling. It is a process of its own, as ours.
     """
-    with quiet.hushed():
+    with quiet.suppress_stderr():
         import keras
 
         from sentiment.nn import network
-    opened = bundle.read(choice.BOX)
+    opened = bundle.read(resolve.PRETRAINED)
     tokenizer, settings, weights = opened.tokenizer, opened.settings, opened.weights
-    ours = network.build(settings, words=tokenizer.feature_count, ngrams=0, seed=0)
+    ours = network.build_network(settings, words=tokenizer.feature_count, ngrams=0, seed=0)
     network.set_arrays(ours, opened.embedding, weights)
     stock = keras.layers.Bidirectional(keras.layers.SimpleRNN(settings.units))
     logit = ours.get_layer("classifier")(stock(ours.get_layer("embedding").output))
@@ -134,20 +132,20 @@ def fasttext_rate(train: Split, texts: list[str]) -> float | None:
         return None
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         for row in range(len(train)):
-            file.write(f"__label__{train.labels[row]} {' '.join(tokenise(train.text(row)))}\n")
+            file.write(f"__label__{train.labels[row]} {' '.join(tokenize(train.text(row)))}\n")
         file.flush()
         model = library.train_supervised(
             file.name, dim=32, wordNgrams=2, lr=0.5, epoch=5, thread=2, verbose=0
         )
     started = time.perf_counter()
     for text in texts:
-        model.f.predict(" ".join(tokenise(text)) + "\n", 1, 0.0, "strict")
+        model.f.predict(" ".join(tokenize(text)) + "\n", 1, 0.0, "strict")
     return len(texts) / (time.perf_counter() - started)
 
 
 def shares(source: Path) -> list[str]:
     """Return lines on where the time of scoring goes, in one process."""
-    classifier = Classifier(bundle.read(choice.BOX))
+    classifier = Classifier(bundle.read(resolve.PRETRAINED))
     spent = dict.fromkeys(("reading", "tokenising", "recurrence", "writing"), 0.0)
 
     def timed(part: str, work: Callable):
@@ -157,8 +155,8 @@ def shares(source: Path) -> list[str]:
         return done
 
     with source.open("rb") as file:
-        reader = tables.reader_of(source, file)
-        writer = columns.writer_of(reader, ("label", "probability", "warnings"))
+        reader = readers.make_reader(source, file)
+        writer = writers.make_writer(reader, ("label", "probability", "warnings"))
         chunks = reader.chunks()
         while rows := timed("reading", lambda: next(chunks, None)):
             texts = [row.fields["text"] for row in rows]
@@ -189,10 +187,10 @@ def main() -> None:
     if chosen.keras:
         keras_alone(chosen.keras)
         return
-    os.environ["SENTIMENT_MODEL"] = str(choice.BOX)
+    os.environ["SENTIMENT_MODEL"] = str(resolve.PRETRAINED)
     # Byte code is kept, as it is wherever a package is installed.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    opened, _ = prepare(PrepareSettings(), folders.find())
+    opened, _ = prepare(PrepareSettings(), find_project())
     test = opened.split("test")
     texts = [test.text(row) for row in range(len(test))]
     lines = [*cold(chosen.repeats), ""]

@@ -16,10 +16,10 @@ from sentiment.evaluation import evaluate
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
+from sentiment.utils import environment
+from sentiment.utils.paths import find_project
 
-quiet.set_environment()
+environment.configure_libraries()
 
 LARGEST = 5_000_000  # bytes: what a package may carry without being felt
 HOME = Path(__file__).parents[1] / "sentiment" / "pretrained"
@@ -36,7 +36,7 @@ PROBES = (
 )
 
 
-def by_length(opened: Bundle, data: evaluate.Labelled) -> list[str]:
+def by_length(opened: Bundle, data: evaluate.LabelledTexts) -> list[str]:
     """Return lines of the card: accuracy on the shortest to the longest quarter of the reviews."""
     classifier = Classifier(opened)
     encoded = opened.tokenizer.encode(data.texts)
@@ -52,7 +52,7 @@ def by_length(opened: Bundle, data: evaluate.Labelled) -> list[str]:
     return lines
 
 
-def card(opened: Bundle, data: evaluate.Labelled, result: evaluate.Evaluation) -> str:
+def card(opened: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluation) -> str:
     """Return the model card, in Markdown."""
     scores, before = result.scores, result.uncalibrated
     probabilities = Classifier(opened).predict([text for text, _ in PROBES])
@@ -104,17 +104,17 @@ def card(opened: Bundle, data: evaluate.Labelled, result: evaluate.Evaluation) -
 def main() -> None:
     """Train, measure, check the size, and replace the model in the package."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    with quiet.hushed():
+    with environment.suppress_stderr():
         from sentiment.training.train import train
-    place, recipe = folders.find(), recipes.read("default")
+    place, recipe = find_project(), recipes.load_recipe("default")
     data, _ = prepare(recipe.prepare, place)
     old = place.models / "pretrained"
     shutil.rmtree(old, ignore_errors=True)
     made = train(data, recipe.model, recipe.train, place, name="pretrained", track=False)
     opened = bundle.read(made.folder)
-    test = evaluate.test_split(opened, place)
+    test = evaluate.load_test_split(opened, place)
     result = evaluate.evaluate(opened, test, worst=0)
-    evaluate.keep(opened, result, test)
+    evaluate.save_metrics(opened, result, test)
     size = sum(path.stat().st_size for path in made.folder.iterdir())
     if size > LARGEST:
         sys.exit(f"the model takes {size:,} bytes, more than {LARGEST:,}: it stays out of the box")

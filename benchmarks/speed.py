@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.utils import environment as quiet
+from sentiment.utils import environment
 
-quiet.set_environment()
-with quiet.hushed():
+environment.configure_libraries()
+with environment.suppress_stderr():
     import keras
     import tensorflow as tf
 
@@ -23,9 +23,9 @@ with quiet.hushed():
     from sentiment.data.examples import Examples
     from sentiment.data.prepare import prepare
     from sentiment.nn import network
-    from sentiment.training import batching as batches
+    from sentiment.training import batching
     from sentiment.training.trainer import Trainer
-    from sentiment.utils import paths as folders
+    from sentiment.utils.paths import find_project
 
 try:
     import torch
@@ -42,10 +42,10 @@ def ours() -> Callable[[Batch], float]:
     model = ModelSettings(
         units=SIZE, bidirectional=False, embedding=SIZE, ngrams=1, dropout=0.0, word_dropout=0.0
     )
-    made = network.build(model, words=VOCABULARY, ngrams=0, seed=0)
+    made = network.build_network(model, words=VOCABULARY, ngrams=0, seed=0)
     trainer = Trainer(made, TrainSettings(batch_size=ROWS), steps=100_000)
     # Longer widths do not occur: reviews are cut to LONGEST words.
-    widths = [width for width in batches.WIDTHS if width <= LONGEST]
+    widths = [width for width in batching.WIDTHS if width <= LONGEST]
     made.get_layer("rnn_1").compile_loops(ROWS, widths)
     return lambda batch: next(trainer.run_epoch([batch])).loss
 
@@ -148,13 +148,13 @@ def made_up_batch() -> Batch:
 
 def real_batches() -> list[Batch]:
     """Return one epoch over the 25,000 real training reviews, neighbours in length together."""
-    data, _ = prepare(PrepareSettings(), folders.find())
+    data, _ = prepare(PrepareSettings(), find_project())
     split = data.split("train")
     encoded = split.encoded.last(LONGEST)
     ids = np.where(encoded.tokens < VOCABULARY, encoded.tokens, 1)[:, None].astype(np.int32)
     examples = Examples(ids, encoded.offsets, split.labels.astype(np.float32))
-    rows = batches.arrange(examples, ROWS, np.random.default_rng(0))
-    return [batches.fill(examples, part, ROWS) for part in rows]
+    rows = batching.arrange_batches(examples, ROWS, np.random.default_rng(0))
+    return [batching.fill_batch(examples, part, ROWS) for part in rows]
 
 
 def table(title: str, seconds: dict[str, float], reviews: int) -> list[str]:

@@ -34,7 +34,7 @@ def check_ranges(settings: Any) -> None:
             name = part.name.replace("_", "-")
             raise InputError(
                 f"--{name} must be from {least} to {most}, got {value}",
-                remedy="sentiment train --help",
+                hint="sentiment train --help",
             )
 
 
@@ -127,25 +127,25 @@ class TrainSettings:
 Settings = PrepareSettings | ModelSettings | TrainSettings
 
 
-def setting_of(kind: type[Settings], name: str) -> Field:
+def setting_field(kind: type[Settings], name: str) -> Field:
     """Return the declaration of one setting."""
     return next(part for part in fields(kind) if part.name == name)
 
 
-def merged(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def flatten_settings(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the values of all kinds of settings, as a bundle records them, in one dictionary."""
     return {name: value for kind in settings.values() for name, value in kind.items()}
 
 
 @dataclass(frozen=True)
-class Cadence:
+class SnapshotSchedule:
     """How often hidden states are looked at: after each epoch, and after each `batches` batches."""
 
     epochs: bool
     batches: int = 0
 
     @classmethod
-    def parse(cls, text: str) -> "Cadence":
+    def parse(cls, text: str) -> "SnapshotSchedule":
         """Return what `off`, `epoch` or `batch:N` means; raise InputError for anything else."""
         kind, _, number = text.partition(":")
         if text in ("off", "epoch"):

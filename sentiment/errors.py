@@ -14,10 +14,10 @@ Knows nothing else of the project.
 class SentimentError(Exception):
     """A fact in one sentence, and the command to type next."""
 
-    def __init__(self, fact: str, *, remedy: str | None = None):
+    def __init__(self, fact: str, *, hint: str | None = None):
         super().__init__(fact)
         self.fact = fact
-        self.remedy = remedy
+        self.hint = hint
 
 
 class InputError(SentimentError):

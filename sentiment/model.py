@@ -9,11 +9,11 @@ from os import PathLike, fspath
 
 import numpy as np
 
-from sentiment.inference import resolve as choice
+from sentiment.inference import resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import explain
-from sentiment.inspection.explain import Effects, Trace
-from sentiment.utils import paths as folders
+from sentiment.inspection.explain import Trace, WordEffects
+from sentiment.utils.paths import find_project
 
 
 class Model:
@@ -50,12 +50,12 @@ class Model:
         """
         return explain.trace(self.classifier, text)
 
-    def why(self, text: str) -> Effects:
+    def why(self, text: str) -> WordEffects:
         """Return how far each word moved the decision, float32 (T,) in log-odds.
 
         Raises InputError where the text holds no word that the model knows.
         """
-        return explain.why(self.classifier, text)
+        return explain.word_effects(self.classifier, text)
 
     def __repr__(self) -> str:
         return f"<Model {self.classifier.bundle.name} in {self.classifier.bundle.folder}>"
@@ -64,4 +64,4 @@ class Model:
 def load(folder: str | PathLike[str] | None = None) -> Model:
     """Open the model in `folder`, else the one that `choice` gives; see `sentiment.load`."""
     named = fspath(folder) if folder is not None else None
-    return Model(Classifier(choice.choose(named, folders.find())))
+    return Model(Classifier(resolve.resolve_model(named, find_project())))

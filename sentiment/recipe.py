@@ -18,7 +18,7 @@ from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSett
 from sentiment.errors import InputError, MissingFileError
 from sentiment.utils import files
 
-REMEDY = "sentiment train --show"
+HINT = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
 # Beyond those that JSON escapes: DEL, which TOML forbids, and what a terminal obeys.
 _UNPRINTED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -34,19 +34,19 @@ class Recipe:
     name: str = "default"
 
 
-def shipped() -> list[str]:
+def shipped_recipes() -> list[str]:
     """Return the names of the recipes that come with the package."""
     folder = resources.files("sentiment").joinpath("recipes")
     return sorted(Path(entry.name).stem for entry in folder.iterdir())
 
 
-def read(name: str) -> Recipe:
+def load_recipe(name: str) -> Recipe:
     """Return the recipe called `name`, or the one in the file of that name.
 
     Raises MissingFileError where there is none and InputError, naming the setting, where the file
     holds what is none or has the wrong type or an impossible value.
     """
-    if name in shipped():
+    if name in shipped_recipes():
         text = resources.files("sentiment").joinpath("recipes", f"{name}.toml").read_text("utf-8")
     else:
         try:
@@ -54,19 +54,17 @@ def read(name: str) -> Recipe:
         except (OSError, ValueError) as error:
             raise MissingFileError(
                 f"no recipe {name}: it is neither a file that can be read nor one of "
-                f"{', '.join(shipped())}",
-                remedy=REMEDY,
+                f"{', '.join(shipped_recipes())}",
+                hint=HINT,
             ) from error
     try:
         stated = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name} is not TOML: {error}", remedy=REMEDY) from error
+        raise InputError(f"{name} is not TOML: {error}", hint=HINT) from error
     parts: dict[str, Any] = {table: getattr(Recipe(), table) for table in TABLES}
     for table, values in stated.items():
         if table not in parts or not isinstance(values, dict):
-            raise InputError(
-                f"{name}: {table} is none of the tables {', '.join(parts)}", remedy=REMEDY
-            )
+            raise InputError(f"{name}: {table} is none of the tables {', '.join(parts)}", hint=HINT)
         parts[table] = _settled(name, table, parts[table], values)
     return Recipe(**parts, name=Path(name).stem)
 
@@ -76,16 +74,16 @@ def _settled(name: str, table: str, part: Settings, values: dict[str, Any]) -> S
     have = asdict(part)
     for setting, value in values.items():
         if setting not in have:
-            raise InputError(f"{name}: [{table}] has no setting {setting}", remedy=REMEDY)
+            raise InputError(f"{name}: [{table}] has no setting {setting}", hint=HINT)
         kind = type(have[setting])
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise InputError(
-                f"{name}: {setting} must be of type {kind.__name__}, got {value!r}", remedy=REMEDY
+                f"{name}: {setting} must be of type {kind.__name__}, got {value!r}", hint=HINT
             )
     return replace(part, **values)
 
 
-def as_text(recipe: Recipe) -> str:
+def to_toml(recipe: Recipe) -> str:
     """Return `recipe` as a file that `read` reads."""
     lines = []
     for table in TABLES:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, merged
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, flatten_settings
 from sentiment.errors import InputError
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 KINDS = (PrepareSettings, ModelSettings, TrainSettings)
 
@@ -36,7 +36,7 @@ def test_settings_have_a_meaning_and_cannot_be_changed(kind):
 
 def test_no_two_kinds_share_a_name():
     settings = {kind.__name__: dataclasses.asdict(kind()) for kind in KINDS}
-    assert len(merged(settings)) == sum(len(dataclasses.fields(kind)) for kind in KINDS)
+    assert len(flatten_settings(settings)) == sum(len(dataclasses.fields(kind)) for kind in KINDS)
 
 
 @pytest.fixture
@@ -49,21 +49,21 @@ def project(tmp_path, monkeypatch):
 
 
 def test_a_project_is_found_from_a_folder_below_it(project):
-    assert folders.find().root == project
+    assert find_project().root == project
 
 
 def test_where_there_is_no_project_the_working_folder_is_one(project):
     (project / "mlruns").rmdir()
-    assert folders.find().root == project / "deep" / "er"
+    assert find_project().root == project / "deep" / "er"
 
 
 def test_the_home_that_is_named_wins(project, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", "../named")
-    assert folders.find().root == project / "deep" / "named"
+    assert find_project().root == project / "deep" / "named"
 
 
 def test_reviews_lie_where_tfds_keeps_them(project, monkeypatch):
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
-    assert folders.find().tfds == project / "data" / "tensorflow_datasets"
+    assert find_project().tfds == project / "data" / "tensorflow_datasets"
     monkeypatch.setenv("TFDS_DATA_DIR", "~/tfds")
-    assert folders.find().tfds == Path.home() / "tfds"
+    assert find_project().tfds == Path.home() / "tfds"

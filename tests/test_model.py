@@ -6,7 +6,7 @@ import pytest
 
 import sentiment
 from sentiment.errors import MissingFileError
-from sentiment.inference import resolve as choice
+from sentiment.inference import resolve
 from sentiment.inference.classifier import Classifier
 from tests.helpers.build import tiny_bundle
 
@@ -60,7 +60,7 @@ def test_where_nothing_was_trained_the_model_in_the_box_speaks(tmp_path, monkeyp
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     model = sentiment.load()
     assert model("An unforgettable film.") > 0.5 > model("A dull, boring mess.")
-    assert model.classifier.bundle.folder == choice.BOX
+    assert model.classifier.bundle.folder == resolve.PRETRAINED
 
 
 def test_a_folder_without_a_model_says_so(tmp_path):

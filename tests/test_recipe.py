@@ -3,7 +3,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from sentiment import recipe as recipes
+from sentiment import recipe
 from sentiment.cli import app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError, MissingFileError
@@ -17,11 +17,11 @@ def show(*words):
 
 
 def test_the_default_recipe_states_the_defaults():
-    assert recipes.read("default") == Recipe()
+    assert recipe.load_recipe("default") == Recipe()
 
 
 def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():
-    words = recipes.read("words")
+    words = recipe.load_recipe("words")
     assert (words.model.ngrams, words.model.readout, words.model.layers) == (1, "last", 1)
     assert not words.model.bidirectional
     assert words.prepare == PrepareSettings(least_word=25)
@@ -38,20 +38,20 @@ def test_a_file_of_ones_own_changes_what_it_names(tmp_path):
         TrainSettings(learning_rate=1),
         name="mine",
     )
-    assert recipes.read(str(path)) == expected
+    assert recipe.load_recipe(str(path)) == expected
 
 
 def test_what_is_shown_is_a_recipe_with_the_same_settings(tmp_path):
     path = tmp_path / "shown.toml"
     path.write_text(show("--recipe", "words", "--units", "9", "--dataset", 'a "quoted" ☕.csv'))
-    found = recipes.read(str(path))
+    found = recipe.load_recipe(str(path))
     assert found.model.units == 9 and found.model.ngrams == 1
     assert found.prepare.dataset == 'a "quoted" ☕.csv'
     assert show("--recipe", str(path)) == path.read_text()
 
 
 def test_options_override_the_recipe_even_with_a_default_value():
-    default, words = ModelSettings().units, recipes.read("words").model.units
+    default, words = ModelSettings().units, recipe.load_recipe("words").model.units
     assert default != words
     assert f"units = {words}\n" in show("--recipe", "words")
     assert f"units = {default}\n" in show("--recipe", "words", "--units", str(default))
@@ -82,9 +82,9 @@ def test_a_recipe_that_cannot_be_used_is_refused(tmp_path, text, message):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=re.escape(message)):
-        recipes.read(str(path))
+        recipe.load_recipe(str(path))
 
 
 def test_a_recipe_that_is_not_there_is_refused_by_name():
     with pytest.raises(MissingFileError, match="one of default, words"):
-        recipes.read("nowhere")
+        recipe.load_recipe("nowhere")

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from sentiment import __version__
-from sentiment.cli._errors import GuardedGroup, end_on_signals
-from sentiment.utils import environment as quiet
+from sentiment.cli._errors import ErrorHandlingGroup, end_on_signals
+from sentiment.utils import environment
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "predict", "states"),
@@ -23,7 +23,7 @@ COMMANDS = (
 )
 
 
-class LazyGroup(GuardedGroup):
+class LazyGroup(ErrorHandlingGroup):
     """Commands of which only the one that was typed is imported: `predict` draws no tables."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -67,7 +67,7 @@ def sentiment(
 
 def main() -> None:
     """Run the command line."""
-    quiet.set_environment()
+    environment.configure_libraries()
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal's encoding lacks is written out, not refused.
         if isinstance(stream, io.TextIOWrapper):

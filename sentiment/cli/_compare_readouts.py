@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from sentiment.cli import _console as show
+from sentiment.cli import _console
 from sentiment.cli._terminal import print_json
 from sentiment.recipe import Recipe
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
+from sentiment.utils import environment
+from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
-    from sentiment.experiments.ablation_result import Contrast, Spread, Summary
+    from sentiment.experiments.ablation_result import AblationResult, MeanStd, Summary
     from sentiment.experiments.review_groups import Group
 
 _THIRDS = ("early", "middle", "late")
@@ -32,22 +32,22 @@ def run(
     """Train and contrast all readouts; print tables, or JSON."""
     from sentiment.data.prepare import prepare
 
-    place = folders.find()
-    with show.watching(err=as_json) as watcher:
-        data, new = prepare(settled.prepare, place, watcher=watcher)
-        watcher.note(f"{'prepared' if new else 'using'} {data.folder}")
-        watcher.note("importing TensorFlow" + (" and MLflow" if track else ""))
-        with quiet.hushed():
-            from sentiment.experiments.readout_ablation import compare
+    place = find_project()
+    with _console.show_progress(err=as_json) as progress:
+        data, new = prepare(settled.prepare, place, progress=progress)
+        progress.note(f"{'prepared' if new else 'using'} {data.folder}")
+        progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
+        with environment.suppress_stderr():
+            from sentiment.experiments.readout_ablation import compare_readouts
 
-        contrast = compare(
+        contrast = compare_readouts(
             data, settled.model, settled.train, place,
-            seeds=seeds, recipe=settled.name, experiment=experiment, track=track, watcher=watcher,
+            seeds=seeds, recipe=settled.name, experiment=experiment, track=track, progress=progress,
         )  # fmt: skip
     if as_json:
         print_json(contrast.as_dict())
         return
-    target = show.console()
+    target = _console.console()
     for drawn in tables(contrast):
         target.print()
         target.print(drawn)
@@ -56,7 +56,7 @@ def run(
         target.print(sentence, markup=False)
 
 
-def tables(contrast: "Contrast") -> list[Table]:
+def tables(contrast: "AblationResult") -> list[Table]:
     """Return three tables, a row for each readout: over all, by length, by where opinion stands."""
     count = sum(group.reviews for group in contrast.lengths)
     seeds = len(contrast.seeds)
@@ -90,14 +90,14 @@ def tables(contrast: "Contrast") -> list[Table]:
 
 
 def _table(
-    contrast: "Contrast",
+    contrast: "AblationResult",
     title: str,
     headings: list[str],
     cells: Callable[["Summary"], list[str]],
 ) -> Table:
     columns = {"readout": "left"} | dict.fromkeys(headings, "right")
     rows = [(readout, *cells(contrast.summary(readout))) for readout in contrast.readouts]
-    return show.table(title, columns, rows)
+    return _console.table(title, columns, rows)
 
 
 def _tokens(group: "Group") -> str:
@@ -105,11 +105,11 @@ def _tokens(group: "Group") -> str:
     return least if least == most else f"{least}–{most}"
 
 
-def _percent(value: "Spread") -> str:
+def _percent(value: "MeanStd") -> str:
     deviation = "" if value.deviation is None else f" ± {100 * value.deviation:.2f}"
     return f"{100 * value.mean:.2f}{deviation} %"
 
 
-def _norm(value: "Spread") -> str:
+def _norm(value: "MeanStd") -> str:
     deviation = "" if value.deviation is None else f" ± {value.deviation:.1e}"
     return f"{value.mean:.1e}{deviation}"

@@ -11,12 +11,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
 from sentiment.cli._terminal import visible
-from sentiment.utils.progress import BatchReport, EpochReport, Item, Watcher
+from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, Progress
 
 _REFRESH = 0.1  # seconds between two drawings of a progress line
 _WRAPPED = ("text", "meaning", "state", "run")  # columns that hold more than fits on a line
@@ -30,17 +31,17 @@ def console(*, err: bool = False) -> Console:
 
 
 @contextmanager
-def watching(*, err: bool = False) -> Iterator[Watcher]:
+def show_progress(*, err: bool = False) -> Iterator[Progress]:
     """Give a live display for a terminal, else one that prints a line now and then."""
     target = console(err=err)
-    watcher = LiveWatcher(target) if target.is_terminal else LineWatcher(target)
+    progress = LiveProgress(target) if target.is_terminal else LineProgress(target)
     try:
-        yield watcher
+        yield progress
     finally:
-        watcher.close()
+        progress.close()
 
 
-class LineWatcher(Watcher):
+class LineProgress(Progress):
     """Prints a line for each sentence, each piece of long work and each epoch."""
 
     def __init__(self, target: Console):
@@ -50,12 +51,12 @@ class LineWatcher(Watcher):
         """Print a sentence."""
         self._console.print(visible(text), markup=False, soft_wrap=True)
 
-    def follow(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Print what begins."""
         self.note(f"{what}: {total:,}")
         yield from items
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochMetrics) -> None:
         """Print how an epoch went."""
         kept = "  best so far" if report.best else ""
         self.note(
@@ -70,7 +71,7 @@ class LineWatcher(Watcher):
         """Leave the terminal as it was."""
 
 
-class LiveWatcher(LineWatcher):
+class LiveProgress(LineProgress):
     """Draws a progress bar that goes when it is done, leaving the lines."""
 
     def __init__(self, target: Console):
@@ -78,15 +79,13 @@ class LiveWatcher(LineWatcher):
         self._live: Live | None = None
         self._drawn = 0.0
 
-    def follow(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Show how many of `total` items have gone by."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(
-            *columns, TimeRemainingColumn(), console=self._console, transient=True
-        ) as bar:
+        with Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True) as bar:
             yield from bar.track(items, total=total, description=what)
 
-    def batch(self, report: BatchReport) -> None:
+    def batch(self, report: BatchMetrics) -> None:
         """Draw where training stands."""
         if self._live is None:
             self._live = Live(console=self._console, transient=True, auto_refresh=False)
@@ -103,7 +102,7 @@ class LiveWatcher(LineWatcher):
             refresh=True,
         )
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochMetrics) -> None:
         """Take the bar away and print how the epoch went."""
         self.close()
         super().epoch(report)

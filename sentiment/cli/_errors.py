@@ -45,7 +45,7 @@ def _raise_terminated(number: int, _: Any) -> NoReturn:
     raise TerminatedError(number)
 
 
-class GuardedGroup(TyperGroup):
+class ErrorHandlingGroup(TyperGroup):
     """Commands whose errors become messages on standard error and an exit status."""
 
     def main(self, *given: Any, **more: Any) -> Any:
@@ -71,7 +71,7 @@ class GuardedGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except SentimentError as error:
-            _say(f"Error: {error.fact}.", error.remedy and f"Try: {error.remedy}")
+            _say(f"Error: {error.fact}.", error.hint and f"Try: {error.hint}")
             raise typer.Exit(FAILURE) from error
         except TerminatedError as error:
             _say("Terminated.")

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sentiment.cli import _console as show
-from sentiment.cli import _explanation_view as explained
+from sentiment.cli import _console, _explanation_view
 from sentiment.cli._terminal import print_json, say, visible
-from sentiment.data import readers as tables
+from sentiment.data import readers
 from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.predict import WARNINGS, Bands, Prediction, predict
+from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
 from sentiment.inspection import explain
-from sentiment.reports import explanation as page
+from sentiment.reports import explanation
 from sentiment.utils import files
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Wanted:
 def answer(
     opened: "Bundle",
     texts: list[str],
-    bands: Bands,
+    bands: LabelRule,
     wanted: Wanted,
     *,
     as_json: bool,
@@ -48,7 +47,7 @@ def answer(
     Raises InputError where a text holds no word that the model knows.
     """
     classifier = Classifier(opened)
-    given = list(tables.GivenReader(texts, sys.stdin.buffer).rows())
+    given = list(readers.ArgumentsReader(texts, sys.stdin.buffer).rows())
     if wanted.html and len(given) != 1:
         raise typer.BadParameter(f"--html shows one text, got {len(given)}")
     for row in given:
@@ -57,7 +56,7 @@ def answer(
         text = row.fields["text"]
         said = predict(classifier, bands, [text])[0]
         if said.wrong:
-            raise InputError(f"text {row.line} {said.wrong}", remedy=explain.REMEDY)
+            raise InputError(f"text {row.line} {said.wrong}", hint=explain.HINT)
         _one(classifier, text, said, wanted, as_json=as_json)
         if not quiet and not as_json:
             for name in said.warnings:
@@ -69,25 +68,25 @@ def _one(
 ) -> None:
     name = classifier.bundle.name
     trace = explain.trace(classifier, text) if wanted.trace or wanted.html else None
-    effects = explain.why(classifier, text) if wanted.why or wanted.html else None
+    effects = explain.word_effects(classifier, text) if wanted.why or wanted.html else None
     if as_json:
         fields = {"text": text, "label": said.label, "probability": said.probability}
         whole: dict[str, Any] = {**fields, "warnings": said.warnings, "model": name}
         if wanted.trace and trace:
-            whole["trace"] = explained.trace_fields(trace)
+            whole["trace"] = _explanation_view.trace_fields(trace)
         if wanted.why and effects:
-            whole["why"] = explained.why_fields(effects)
+            whole["why"] = _explanation_view.why_fields(effects)
         print_json(whole)
     else:
-        target = show.console()
+        target = _console.console()
         line = visible(f"{said.label}  {said.probability:.4f}  {text}")
         target.print(line, markup=False, soft_wrap=True)
         if wanted.trace and trace:
-            explained.show_trace(target, trace)
+            _explanation_view.show_trace(target, trace)
         if wanted.why and effects:
-            explained.show_why(target, effects)
+            _explanation_view.show_why(target, effects)
     if wanted.html and trace and effects:
-        drawn = page.page(trace, effects, label=said.label or "", model=name)
-        with files.whole_file(wanted.html) as aside:
+        drawn = explanation.page(trace, effects, label=said.label or "", model=name)
+        with files.atomic_file(wanted.html) as aside:
             aside.write_text(drawn, "utf-8")
         say(f"explanation written to {wanted.html}")

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from sentiment.cli import _console as show
-from sentiment.cli import _sparkline as sparkline
+from sentiment.cli import _console, _sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sentiment.inspection.explain import Effects, Trace
+    from sentiment.inspection.explain import Trace, WordEffects
 
 _POSITIVE, _NEGATIVE, _NEUTRAL = (60, 140, 255), (240, 110, 30), (140, 140, 140)
 _ARROW, _PLAIN_ARROW = "◄", "<"  # the second where the terminal has no such character
@@ -43,14 +42,14 @@ def show_trace(target: "Console", trace: "Trace") -> None:
     for step in range(1, steps + 1):
         # The last word of each stretch, so that the line ends with the last of all.
         probability = trace.probabilities[step * (last + 1) // steps - 1]
-        line.append(sparkline.block(probability, rich=rich), _shade(probability))
+        line.append(_sparkline.block(probability, rich=rich), _shade(probability))
     first, final = trace.probabilities[0], trace.probabilities[last]
     _line(target, line.append(f" {first:.2f} to {final:.2f}"))
     if not trace.known.all():
         _line(target, Text("* not in the vocabulary"))
 
 
-def show_why(target: "Console", effects: "Effects", most: int = 8) -> None:
+def show_why(target: "Console", effects: "WordEffects", most: int = 8) -> None:
     """Print at most `most` words that moved the decision furthest each way, the strongest first.
 
     Effects are in log-odds; beside them stands P(positive) without the word.
@@ -67,7 +66,7 @@ def show_why(target: "Console", effects: "Effects", most: int = 8) -> None:
             for place in places
         ]
         if rows:
-            target.print(show.table(f"moved it towards {side}", columns, rows))
+            target.print(_console.table(f"moved it towards {side}", columns, rows))
 
 
 def trace_fields(trace: "Trace") -> dict[str, Any]:
@@ -82,7 +81,7 @@ def trace_fields(trace: "Trace") -> dict[str, Any]:
     }
 
 
-def why_fields(effects: "Effects") -> dict[str, Any]:
+def why_fields(effects: "WordEffects") -> dict[str, Any]:
     """Return effects for JSON: lists of T words, effects (log-odds) and P(positive) without."""
     return {
         "words": effects.tokens,

@@ -11,20 +11,21 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from sentiment import recipe as recipes
+from sentiment import recipe
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.recipe import Recipe
 
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
 _RECIPE = typer.Option(
-    help=f"{', '.join(recipes.shipped())}, or a file of your own; the options below override it"
+    help=f"{', '.join(recipe.shipped_recipes())}, or a file of your own; "
+    "the options below override it"
 )
 
 Part = TypeVar("Part", bound=Settings)
 
 
-def takes(command: Callable) -> Callable:
+def settings_options(command: Callable) -> Callable:
     """Give `command` options for its first parameter: a kind of settings, or a whole recipe.
 
     The command is called with that parameter made of them, and with the context if it takes `ctx`.
@@ -44,10 +45,10 @@ def takes(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def parsed(ctx: typer.Context, **values: Any) -> Any:
-        base = recipes.read(values.pop("recipe")) if whole else Recipe()
+        base = recipe.load_recipe(values.pop("recipe")) if whole else Recipe()
         parts = {
             table: _overridden(getattr(base, table), ctx, values)
-            for table in recipes.TABLES
+            for table in recipe.TABLES
             if type(getattr(base, table)) in kinds
         }
         values[name] = replace(base, **parts) if whole else next(iter(parts.values()))
@@ -58,13 +59,13 @@ def takes(command: Callable) -> Callable:
     return parsed
 
 
-def typed(ctx: typer.Context) -> set[str]:
+def typed_parameters(ctx: typer.Context) -> set[str]:
     """Return the names of the parameters that were typed, not left at their defaults."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     return {name for name, found in sources.items() if found and found.name == "COMMANDLINE"}
 
 
-def as_typed(ctx: typer.Context, names: set[str]) -> str:
+def option_names(ctx: typer.Context, names: set[str]) -> str:
     """Return parameters as a command line has them: `as_json` as --json, no `track` as --no-track.
 
     An argument, such as `texts`, has its name alone.

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 
 import typer
 
-from sentiment.cli._options import as_typed, typed
+from sentiment.cli._options import option_names, typed_parameters
 from sentiment.cli._terminal import counted, say
 from sentiment.errors import InputError
-from sentiment.inference.predict import Bands
-from sentiment.utils import paths as folders
+from sentiment.inference.predict import LabelRule
+from sentiment.utils.paths import find_project
 
 # All that may be typed beside --engine spark.
 _WITH = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
@@ -27,35 +27,39 @@ def run(
     *,
     text_column: str,
     model: str | None,
-    bands: Bands,
+    bands: LabelRule,
     master: str | None,
     quiet: bool,
 ) -> None:
     """Score files into folders."""
     if ctx.params["engine"] != "spark":
         raise typer.BadParameter("--master goes with --engine spark")
-    if others := typed(ctx) - _WITH:
-        names = as_typed(ctx, others)
+    if others := typed_parameters(ctx) - _WITH:
+        names = option_names(ctx, others)
         raise typer.BadParameter(f"--engine spark goes without {names}")
     if source is None or output is None:
         raise typer.BadParameter("--engine spark needs --input and --output")
     kind = _kind(source, output)
-    from sentiment.inference import resolve as choice
+    from sentiment.inference import resolve
     from sentiment.spark import session
 
-    session.library()
-    place = folders.find()
-    named = choice.stated(model)
-    chosen = named if named and named.startswith("models:/") else choice.choose(named, place).folder
+    session.require_spark()
+    place = find_project()
+    named = resolve.requested_model(model)
+    chosen = (
+        named
+        if named and named.startswith("models:/")
+        else resolve.resolve_model(named, place).folder
+    )
     if not quiet:
         say(f"model: {chosen}")
         say("starting Spark ...")
-    with session.session(master) as spark, tempfile.TemporaryDirectory() as aside:
+    with session.spark_session(master) as spark, tempfile.TemporaryDirectory() as aside:
         from sentiment.spark import rows, scoring
-        from sentiment.tracking import spark_udf as udf
+        from sentiment.tracking import spark_udf
 
-        job = rows.Job(source, output, kind, text_column, bands)
-        judge = udf.function(place, spark, chosen, Path(aside))
+        job = rows.SparkJob(source, output, kind, text_column, bands)
+        judge = spark_udf.probability_udf(place, spark, chosen, Path(aside))
         scored = scoring.score(spark, job, judge)
     if not quiet:
         if scored.rejected:
@@ -70,6 +74,6 @@ def _kind(source: str, output: str) -> str:
     if kind not in _KINDS or kinds[1] not in ("", kind):
         raise InputError(
             f"{source} and {output}: expected files of one format, {', '.join(_KINDS)}",
-            remedy="--output scored.parquet, for a folder of Parquet files",
+            hint="--output scored.parquet, for a folder of Parquet files",
         )
     return kind

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from sentiment.cli import _console as show
+from sentiment.cli import _console
 from sentiment.cli._sparkline import sparkline
 from sentiment.cli._terminal import visible
 from sentiment.evaluation.run_comparison import (
@@ -20,13 +20,13 @@ from sentiment.evaluation.run_comparison import (
     OTHER_REVIEWS,
     REFERENCE,
     Comparison,
-    Pairing,
-    differing,
-    readable,
-    values,
+    PairedTest,
+    differing_settings,
+    format_value,
+    run_values,
 )
 from sentiment.tracking.history import FINISHED, RUNNING, RunRecord, evaluate_command
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ class Sheet:
 
 
 def show_comparison(
-    target: "Console", place: Folders, made: Comparison, extra: Iterable[str]
+    target: "Console", place: ProjectPaths, made: Comparison, extra: Iterable[str]
 ) -> None:
     """Print runs, the settings that differ and the paired tests, with what is to know of them."""
     rich = target.encoding.startswith("utf")
@@ -58,7 +58,7 @@ def show_comparison(
         _print(target, settings)
     elif len(made.runs) > 1:
         _line(target, "All settings are the same.")
-    tested = sum(isinstance(pairing, Pairing) for pairing in made.pairings.values())
+    tested = sum(isinstance(pairing, PairedTest) for pairing in made.pairings.values())
     if tested:
         _print(target, pairs_sheet(made))
     elif made.pairings:
@@ -76,7 +76,7 @@ def runs_sheet(made: Comparison, extra: Iterable[str] = (), *, rich: bool = True
     extra = [name for name in dict.fromkeys(extra) if name not in _SHOWN]
     columns = {"#": "right", "run": "left", "validation\nloss": "left", "lowest": "right"}
     columns["test\naccuracy"] = "right"
-    known = [values(run) for run in made.runs]
+    known = [run_values(run) for run in made.runs]
     rows = []
     for place, (run, own) in enumerate(zip(made.runs, known, strict=True), 1):
         losses = [value for _, value in made.losses[run.id]]
@@ -103,7 +103,7 @@ def settings_sheet(made: Comparison, widest: int | None = None) -> Sheet:
     columns = {"setting": "left"} | {str(place): "right" for place in _places(made).values()}
     rows = [
         [plain(name), *(_short(plain(value), widest) for value in row)]
-        for name, row in differing(made.runs).items()
+        for name, row in differing_settings(made.runs).items()
     ]
     return Sheet("Settings that differ, by the number of the run", columns, rows)
 
@@ -114,7 +114,7 @@ def pairs_sheet(made: Comparison) -> Sheet:
     if made.reference is None:
         return Sheet("", {}, [])
     other = places[made.reference.id]
-    measured = [pairing for pairing in made.pairings.values() if isinstance(pairing, Pairing)]
+    measured = [pairing for pairing in made.pairings.values() if isinstance(pairing, PairedTest)]
     reviews = f", on the same {measured[0].reviews:,} reviews" if measured else ""
     headings = (
         "#", "difference\nin points", "95 % interval", "McNemar's\np", "only it\nis right",
@@ -129,7 +129,7 @@ def pairs_sheet(made: Comparison) -> Sheet:
     return Sheet(title, dict.fromkeys(headings, "right"), rows)
 
 
-def pair_cells(pairing: Pairing | str) -> list[str]:
+def pair_cells(pairing: PairedTest | str) -> list[str]:
     """Return difference, interval, p and the two counts; where there are none, why."""
     if isinstance(pairing, str):
         return ["n/a", pairing, "", "", ""]
@@ -152,7 +152,7 @@ def fields(made: Comparison, experiment: str) -> dict[str, Any]:
             run_fields(run) | {"validation_loss": [list(one) for one in made.losses[run.id]]}
             for run in made.runs
         ],
-        "differing": differing(made.runs),
+        "differing": differing_settings(made.runs),
         "reference": reference.id if reference else None,
         "pairs": [
             {"run": run} | ({"reason": pair} if isinstance(pair, str) else asdict(pair))
@@ -178,14 +178,14 @@ def run_fields(run: RunRecord) -> dict[str, Any]:
 def accuracy(run: RunRecord) -> str:
     """Return the accuracy on the test reviews as percent."""
     value = run.metrics.get(ACCURACY)
-    return MISSING if value is None or math.isnan(value) else show.percent(value, 2)
+    return MISSING if value is None or math.isnan(value) else _console.percent(value, 2)
 
 
 def number(value: str | float | None) -> str:
     """Return a metric with four digits after the point, a setting as it is read."""
     if isinstance(value, float):
         return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.1f}"
-    return readable(value)
+    return format_value(value)
 
 
 def chance(p: float) -> str:
@@ -228,7 +228,7 @@ def _print(target: "Console", sheet: Sheet) -> None:
         while left and 1 + sum(widths[at] for at in (*chosen, left[0])) <= target.width:
             chosen.append(left.pop(0))
         columns = {headings[at]: sheet.columns[headings[at]] for at in chosen}
-        target.print(show.table(None, columns, [[row[at] for at in chosen] for row in rows]))
+        target.print(_console.table(None, columns, [[row[at] for at in chosen] for row in rows]))
 
 
 def _width(heading: str, cells: list[str]) -> int:

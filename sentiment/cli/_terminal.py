@@ -68,7 +68,7 @@ def until_interrupted(server: "subprocess.Popen") -> None:
     except KeyboardInterrupt:
         typer.echo("Ended.")
     else:
-        raise UnavailableError("the server has ended by itself", remedy="the same command again")
+        raise UnavailableError("the server has ended by itself", hint="the same command again")
 
 
 class Output(io.RawIOBase):

@@ -16,7 +16,7 @@ import typer
 
 from sentiment.cli._errors import FAILURE, TerminatedError
 from sentiment.cli._terminal import say
-from sentiment.training import tf_config as task
+from sentiment.training import tf_config
 
 _COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()"]
 _PATIENCE = 15  # seconds for the other workers to end once the first has
@@ -26,19 +26,21 @@ def wanted(workers: int, master: str | None) -> bool:
     """Tell whether this process is to start workers; raise BadParameter where it is one."""
     if master is not None and workers == 1:
         raise typer.BadParameter("--master goes with --workers", param_hint="--workers")
-    if task.VARIABLE not in os.environ or workers == 1:
+    if tf_config.TF_CONFIG not in os.environ or workers == 1:
         return workers > 1
-    if task.of_environment().size != workers:
-        raise typer.BadParameter(f"{task.VARIABLE} names another number", param_hint="--workers")
+    if tf_config.current_worker().size != workers:
+        raise typer.BadParameter(
+            f"{tf_config.TF_CONFIG} names another number", param_hint="--workers"
+        )
     return False
 
 
 def run(workers: int, master: str | None) -> None:
     """Run this command in `workers` processes and end as the first of them does."""
     if master is not None:
-        from sentiment.spark import launcher as barrier
+        from sentiment.spark import launcher
 
-        raise typer.Exit(barrier.run(_COMMAND + sys.argv[1:], workers, master))
+        raise typer.Exit(launcher.run(_COMMAND + sys.argv[1:], workers, master))
     addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
     with ExitStack() as stack:
         logs = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in addresses[1:]]
@@ -55,7 +57,7 @@ def run(workers: int, master: str | None) -> None:
 
 
 def _start(addresses: list[str], index: int, **streams: Any) -> subprocess.Popen:
-    environment = os.environ | task.environment(addresses, index)
+    environment = os.environ | tf_config.worker_environment(addresses, index)
     return subprocess.Popen([*_COMMAND, *sys.argv[1:]], env=environment, **streams)
 
 

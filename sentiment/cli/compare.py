@@ -8,8 +8,7 @@ import typer
 from sentiment.cli._common import ExperimentOption
 from sentiment.cli._terminal import print_json, say
 from sentiment.errors import InputError
-from sentiment.utils import paths as folders
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths, find_project
 
 if TYPE_CHECKING:
     from sentiment.evaluation.run_comparison import Comparison, Query
@@ -72,27 +71,29 @@ def command(
         if runs or filters or sort or columns or limit or html:
             raise typer.BadParameter("--readout trains runs of its own and goes with none of these")
         from sentiment import recipe as recipes
-        from sentiment.cli import _compare_readouts as readouts
+        from sentiment.cli import _compare_readouts
 
-        settled = recipes.read(recipe)
-        readouts.run(settled, seeds=seeds, experiment=experiment, track=track, as_json=as_json)
+        settled = recipes.load_recipe(recipe)
+        _compare_readouts.run(
+            settled, seeds=seeds, experiment=experiment, track=track, as_json=as_json
+        )
         return
-    from sentiment.evaluation import run_comparison as compare
+    from sentiment.evaluation import run_comparison
 
     try:
-        conditions = tuple(map(compare.Condition.parse, filters or ()))
+        conditions = tuple(map(run_comparison.Condition.parse, filters or ()))
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--filter") from error
     more = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
     if sort in ("", "-"):
         raise typer.BadParameter("expected the name of a setting or a metric", param_hint="--sort")
     named = tuple(runs or ())
-    query = compare.Query(named, conditions, sort, limit or len(named) or _ROWS, more)
-    place = folders.find()
-    made = compare.compare(place, experiment, query)
+    query = run_comparison.Query(named, conditions, sort, limit or len(named) or _ROWS, more)
+    place = find_project()
+    made = run_comparison.compare_runs(place, experiment, query)
     if not made.runs:
         raise InputError(
-            f"none of the runs fits {' and '.join(filters or ())}", remedy="sentiment compare"
+            f"none of the runs fits {' and '.join(filters or ())}", hint="sentiment compare"
         )
     _tell(place, made, query, experiment, as_json=as_json)
     if html:
@@ -101,15 +102,14 @@ def command(
 
 
 def _tell(
-    place: Folders, made: "Comparison", query: "Query", experiment: str, *, as_json: bool
+    place: ProjectPaths, made: "Comparison", query: "Query", experiment: str, *, as_json: bool
 ) -> None:
-    from sentiment.cli import _console as show
-    from sentiment.cli import _runs_view as compared
+    from sentiment.cli import _console, _runs_view
 
     if as_json:
-        print_json(compared.fields(made, experiment))
+        print_json(_runs_view.fields(made, experiment))
     else:
-        compared.show_comparison(show.console(), place, made, _columns(query))
+        _runs_view.show_comparison(_console.console(), place, made, _columns(query))
 
 
 def _columns(query: "Query") -> list[str]:
@@ -118,17 +118,17 @@ def _columns(query: "Query") -> list[str]:
 
 
 def _write_page(
-    place: Folders, made: "Comparison", query: "Query", experiment: str, html: Path
+    place: ProjectPaths, made: "Comparison", query: "Query", experiment: str, html: Path
 ) -> None:
-    from sentiment.cli import _runs_view as compared
+    from sentiment.cli import _runs_view
     from sentiment.reports import comparison
     from sentiment.utils import files
 
     runs = [_compared(place, number, run) for number, run in enumerate(made.runs, 1)]
     sheets = [
-        compared.runs_sheet(made, _columns(query)),
-        compared.settings_sheet(made),
-        compared.pairs_sheet(made),
+        _runs_view.runs_sheet(made, _columns(query)),
+        _runs_view.settings_sheet(made),
+        _runs_view.pairs_sheet(made),
     ]
     grids = [
         comparison.Grid(sheet.title, [" ".join(head.split()) for head in sheet.columns], sheet.rows)
@@ -136,19 +136,19 @@ def _write_page(
         if sheet.rows
     ]
     drawn = comparison.page(f"Runs of {experiment}", runs, grids)
-    with files.whole_file(html) as aside:
+    with files.atomic_file(html) as aside:
         aside.write_text(drawn, "utf-8")
 
 
-def _compared(place: Folders, number: int, run: Any) -> Any:
+def _compared(place: ProjectPaths, number: int, run: Any) -> Any:
     """Return a run for the page: its curves and the points of its last hidden states."""
     import numpy as np
 
     from sentiment.reports import comparison
     from sentiment.tracking import history
 
-    curves = {name: history.curve(place, run, name) for name in _CURVES}
-    arrays = history.last_snapshot(place, run) or {}
+    curves = {name: history.metric_curve(place, run, name) for name in _CURVES}
+    arrays = history.load_last_snapshot(place, run) or {}
     many = arrays["ids"].size if "ids" in arrays else 0
     expected = {"ids": ("U", (many,)), "labels": ("i", (many,)), "points": ("f", (many, 2))}
     if any(

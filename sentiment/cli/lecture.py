@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment.cli import _console as show
+from sentiment.cli import _console
 from sentiment.cli._common import ModelOption
 from sentiment.cli._terminal import say
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from sentiment.inspection.walkthrough import Reading
+    from sentiment.inspection.walkthrough import Walkthrough
 
 _SENTENCE = "It begins badly, yet the ending is wonderful."
-_REMEDY = f'sentiment lecture --html lecture.html --text "{_SENTENCE}"'
+_HINT = f'sentiment lecture --html lecture.html --text "{_SENTENCE}"'
 
 
 def command(
@@ -38,7 +38,7 @@ def command(
     reading = None if html is None else _read(_SENTENCE if text is None else text, model)
     from sentiment.nn import lecture
 
-    taught = lecture.Lecture(seed)
+    taught = lecture.LectureExample(seed)
     before = taught.network()
     _show_lecture(taught)
     if html is not None and reading is not None:
@@ -47,24 +47,24 @@ def command(
 
         networks = {"before training": before, "after training": taught.network()}
         example = lecture_page.Example(taught.samples, taught.labels, networks)
-        with files.whole_file(html) as aside:
+        with files.atomic_file(html) as aside:
             aside.write_text(lecture_page.page(example, reading), "utf-8")
         say(f"lecture written to {html}")
 
 
-def _read(text: str, model: str | None) -> "Reading":
-    from sentiment.inference import resolve as choice
+def _read(text: str, model: str | None) -> "Walkthrough":
+    from sentiment.inference import resolve
     from sentiment.inference.classifier import Classifier
-    from sentiment.inspection import walkthrough as sentence
+    from sentiment.inspection import walkthrough
 
-    opened = choice.choose(model, folders.find())
-    return sentence.read(Classifier(opened), text, remedy=_REMEDY)
+    opened = resolve.resolve_model(model, find_project())
+    return walkthrough.walk_through(Classifier(opened), text, hint=_HINT)
 
 
 def _show_lecture(taught) -> None:
     from sentiment.nn import lecture
 
-    target = show.console()
+    target = _console.console()
     size, steps, features = lecture.SAMPLES, lecture.TIMESTEPS, lecture.FEATURES
     units, last = lecture.UNITS, lecture.SAMPLES * (lecture.PASSES - 1)
     target.print(
@@ -100,7 +100,7 @@ def _show_table(target, taught) -> None:
             zip(taught.states(), taught.labels, taught.probabilities(), strict=True), 1
         )
     ]
-    target.print(show.table(None, columns, rows))
+    target.print(_console.table(None, columns, rows))
 
 
 def _show_contrast(target, taught) -> None:
@@ -112,7 +112,7 @@ def _show_contrast(target, taught) -> None:
         ("mean pooling over time", _numbers(readouts.mean[0])),
         ("max pooling over time", _numbers(readouts.largest[0])),
     ]
-    target.print(show.table("sample 1", {"readout": "left", "five units": "left"}, rows))
+    target.print(_console.table("sample 1", {"readout": "left", "five units": "left"}, rows))
     target.print(
         "The final state holds what the recurrence has kept. The mean weighs every step alike.\n"
         "The maximum takes each unit from the step where it was largest: no state was ever so.\n"

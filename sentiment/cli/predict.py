@@ -11,11 +11,11 @@ import typer
 from sentiment.cli._common import ModelOption
 from sentiment.cli._terminal import Meter, Output, counted, say, speaks_utf8
 from sentiment.errors import InputError
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
     from sentiment.inference.bundle import Bundle
-    from sentiment.inference.scoring import Rules, Scoring
+    from sentiment.inference.scoring import ScoringJob, ScoringOptions
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
 _ADDED = "adds label and probability (and warnings in JSONL and Parquet), all else kept as it was; "
@@ -80,13 +80,13 @@ def command(
 ) -> None:
     """Print the label and the probability of each text, or add them to a file of texts."""
     _check_band(threshold, neutral)
-    from sentiment.inference.predict import Bands
+    from sentiment.inference.predict import LabelRule
 
-    bands = Bands(threshold, neutral)
+    bands = LabelRule(threshold, neutral)
     if engine == "spark" or master is not None:
-        from sentiment.cli import _predict_spark as on_spark
+        from sentiment.cli import _predict_spark
 
-        on_spark.run(
+        _predict_spark.run(
             ctx, read_from, write_to,
             text_column=text_column, model=model, bands=bands, master=master, quiet=quiet,
         )  # fmt: skip
@@ -99,11 +99,11 @@ def command(
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
     # NumPy's threads get in each other's way here: the products are small.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from sentiment.inference import resolve as choice
-    from sentiment.inference.scoring import Rules
+    from sentiment.inference import resolve
+    from sentiment.inference.scoring import ScoringOptions
 
-    rules = Rules(text_column, on_error, bands, defuse)
-    opened = choice.choose(model, folders.find())
+    rules = ScoringOptions(text_column, on_error, bands, defuse)
+    opened = resolve.resolve_model(model, find_project())
     if not quiet and not as_json:
         say(f"model: {opened.name} ({opened.folder})")
     if trace or why or html:
@@ -129,7 +129,7 @@ def _check_usage(
         if output or resume:
             raise typer.BadParameter("--output and --resume go with --input FILE")
         if not texts and sys.stdin.isatty():
-            raise InputError("no text was given", remedy=_EXAMPLE)
+            raise InputError("no text was given", hint=_EXAMPLE)
         return
     if texts:
         raise typer.BadParameter("texts are given, or --input FILE, not both")
@@ -166,26 +166,25 @@ def _check_band(threshold: float, neutral: tuple[float, float] | None) -> None:
 
 
 def _texts(
-    opened: "Bundle", texts: list[str], rules: "Rules", *, as_json: bool, quiet: bool
+    opened: "Bundle", texts: list[str], rules: "ScoringOptions", *, as_json: bool, quiet: bool
 ) -> None:
     """Classify texts that were typed or piped."""
     from dataclasses import replace
 
-    from sentiment.data import readers as tables
-    from sentiment.data import writers as columns
+    from sentiment.data import readers, writers
     from sentiment.inference import scoring
 
-    reader = tables.GivenReader(texts, sys.stdin.buffer)
-    work = scoring.Scoring(opened, reader, replace(rules, text_column="text"))
+    reader = readers.ArgumentsReader(texts, sys.stdin.buffer)
+    work = scoring.ScoringJob(opened, reader, replace(rules, text_column="text"))
     if as_json:
-        writer: columns.Writer = columns.ObjectsWriter(
+        writer: writers.Writer = writers.ObjectsWriter(
             reader, work.names, {"model": opened.name}, ascii_only=not speaks_utf8()
         )
     else:
-        writer = columns.writer_of(reader, work.names)
+        writer = writers.make_writer(reader, work.names)
     work.run(scoring.BytesSink(writer, Output(lines=not as_json)), lambda _: None)
     if not work.tally.rows and not work.tally.bad:
-        raise InputError("standard input held no text", remedy=_EXAMPLE)
+        raise InputError("standard input held no text", hint=_EXAMPLE)
     if not quiet:
         _remark(work, one_by_one=not as_json)
 
@@ -194,34 +193,34 @@ def _file(
     opened: "Bundle",
     source: Path,
     output: Path | None,
-    rules: "Rules",
+    rules: "ScoringOptions",
     *,
     resume: bool,
     quiet: bool,
 ) -> None:
     """Classify a file."""
-    from sentiment.data import writers as columns
+    from sentiment.data import writers
     from sentiment.inference import scoring
-    from sentiment.inference.partial_file import Part
+    from sentiment.inference.partial_file import PartialFile
 
     with ExitStack() as stack:
         reader = scoring.open_source(source, rules.text_column, stack)
-        work = scoring.Scoring(opened, reader, rules, source)
+        work = scoring.ScoringJob(opened, reader, rules, source)
         meter = Meter(source.stat().st_size, shown=not quiet)
         stack.callback(meter.close)
         if output is None:
-            scoring.to_stream(work, Output(lines=False), meter)
+            scoring.score_to_stream(work, Output(lines=False), meter)
         else:
-            part = Part(output, scoring.stated(work, source))
+            part = PartialFile(output, scoring.job_identity(work, source))
             try:
-                scoring.to_file(work, part, meter, resume=resume)
+                scoring.score_to_file(work, part, meter, resume=resume)
             except KeyboardInterrupt:
                 meter.close()
                 if part.resumable():
                     say("The same command with --resume goes on from here.")
                 raise
     if not quiet:
-        for name, ours in zip(columns.ADDED, work.names, strict=True):
+        for name, ours in zip(writers.ADDED_COLUMNS, work.names, strict=True):
             if name != ours:
                 say(f"{source} has a column {name!r} already: ours is {ours!r}")
         _remark(work, one_by_one=False)
@@ -229,7 +228,7 @@ def _file(
             say(f"{counted(work.tally.rows, 'row')} written to {output}")
 
 
-def _remark(work: "Scoring", *, one_by_one: bool) -> None:
+def _remark(work: "ScoringJob", *, one_by_one: bool) -> None:
     """Say what was left out and what is doubtful: each for a few texts, counted for many."""
     from sentiment.inference.predict import WARNINGS
 

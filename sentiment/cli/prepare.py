@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment.cli import _console as show
-from sentiment.cli._options import takes
+from sentiment.cli import _console
+from sentiment.cli._options import settings_options
 from sentiment.config import PrepareSettings
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sentiment.data.prepared import PreparedSet
+    from sentiment.data.prepared import PreparedDataset
 
 
-@takes
+@settings_options
 def command(
     settings: PrepareSettings,
     archive: Annotated[
@@ -27,22 +27,24 @@ def command(
     """Tokenise the reviews, build the vocabulary from the training split, encode every split."""
     from sentiment.data.prepare import prepare
 
-    with show.watching() as watcher:
-        made, new = prepare(settings, folders.find(), archive=archive, again=again, watcher=watcher)
-    target = show.console()
+    with _console.show_progress() as progress:
+        made, new = prepare(
+            settings, find_project(), archive=archive, again=again, progress=progress
+        )
+    target = _console.console()
     if not new:
         target.print("Prepared already with these settings: nothing to do.")
     target.print(statistics(made))
-    target.print(show.facts({"Vocabulary": vocabulary(made), "Folder": str(made.folder)}))
+    target.print(_console.facts({"Vocabulary": vocabulary(made), "Folder": str(made.folder)}))
 
 
-def vocabulary(data: "PreparedSet") -> str:
+def vocabulary(data: "PreparedDataset") -> str:
     """Return how many words and n-grams have a vector of their own."""
     counts = data.manifest["vocabulary"]
     return f"{counts['words']:,} words, {counts['ngrams']:,} pairs and triples of words"
 
 
-def statistics(data: "PreparedSet") -> "Table":
+def statistics(data: "PreparedDataset") -> "Table":
     """Return the table of the splits."""
     columns = {"split": "left", "reviews": "right", "tokens": "right", "median": "right"}
     columns |= {"95 % ≤": "right", "longest": "right", "unknown": "right", "digest": "left"}
@@ -54,9 +56,9 @@ def statistics(data: "PreparedSet") -> "Table":
             stats["median_length"],
             stats["95th_percentile_length"],
             stats["longest_length"],
-            show.percent(stats["unknown_share"], 2),
+            _console.percent(stats["unknown_share"], 2),
             stats["digest"][:12],
         )
         for name, stats in data.splits.items()
     ]
-    return show.table(f"{data.folder.name}, review lengths in tokens", columns, rows)
+    return _console.table(f"{data.folder.name}, review lengths in tokens", columns, rows)

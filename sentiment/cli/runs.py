@@ -8,8 +8,7 @@ import typer
 
 from sentiment.cli._common import ExperimentOption
 from sentiment.cli._terminal import print_json, say
-from sentiment.utils import paths as folders
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths, find_project
 
 if TYPE_CHECKING:
     from sentiment.tracking.history import RunRecord
@@ -35,39 +34,39 @@ def command(
         raise typer.BadParameter("--older-than goes with --stale")
     if older_than is not None and math.isnan(older_than):
         raise typer.BadParameter("expected a number of hours", param_hint="--older-than")
-    place = folders.find()
+    place = find_project()
     if stale:
         _end_stale(place, experiment, older_than, as_json=as_json)
         return
-    from sentiment.cli import _console as show
-    from sentiment.cli import _runs_view as compared
+    from sentiment.cli import _console, _runs_view
     from sentiment.tracking import history
 
-    found = history.runs(place, experiment)
+    found = history.list_runs(place, experiment)
     if as_json:
-        print_json({"experiment": experiment, "runs": [compared.run_fields(run) for run in found]})
+        print_json(
+            {"experiment": experiment, "runs": [_runs_view.run_fields(run) for run in found]}
+        )
         return
     columns = {"run": "left", "id": "left", "status": "left", "started": "left"}
     columns |= dict.fromkeys(("took", "validation\naccuracy", "test\naccuracy"), "right")
-    show.console().print(show.table(None, columns, map(_row, found), lines=False))
+    _console.console().print(_console.table(None, columns, map(_row, found), lines=False))
     if waiting := len(list(place.spool.glob("[!.]*"))):
         runs = "run is" if waiting == 1 else "runs are"
         typer.echo(f"{waiting} {runs} waiting to be sent. Try: sentiment sync")
 
 
 def _row(run: "RunRecord") -> list[str]:
-    from sentiment.cli import _console as show
-    from sentiment.cli import _runs_view as compared
+    from sentiment.cli import _console, _runs_view
 
     held = run.metrics.get("validation/accuracy")
     return [
-        compared.plain(run.bare_name),
+        _runs_view.plain(run.bare_name),
         run.id[:8],
         run.status,
         _moment(run.started),
         _duration(run.seconds),
-        compared.MISSING if held is None else show.percent(held, 2),
-        compared.accuracy(run),
+        _runs_view.MISSING if held is None else _console.percent(held, 2),
+        _runs_view.accuracy(run),
     ]
 
 
@@ -86,10 +85,12 @@ def _duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _end_stale(place: Folders, experiment: str, older_than: float | None, *, as_json: bool) -> None:
+def _end_stale(
+    place: ProjectPaths, experiment: str, older_than: float | None, *, as_json: bool
+) -> None:
     from sentiment.tracking import stale
 
-    found = stale.end(place, experiment, older_than=older_than)
+    found = stale.end_stale_runs(place, experiment, older_than=older_than)
     if as_json:
         ids = {"ended": found.ended, "unknown": found.unknown}
         print_json({name: [run.id for run in runs] for name, runs in ids.items()})

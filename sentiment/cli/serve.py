@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from sentiment.cli import _terminal as terminal
+from sentiment.cli import _terminal
 from sentiment.cli._common import HostOption
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 
 def command(
@@ -17,19 +17,19 @@ def command(
     host: HostOption = "127.0.0.1",
 ) -> None:
     """Answer over HTTP with a registered model, on this machine alone, until Ctrl-C."""
-    terminal.say(f"Starting MLflow's scoring server for {model} ...", err=False)
+    _terminal.say(f"Starting MLflow's scoring server for {model} ...", err=False)
     from sentiment.tracking import registry, server
 
-    place = folders.find()
-    registry.fetch(place, model)  # where there is no such model, say so now
+    place = find_project()
+    registry.download_bundle(place, model)  # where there is no such model, say so now
     port = server.free_port(port, host)
-    address = server.base(host, port)
-    if server.is_open(host):
-        terminal.warn_of_others(host, "have texts classified")
+    address = server.base_url(host, port)
+    if server.is_public(host):
+        _terminal.warn_of_others(host, "have texts classified")
     started = server.start_model(place, model, port, host)
     with server.running(started, f"{address}/health"):
         typer.echo(
             f"curl {address}/invocations -H 'Content-Type: application/json' "
             """-d '{"inputs": ["An unforgettable film."]}'"""
         )
-        terminal.until_interrupted(started)
+        _terminal.until_interrupted(started)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sentiment.cli import _console as show
+from sentiment.cli import _console
 from sentiment.cli._common import ModelOption
 from sentiment.cli._terminal import say
 from sentiment.errors import InputError
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
-    from sentiment.inspection.hidden_states import States
+    from sentiment.inspection.hidden_states import HiddenStates
 
 _EXAMPLE = 'sentiment states "An unforgettable film."'
 
@@ -44,23 +44,26 @@ def command(
     if source and output and source.resolve() == output.resolve():
         raise typer.BadParameter(f"{output} is the input")
     if not texts and source is None and sys.stdin.isatty():
-        raise InputError("no text was given", remedy=_EXAMPLE)
-    from sentiment.data import sources as reviews
-    from sentiment.inference import resolve as choice
+        raise InputError("no text was given", hint=_EXAMPLE)
+    from sentiment.data import sources
+    from sentiment.inference import resolve
     from sentiment.inference.classifier import Classifier
-    from sentiment.inspection import hidden_states as states
+    from sentiment.inspection import hidden_states
 
-    classifier = Classifier(choice.choose(model, folders.find()))
-    given = reviews.read_texts(source, text_column) if source else _given(texts or ["-"])
-    names, parts = states.columns(classifier), states.read(classifier, given, steps)
+    classifier = Classifier(resolve.resolve_model(model, find_project()))
+    given = sources.read_texts(source, text_column) if source else _given(texts or ["-"])
+    names, parts = (
+        hidden_states.column_names(classifier),
+        hidden_states.compute_states(classifier, given, steps),
+    )
     if output:
-        states.write(output, names, parts)
+        hidden_states.write_states(output, names, parts)
         say(f"hidden states written to {output}")
     elif sys.stdout.isatty():
         _show(names, parts)
     else:
         # UTF-8 whatever the locale says, as texts are read.
-        states.write_csv(codecs.getwriter("utf-8")(sys.stdout.buffer), names, parts)
+        hidden_states.write_csv(codecs.getwriter("utf-8")(sys.stdout.buffer), names, parts)
 
 
 def _given(texts: list[str]) -> Iterator[str]:
@@ -76,7 +79,7 @@ def _given(texts: list[str]) -> Iterator[str]:
                 raise InputError(f"standard input, line {number}, is not UTF-8 text") from error
 
 
-def _show(names: list[str], parts: "Iterable[States]") -> None:
+def _show(names: list[str], parts: "Iterable[HiddenStates]") -> None:
     """Print tables; the forward and the backward half of a state have a line each."""
     ways = list(dict.fromkeys(name.rpartition("_")[0] for name in names))
     units = len(names) // len(ways)
@@ -84,7 +87,7 @@ def _show(names: list[str], parts: "Iterable[States]") -> None:
     headings = {"of text": "right", "step": "right", "word": "left", "state": "left"}
     for part in parts:
         rows = [(row.text, row.step, row.word, _numbers(row.state, units)) for row in part.rows()]
-        show.console().print(show.table(title, headings, rows))
+        _console.console().print(_console.table(title, headings, rows))
 
 
 def _numbers(state: list[float], units: int) -> str:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment import recipe as recipes
-from sentiment.cli import _console as show
-from sentiment.cli._options import as_typed, typed
-from sentiment.experiments import search_space as space
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
-from sentiment.utils.paths import Folders
+from sentiment.cli import _console
+from sentiment.cli._options import option_names, typed_parameters
+from sentiment.experiments import search_space
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths, find_project
 
 if TYPE_CHECKING:
-    from sentiment.experiments.sweep import Swept
-    from sentiment.experiments.sweep_plan import Plan
+    from sentiment.experiments.sweep import SweepResult
+    from sentiment.experiments.sweep_plan import SweepPlan
 
 _WITH_RESUME = {
     "resume",
@@ -25,7 +24,7 @@ _WITH_RESUME = {
     "jobs",
     "master",
 }  # all that may be typed beside --resume
-_SHIPPED = ", ".join(space.shipped())
+_SHIPPED = ", ".join(search_space.shipped_spaces())
 
 
 def command(
@@ -61,32 +60,32 @@ def command(
     ] = False,
 ) -> None:
     """Try many settings, and write the best on the validation reviews as a recipe."""
-    if resume is not None and (others := typed(ctx) - _WITH_RESUME):
-        names = as_typed(ctx, others)
+    if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
+        names = option_names(ctx, others)
         raise typer.BadParameter(f"--resume goes on with the sweep's own plan, without {names}")
     if minutes is not None and math.isnan(minutes):
         raise typer.BadParameter("expected a number of minutes", param_hint="--minutes")
     if master is not None and not track:
         raise typer.BadParameter("--master keeps the trials in MLflow, not with --no-track")
-    searched = space.read(tried)
+    searched = search_space.load_space(tried)
     if show_space:
         typer.echo(searched.text, nl=False)
         return
     from dataclasses import replace
 
-    from sentiment.experiments import study as studies
+    from sentiment.experiments import study
     from sentiment.experiments import sweep_plan as plan
 
-    studies.library()
-    place = folders.find()
+    study.import_optuna()
+    place = find_project()
     if resume is not None:
-        found = plan.find(place, resume)
-        made = replace(found, trials=trials if "trials" in typed(ctx) else found.trials)
+        found = plan.find_plan(place, resume)
+        made = replace(found, trials=trials if "trials" in typed_parameters(ctx) else found.trials)
     else:
-        settled = recipes.read(recipe)
+        settled = recipes.load_recipe(recipe)
         if dataset is not None:
             settled = replace(settled, prepare=replace(settled.prepare, dataset=dataset))
-        made = plan.make(
+        made = plan.create_plan(
             place, settled, searched,
             name=name, trials=trials, seed=seed, experiment=experiment, track=track,
         )  # fmt: skip
@@ -94,27 +93,27 @@ def command(
 
 
 def _run(
-    made: "Plan", place: Folders, jobs: int, minutes: float | None, master: str | None
+    made: "SweepPlan", place: ProjectPaths, jobs: int, minutes: float | None, master: str | None
 ) -> None:
-    with show.watching() as watcher:
-        watcher.note(f"sweep {made.name}: {made.trials} trials, {jobs} at a time")
-        with quiet.hushed():
+    with _console.show_progress() as progress:
+        progress.note(f"sweep {made.name}: {made.trials} trials, {jobs} at a time")
+        with environment.suppress_stderr():
             from sentiment.experiments.sweep import sweep, sweep_on_spark
         try:
             if master is None:
-                swept = sweep(made, place, jobs=jobs, minutes=minutes, watcher=watcher)
+                swept = sweep(made, place, jobs=jobs, minutes=minutes, progress=progress)
             else:
                 swept = sweep_on_spark(
-                    made, place, master, jobs=jobs, minutes=minutes, watcher=watcher
+                    made, place, master, jobs=jobs, minutes=minutes, progress=progress
                 )
         except KeyboardInterrupt:
-            watcher.note(f"to go on: sentiment sweep --resume {made.name}")
+            progress.note(f"to go on: sentiment sweep --resume {made.name}")
             raise
     _show(swept)
 
 
-def _show(swept: "Swept") -> None:
-    target, best = show.console(), swept.best
+def _show(swept: "SweepResult") -> None:
+    target, best = _console.console(), swept.best
     target.print()
     if best is None:
         target.print("No trial has ended: there is no best.")
@@ -122,14 +121,14 @@ def _show(swept: "Swept") -> None:
     plan = swept.plan
     own = {name: getattr(getattr(plan.recipe, table), name) for table, name in plan.space.settings}
     rows = [
-        (name, _number(own[name]), _number(best.values[name]), show.percent(share))
+        (name, _number(own[name]), _number(best.values[name]), _console.percent(share))
         for name in own
         for share in [swept.importances.get(name, 0.0)]
     ]
     columns = {"setting": "left", "before": "right", "best": "right", "importance": "right"}
-    target.print(show.table(f"Trial {best.number} of {len(swept.trials)}", columns, rows))
+    target.print(_console.table(f"Trial {best.number} of {len(swept.trials)}", columns, rows))
     target.print(
-        show.facts(
+        _console.facts(
             {
                 "Validation loss": f"{best.loss:.4f}",
                 "Recipe": str(plan.best),

@@ -4,20 +4,20 @@ import typer
 
 from sentiment.cli._terminal import counted
 from sentiment.errors import UnavailableError
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 
 def command() -> None:
     """Send to the tracking store what it could not take while it was away."""
-    place = folders.find()
+    place = find_project()
     if not any(place.spool.glob("[!.]*")):
         typer.echo("Nothing to send: all runs are where they belong.")
         return
-    from sentiment.cli import _console as show
+    from sentiment.cli import _console
     from sentiment.tracking.offline.sync import sync
 
-    with show.watching() as watcher:
-        results = sync(place, watcher)
+    with _console.show_progress() as progress:
+        results = sync(place, progress)
     waiting = [result for result in results if result.trouble]
     if sent := {result.name for result in results} - {result.name for result in waiting}:
         typer.echo(f"{counted(len(sent), 'run')} sent.")
@@ -25,5 +25,5 @@ def command() -> None:
         left, trouble = sum(result.left for result in waiting), waiting[0].trouble
         raise UnavailableError(
             f"{left} operations are left in {place.spool}, and nothing is lost: {trouble}",
-            remedy=(trouble and trouble.remedy) or "sentiment sync, once the store answers",
+            hint=(trouble and trouble.hint) or "sentiment sync, once the store answers",
         )

@@ -5,28 +5,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment import recipe as recipes
-from sentiment.cli import _console as show
-from sentiment.cli import _workers as launch
+from sentiment import recipe
+from sentiment.cli import _console, _workers
 from sentiment.cli._common import ExperimentOption
-from sentiment.cli._options import as_typed, takes, typed
+from sentiment.cli._options import option_names, settings_options, typed_parameters
 from sentiment.cli.evaluate import assess
-from sentiment.config import Cadence, PrepareSettings
+from sentiment.config import PrepareSettings, SnapshotSchedule
 from sentiment.errors import InputError
 from sentiment.recipe import Recipe
-from sentiment.training import run_name as naming
-from sentiment.training import tf_config as task
-from sentiment.utils import environment as quiet
-from sentiment.utils import paths as folders
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Clock, Watcher
+from sentiment.training import run_name, tf_config
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths, find_project
+from sentiment.utils.progress import Progress, Stopwatch
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sentiment.data.prepared import PreparedSet
+    from sentiment.data.prepared import PreparedDataset
     from sentiment.training.checkpoint import Checkpoint
-    from sentiment.training.train import Trained
+    from sentiment.training.train import TrainingResult
 
 # The parts of the work that training consists of, from reading the data to the saved model.
 _TRAINING = (
@@ -37,7 +34,7 @@ _TRAINING = (
 _WITH_RESUME = {"resume", "profile", "evaluate", "workers", "master"}
 
 
-@takes
+@settings_options
 def command(
     settled: Recipe,
     ctx: typer.Context,
@@ -76,76 +73,82 @@ def command(
     """Train a classifier on its final hidden state, preparing the reviews first where needed."""
     _check_usage(ctx, resume, snapshots)
     if show_only:
-        typer.echo(recipes.as_text(settled), nl=False)
+        typer.echo(recipe.to_toml(settled), nl=False)
         return
-    if launch.wanted(workers, master):
-        launch.run(workers, master)
+    if _workers.wanted(workers, master):
+        _workers.run(workers, master)
         return
-    mine = task.of_environment()
-    place, clock = folders.find(), Clock()
+    mine = tf_config.current_worker()
+    place, stopwatch = find_project(), Stopwatch()
     if name is not None and mine.is_chief:
-        naming.check(place, name)  # before minutes of preparing
-    with show.watching() as watcher:
-        found = _checkpoint(place, resume, watcher) if resume is not None else None
+        run_name.check_run_name(place, name)  # before minutes of preparing
+    with _console.show_progress() as progress:
+        found = _checkpoint(place, resume, progress) if resume is not None else None
         if found:
             track = found.state["job"]["track"]
-        data = _data(settled.prepare, found, place, watcher, clock)
-        watcher.note("importing TensorFlow" + (" and MLflow" if track else ""))
-        with clock.part("imports"), quiet.hushed():
-            from sentiment.training import train as stage
+        data = _data(settled.prepare, found, place, progress, stopwatch)
+        progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
+        with stopwatch.measure("imports"), environment.suppress_stderr():
+            from sentiment.training import train
         if found:
-            trained = stage.resume(data, found, place, watcher=watcher, clock=clock)
+            trained = train.resume(data, found, place, progress=progress, stopwatch=stopwatch)
         else:
-            trained = stage.train(
+            trained = train.train(
                 data, settled.model, settled.train, place,
                 recipe=settled.name, experiment=experiment, name=name, track=track,
-                snapshots=snapshots, watcher=watcher, clock=clock,
+                snapshots=snapshots, progress=progress, stopwatch=stopwatch,
             )  # fmt: skip
     if mine.is_chief:
-        _show(trained, place, clock, track=track, evaluate=evaluate, profile=profile)
+        _show(trained, place, stopwatch, track=track, evaluate=evaluate, profile=profile)
 
 
 def _check_usage(ctx: typer.Context, resume: str | None, snapshots: str) -> None:
-    if resume is not None and (others := typed(ctx) - _WITH_RESUME):
-        names = as_typed(ctx, others)
+    if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
+        names = option_names(ctx, others)
         raise typer.BadParameter(f"--resume goes on with the run's own settings, without {names}")
     try:
-        Cadence.parse(snapshots)
+        SnapshotSchedule.parse(snapshots)
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
 
 
 def _show(
-    trained: "Trained", place: Folders, clock: Clock, *, track: bool, evaluate: bool, profile: bool
+    trained: "TrainingResult",
+    place: ProjectPaths,
+    stopwatch: Stopwatch,
+    *,
+    track: bool,
+    evaluate: bool,
+    profile: bool,
 ) -> None:
     """Measure the model on the test reviews, where that is wanted, and show what has come of it."""
     summary = {
-        "Validation accuracy": f"{show.percent(trained.best.validation_accuracy, 2)}, "
+        "Validation accuracy": f"{_console.percent(trained.best.validation_accuracy, 2)}, "
         f"best of {len(trained.epochs)} epochs",
-        "Time": f"{sum(clock.parts.values()):.0f} s to the saved model",
+        "Time": f"{sum(stopwatch.seconds.values()):.0f} s to the saved model",
         "Run": f"{trained.name} ({trained.run_id or 'not tracked'})",
         "Model": str(trained.folder),
         "Compare runs": "sentiment ui",
         "Classify text": 'sentiment predict "An unforgettable film."',
     }
     if evaluate:
-        from sentiment.evaluation.evaluate import test_split
+        from sentiment.evaluation.evaluate import load_test_split
         from sentiment.inference import bundle
 
         opened = bundle.read(trained.folder)
-        with clock.part("evaluation"):
-            scores = assess(opened, test_split(opened, place), worst=20, track=track).scores
-        interval = f"{100 * scores.accuracy_low:.2f}–{show.percent(scores.accuracy_high, 2)}"
-        measured = f"{show.percent(scores.accuracy, 2)} of {scores.reviews:,} reviews"
+        with stopwatch.measure("evaluation"):
+            scores = assess(opened, load_test_split(opened, place), worst=20, track=track).scores
+        interval = f"{100 * scores.accuracy_low:.2f}–{_console.percent(scores.accuracy_high, 2)}"
+        measured = f"{_console.percent(scores.accuracy, 2)} of {scores.reviews:,} reviews"
         summary = {"Test accuracy": f"{measured} (95 % interval {interval})", **summary}
-    target = show.console()
+    target = _console.console()
     if profile:
-        target.print(_profile(clock))
+        target.print(_profile(stopwatch))
     target.print()
-    target.print(show.facts(summary))
+    target.print(_console.facts(summary))
 
 
-def _checkpoint(place: Folders, named: str, watcher: Watcher) -> "Checkpoint":
+def _checkpoint(place: ProjectPaths, named: str, progress: Progress) -> "Checkpoint":
     """Return the newest checkpoint that is whole of the run `named` so."""
     from sentiment.training import checkpoint
 
@@ -154,39 +157,39 @@ def _checkpoint(place: Folders, named: str, watcher: Watcher) -> "Checkpoint":
     ):
         raise InputError(
             f"{named} has nothing left to train: its model is in {place.models / named}",
-            remedy=f"sentiment evaluate --model {shlex.quote(str(place.models / named))}",
+            hint=f"sentiment evaluate --model {shlex.quote(str(place.models / named))}",
         )
-    return checkpoint.newest(checkpoint.find(place.checkpoints, named), watcher.note)
+    return checkpoint.newest(checkpoint.find(place.checkpoints, named), progress.note)
 
 
 def _data(
     settings: PrepareSettings,
     found: "Checkpoint | None",
-    place: Folders,
-    watcher: Watcher,
-    clock: Clock,
-) -> "PreparedSet":
+    place: ProjectPaths,
+    progress: Progress,
+    stopwatch: Stopwatch,
+) -> "PreparedDataset":
     """Return the reviews of `settings`, prepared where they aren't, or those of a checkpoint."""
     from sentiment.data import prepared
     from sentiment.data.prepare import prepare
 
-    with clock.part("preparing"):
+    with stopwatch.measure("preparing"):
         if found:
             # By its folder: of a file of one's own the settings tell the digest, not the path.
             folder = place.prepared / found.state["job"]["record"]["data"]["folder"]
-            data, new = prepared.open_set(folder), False
+            data, new = prepared.open_dataset(folder), False
         else:
-            data, new = prepare(settings, place, watcher=watcher)
-    watcher.note(f"{'prepared' if new else 'using'} {data.folder}")
+            data, new = prepare(settings, place, progress=progress)
+    progress.note(f"{'prepared' if new else 'using'} {data.folder}")
     return data
 
 
-def _profile(clock: Clock) -> "Table":
+def _profile(stopwatch: Stopwatch) -> "Table":
     """Return where the seconds went; the shares are of training from data to saved model."""
-    training = sum(clock.parts.get(part, 0.0) for part in _TRAINING)
+    training = sum(stopwatch.seconds.get(part, 0.0) for part in _TRAINING)
     columns = {"part": "left", "seconds": "right", "share of training": "right"}
     rows = [
-        (part, f"{seconds:.2f}", show.percent(seconds / training) if part in _TRAINING else "")
-        for part, seconds in clock.parts.items()
+        (part, f"{seconds:.2f}", _console.percent(seconds / training) if part in _TRAINING else "")
+        for part, seconds in stopwatch.seconds.items()
     ]
-    return show.table("Where the seconds went", columns, rows)
+    return _console.table("Where the seconds went", columns, rows)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sentiment.cli import _terminal as terminal
+from sentiment.cli import _terminal
 from sentiment.cli._common import ExperimentOption, HostOption
-from sentiment.utils import paths as folders
+from sentiment.utils.paths import find_project
 
 
 def command(
@@ -22,24 +22,24 @@ def command(
     typer.echo("Starting the MLflow UI ...")
     from sentiment.tracking import server, store
 
-    place = folders.find()
-    uri = store.uri(place)
+    place = find_project()
+    uri = store.tracking_uri(place)
     if uri.startswith("http"):
-        _offer(server.ui_address(place, experiment, uri.rstrip("/")), browser)
+        _offer(server.ui_url(place, experiment, uri.rstrip("/")), browser)
         return
     port = server.free_port(port, host)
-    base = server.base(host, port)
-    address = server.ui_address(place, experiment, base)
-    if server.is_open(host):
-        terminal.warn_of_others(host, "read, change and delete the runs")
+    base = server.base_url(host, port)
+    address = server.ui_url(place, experiment, base)
+    if server.is_public(host):
+        _terminal.warn_of_others(host, "read, change and delete the runs")
     started = server.start_ui(place, port, host)
     with server.running(started, f"{base}/health"):
         _offer(address, browser)
-        terminal.until_interrupted(started)
+        _terminal.until_interrupted(started)
 
 
 def _offer(address: str, browser: bool) -> None:
-    terminal.say(f"The runs are at {address}", err=False)
+    _terminal.say(f"The runs are at {address}", err=False)
     desktop = (
         sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sentiment.data.readers import CHUNK_ROWS, Reader, Row
-from sentiment.data.writers import Bytes
+from sentiment.data.writers import ByteStream
 from sentiment.errors import InputError, UnavailableError
 
 
@@ -21,7 +21,7 @@ def libraries() -> tuple[Any, Any]:
     except ImportError as error:
         raise UnavailableError(
             "Parquet files need pyarrow, which is not installed",
-            remedy="pip install pyarrow",
+            hint="pip install pyarrow",
         ) from error
     return pyarrow, pyarrow.parquet
 
@@ -68,7 +68,7 @@ class ParquetReader(Reader):
 class ParquetWriter:
     """The columns as they were, typed as they were, and ours after them."""
 
-    def __init__(self, reader: ParquetReader, names: Sequence[str], file: Bytes):
+    def __init__(self, reader: ParquetReader, names: Sequence[str], file: ByteStream):
         self._arrow, parquet = libraries()
         kinds = (
             self._arrow.string(),

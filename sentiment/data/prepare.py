@@ -11,47 +11,47 @@ from typing import Any
 from sentiment.config import PrepareSettings
 from sentiment.data import prepared, tokenizer
 from sentiment.data import sources as reviews
-from sentiment.data.prepared import PreparedSet
+from sentiment.data.prepared import PreparedDataset
 from sentiment.utils import files
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 
 _STATED_FOR = 25_000  # reviews: the size of IMDB's training split
 
 
 def prepare(
     settings: PrepareSettings,
-    folders: Folders,
+    paths: ProjectPaths,
     *,
     archive: Path | None = None,
     again: bool = False,
-    watcher: Watcher | None = None,
-) -> tuple[PreparedSet, bool]:
+    progress: Progress | None = None,
+) -> tuple[PreparedDataset, bool]:
     """Return the prepared set of `settings` and whether it had to be made.
 
     A set that is there is used as it is, unless `again` asks for it anew. TensorFlow is imported
     only where IMDB has to be read.
     """
-    watcher = watcher or Watcher()
-    stated, load = _source(settings, folders, archive, watcher)
-    folder = folders.prepared / f"{settings.name}-{prepared.key(stated)}"
+    progress = progress or Progress()
+    stated, load = _source(settings, paths, archive, progress)
+    folder = paths.prepared / f"{settings.name}-{prepared.settings_key(stated)}"
     if folder.is_dir() and not again:
-        return prepared.open_set(folder), False
+        return prepared.open_dataset(folder), False
     splits = load()
     least_word, *least_ngram = _least(settings, len(splits["train"].texts))
     vocabulary, encoded = tokenizer.fit(
-        watcher.follow(splits["train"].texts, "building vocabulary", len(splits["train"].texts)),
+        progress.track(splits["train"].texts, "building vocabulary", len(splits["train"].texts)),
         most_words=settings.vocabulary,
         least_word=least_word,
         least_ngram=least_ngram,
     )
     # Of two processes that make it at once the first is read already where the second ends.
-    with files.whole_folder(folder, replace=again) as aside:
+    with files.atomic_dir(folder, replace=again) as aside:
         vocabulary.write(aside)
         statistics = {}
         for name, split in splits.items():
             if name != "train":
-                texts = watcher.follow(split.texts, f"encoding {name}", len(split.texts))
+                texts = progress.track(split.texts, f"encoding {name}", len(split.texts))
                 encoded = vocabulary.encode(texts)
             statistics[name] = prepared.write_split(aside, name, split.texts, split.labels, encoded)
         manifest = {
@@ -60,9 +60,9 @@ def prepare(
             "vocabulary": {"words": len(vocabulary.words), "ngrams": len(vocabulary.ngrams)},
             "splits": statistics,
         }
-        manifest["files"] = files.record(aside)
-        files.write_json(aside / "manifest.json", files.sealed(manifest))
-    return prepared.open_set(folder), True
+        manifest["files"] = files.checksums(aside)
+        files.write_json(aside / "manifest.json", files.add_checksum(manifest))
+    return prepared.open_dataset(folder), True
 
 
 def _least(settings: PrepareSettings, reviews: int) -> list[int]:
@@ -75,12 +75,12 @@ def _least(settings: PrepareSettings, reviews: int) -> list[int]:
 
 
 def _source(
-    settings: PrepareSettings, folders: Folders, archive: Path | None, watcher: Watcher
+    settings: PrepareSettings, paths: ProjectPaths, archive: Path | None, progress: Progress
 ) -> tuple[dict[str, Any], Callable[[], dict[str, reviews.Reviews]]]:
     """Return the settings that tell this set from others, and how its reviews are loaded."""
     stated = asdict(settings)
     if settings.dataset == "imdb":
-        return stated, lambda: reviews.load_imdb(folders.tfds, archive, watcher)
+        return stated, lambda: reviews.load_imdb(paths.tfds, archive, progress)
     if settings.dataset == "sample":
         return stated, reviews.load_sample
     path = Path(settings.dataset)

@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data.tokenizer import RULES, UNKNOWN, Encoded, Tokenizer
+from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files
 
 FORMAT = 1
-REMEDY = "sentiment prepare --again"
+HINT = "sentiment prepare --again"
 
 
-def key(settings: dict[str, Any]) -> str:
+def settings_key(settings: dict[str, Any]) -> str:
     """Return the eight digits that tell prepared sets of different settings apart."""
     stated = json.dumps({"format": FORMAT, "rules": RULES, **settings}, sort_keys=True)
     return hashlib.sha256(stated.encode()).hexdigest()[:8]
@@ -40,7 +40,7 @@ class Split:
     texts: np.ndarray
     bounds: np.ndarray
     labels: np.ndarray
-    encoded: Encoded
+    encoded: EncodedTexts
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,7 +51,7 @@ class Split:
 
 
 def write_split(
-    folder: Path, name: str, texts: Sequence[str], labels: np.ndarray, encoded: Encoded
+    folder: Path, name: str, texts: Sequence[str], labels: np.ndarray, encoded: EncodedTexts
 ) -> dict[str, Any]:
     """Write one split and return its statistics.
 
@@ -85,7 +85,7 @@ def write_split(
 
 
 @dataclass(frozen=True)
-class PreparedSet:
+class PreparedDataset:
     """A prepared set, opened. Splits are checked against their digests when they are read."""
 
     folder: Path
@@ -106,28 +106,28 @@ class PreparedSet:
         """The vocabulary, built from the training split alone."""
         for name in ("words.txt", "ngrams.npy"):
             self._check(name)
-        return Tokenizer.read(self.folder, remedy=REMEDY)
+        return Tokenizer.read(self.folder, hint=HINT)
 
     def split(self, name: str) -> Split:
         """Return one split; raise DamagedFileError where a file isn't what was written."""
         arrays = {}
         for part in ("texts", "bounds", "labels", "tokens", "offsets"):
             self._check(f"{name}.{part}.npy")
-            arrays[part] = files.read_array(self.folder / f"{name}.{part}.npy", remedy=REMEDY)
-        encoded = Encoded(arrays["tokens"], arrays["offsets"])
+            arrays[part] = files.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
+        encoded = EncodedTexts(arrays["tokens"], arrays["offsets"])
         return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded)
 
     def _check(self, name: str) -> None:
-        files.check(self.folder / name, self.manifest["files"].get(name, {}), remedy=REMEDY)
+        files.verify_file(self.folder / name, self.manifest["files"].get(name, {}), hint=HINT)
 
 
-def open_set(folder: Path) -> PreparedSet:
+def open_dataset(folder: Path) -> PreparedDataset:
     """Open the prepared set in `folder`; raise DamagedFileError where its manifest isn't whole."""
     path = folder / "manifest.json"
-    manifest = files.read_json(path, remedy=REMEDY)
+    manifest = files.read_json(path, hint=HINT)
     parts = ("settings", "vocabulary", "splits", "files")
     whole = all(isinstance(manifest.get(part), dict) for part in parts)
     if manifest.get("format") != FORMAT or not whole:
-        raise DamagedFileError(f"{path} is none of a set of format {FORMAT}", remedy=REMEDY)
-    files.check_seal(path, manifest, remedy=REMEDY)
-    return PreparedSet(folder, manifest)
+        raise DamagedFileError(f"{path} is none of a set of format {FORMAT}", hint=HINT)
+    files.verify_checksum(path, manifest, hint=HINT)
+    return PreparedDataset(folder, manifest)

@@ -195,7 +195,7 @@ class LinesReader(Reader):
                 yield Row(self.line, line, {}, _not_utf8(error))
 
 
-class GivenReader(Reader):
+class ArgumentsReader(Reader):
     """Texts given one by one, and the lines of `file` in the place of each `-`."""
 
     columns: list[str] | None = ["text"]  # noqa: RUF012 - never changed
@@ -217,7 +217,7 @@ class GivenReader(Reader):
                 yield row._replace(line=number)
 
 
-def reader_of(path: Path, file: BinaryIO) -> Reader:
+def make_reader(path: Path, file: BinaryIO) -> Reader:
     """Return the reader for the kind of file that the name of `path` tells.
 
     Raises InputError where it tells none, or where the header can't be read.
@@ -235,7 +235,7 @@ def reader_of(path: Path, file: BinaryIO) -> Reader:
     raise InputError(f"{path}: expected a name that ends in .csv, .tsv, .jsonl, .txt or .parquet")
 
 
-def opened(path: Path) -> io.BufferedReader:
+def open_binary(path: Path) -> io.BufferedReader:
     """Open a file for reading; raise MissingFileError where there is none."""
     if path.is_file():
         return path.open("rb")
@@ -243,7 +243,7 @@ def opened(path: Path) -> io.BufferedReader:
         # A pipe might be waited for without end, and an interrupted job could not go on with it.
         raise InputError(
             f"{path} is a pipe or a device, not a file",
-            remedy=f"cat {shlex.quote(str(path))} > texts{path.suffix}, and give that file",
+            hint=f"cat {shlex.quote(str(path))} > texts{path.suffix}, and give that file",
         )
     raise MissingFileError(f"no file {path}")
 

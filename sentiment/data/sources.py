@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data import readers as tables
+from sentiment.data import readers
 from sentiment.errors import InputError, MissingFileError, UnavailableError
-from sentiment.utils.environment import hushed
-from sentiment.utils.progress import Watcher
+from sentiment.utils.environment import suppress_stderr
+from sentiment.utils.progress import Progress
 
 IMDB = "imdb_reviews/plain_text:1.0.0"
 IMDB_SPLITS = ("train", "test", "unsupervised")
@@ -48,46 +48,44 @@ class Reviews:
         return Reviews([self.texts[row] for row in rows], self.labels[rows])
 
 
-def load_imdb(data_dir: Path, archive: Path | None, watcher: Watcher) -> dict[str, Reviews]:
+def load_imdb(data_dir: Path, archive: Path | None, progress: Progress) -> dict[str, Reviews]:
     """Return the splits of the IMDB reviews, downloading them where `data_dir` lacks them.
 
     With `archive` they come from that file, whose checksum TFDS verifies. Raises MissingFileError
     where there is no such file, InputError where it is another, UnavailableError where the
     reviews can't be downloaded.
     """
-    watcher.note("importing TensorFlow Datasets")
-    with hushed():
+    progress.note("importing TensorFlow Datasets")
+    with suppress_stderr():
         import tensorflow_datasets as tfds
 
         builder = tfds.builder(IMDB, data_dir=data_dir)
     if not builder.data_path.exists():
-        _obtain(tfds, builder, archive, watcher)
+        _obtain(tfds, builder, archive, progress)
     splits = {}
     for name in IMDB_SPLITS:
         size = builder.info.splits[name].num_examples
-        with hushed():
+        with suppress_stderr():
             rows = tfds.as_numpy(builder.as_dataset(split=name, shuffle_files=False))
         texts, labels = [], np.full(size, UNLABELLED, np.int8)
-        for place, row in enumerate(watcher.follow(rows, f"reading {name}", size)):
+        for place, row in enumerate(progress.track(rows, f"reading {name}", size)):
             texts.append(row["text"].decode("utf-8"))
             labels[place] = row["label"]
         splits[name] = Reviews(texts, labels)
     return splits
 
 
-def _obtain(tfds: Any, builder: Any, archive: Path | None, watcher: Watcher) -> None:
+def _obtain(tfds: Any, builder: Any, archive: Path | None, progress: Progress) -> None:
     """Have TFDS prepare the reviews, from `archive` or from the network."""
     tfds.disable_progress_bar()
     if archive is None:
         _check_reachable()
-        watcher.note(f"downloading the IMDB reviews (84 MB) to {builder.data_path}")
+        progress.note(f"downloading the IMDB reviews (84 MB) to {builder.data_path}")
         _build(tfds, builder, None)
         return
     if not archive.is_file():
-        raise MissingFileError(
-            f"no file {archive}", remedy=f"sentiment prepare --archive {ARCHIVE}"
-        )
-    watcher.note(f"preparing the IMDB reviews from {archive}")
+        raise MissingFileError(f"no file {archive}", hint=f"sentiment prepare --archive {ARCHIVE}")
+    progress.note(f"preparing the IMDB reviews from {archive}")
     # TFDS looks for the archive under its own name in a folder, whatever the user has called it.
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / ARCHIVE).symlink_to(archive.resolve())
@@ -97,18 +95,18 @@ def _obtain(tfds: Any, builder: Any, archive: Path | None, watcher: Watcher) -> 
 def _build(tfds: Any, builder: Any, manual_dir: Path | None) -> None:
     wrong = tfds.download.download_manager.NonMatchingChecksumError
     try:
-        with hushed():
+        with suppress_stderr():
             config = tfds.download.DownloadConfig(manual_dir=manual_dir)
             builder.download_and_prepare(download_config=config)
     except wrong as error:
         raise InputError(
             f"the archive is not {ARCHIVE} as published: its checksum differs, so it is another "
             "file or a broken download",
-            remedy=WAYS_OUT,
+            hint=WAYS_OUT,
         ) from error
     except OSError as error:
         raise UnavailableError(
-            f"TFDS could not prepare the IMDB reviews: {error}", remedy=WAYS_OUT
+            f"TFDS could not prepare the IMDB reviews: {error}", hint=WAYS_OUT
         ) from error
 
 
@@ -120,7 +118,7 @@ def _check_reachable() -> None:
     except (OSError, urllib.error.URLError) as error:
         raise UnavailableError(
             f"the IMDB reviews are neither on this machine nor to be had from {IMDB_URL}",
-            remedy=WAYS_OUT,
+            hint=WAYS_OUT,
         ) from error
 
 
@@ -140,7 +138,7 @@ def load_file(path: Path, text_column: str, label_column: str) -> dict[str, Revi
     if len(reviews.texts) < 10 or len(set(reviews.labels.tolist())) < 2:
         raise InputError(
             f"{path} holds too little to learn from: 10 texts of both labels are needed",
-            remedy="sentiment train --dataset sample, on reviews that come with it",
+            hint="sentiment train --dataset sample, on reviews that come with it",
         )
     order = np.random.default_rng(0).permutation(len(reviews.texts))
     held = max(1, int(len(order) * _TEST_SHARE))
@@ -158,12 +156,12 @@ def _reviews(rows: Iterable[tuple[str, int]]) -> Reviews:
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file of reviews."""
     try:
-        with tables.opened(path) as file:
+        with readers.open_binary(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, MissingFileError) as error:
         raise MissingFileError(
             f"no dataset {path}: it is neither imdb nor sample nor a file that can be read",
-            remedy="sentiment prepare --dataset sample",
+            hint="sentiment prepare --dataset sample",
         ) from error
 
 
@@ -206,15 +204,15 @@ def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
         have = ", ".join(str(name) for name in row if name is not None)
         raise InputError(
             f"{path}, line {line}: no column {column!r}; it has {have or 'none'}",
-            remedy="name yours with --text-column and --label-column",
+            hint="name yours with --text-column and --label-column",
         )
     return str(row[column])
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each row of a file with its line number."""
-    with tables.opened(path) as file:
-        for row in tables.reader_of(path, file).rows():
+    with readers.open_binary(path) as file:
+        for row in readers.make_reader(path, file).rows():
             if row.wrong:
                 raise InputError(f"{path}, line {row.line}: {row.wrong}")
             yield row.line, row.fields

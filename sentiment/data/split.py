@@ -14,27 +14,29 @@ from sentiment.data.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainingSplit:
     """What is learnt from, and what choices are made on.
 
     held_rows: int64, where the reviews held back stand in the split; truncated: the share of all
     reviews that were too long to be read whole.
     """
 
-    learnt: Examples
-    held: Examples
-    held_rows: np.ndarray
+    train: Examples
+    validation: Examples
+    validation_rows: np.ndarray
     truncated: float
 
 
-def unlabelled(split: Split, tokenizer: Tokenizer, model: ModelSettings) -> Examples:
+def unlabelled_examples(split: Split, tokenizer: Tokenizer, model: ModelSettings) -> Examples:
     """Return reviews that nobody has labelled, with one half in the place of their labels."""
     encoded = split.encoded.last(model.longest_review)
     features = tokenizer.features(encoded, model.ngrams)
     return Examples(features, encoded.offsets, np.full(len(split), 0.5, np.float32))
 
 
-def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float) -> Parts:
+def split_training_reviews(
+    split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float
+) -> TrainingSplit:
     """Hold back `share` of the reviews; which ones depends on their number alone.
 
     So runs with different seeds are compared on the same reviews.
@@ -42,7 +44,7 @@ def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: floa
     encoded = split.encoded.last(model.longest_review)
     order = np.random.default_rng(0).permutation(len(split))
     count = max(1, round(len(split) * share))
-    held, learnt = np.sort(order[:count]), np.sort(order[count:])
+    held, train = np.sort(order[:count]), np.sort(order[count:])
 
     def examples(rows: np.ndarray) -> Examples:
         chosen = encoded.take(rows)
@@ -50,4 +52,4 @@ def divide(split: Split, tokenizer: Tokenizer, model: ModelSettings, share: floa
         return Examples(features, chosen.offsets, split.labels[rows].astype(np.float32))
 
     truncated = float(np.mean(split.encoded.lengths > model.longest_review))
-    return Parts(examples(learnt), examples(held), held, truncated)
+    return TrainingSplit(examples(train), examples(held), held, truncated)

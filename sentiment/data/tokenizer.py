@@ -25,7 +25,7 @@ PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 RULES = 1  # raised whenever the same text would give other tokens
 _SIEVE_BITS = 20  # one byte each: what is known of 50,000 n-grams stays in the cache of a core
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / the golden ratio: neighbours fall far apart
-MOST_WORDS = 1 << 20  # three word ids must fit into one int64 key
+MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _COMBINING = re.compile("[\u0300-\u036f]")
@@ -46,7 +46,7 @@ _TOKEN = re.compile(
 )
 
 
-def tokenise(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Return the lower-case tokens of `text`.
 
     Markup goes, entities are decoded, accents and control characters are dropped:
@@ -70,7 +70,7 @@ def _without_marks(found: re.Match) -> str:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedTexts:
     """Reviews as one flat array of word ids.
 
     tokens: int32 (total tokens,); offsets: int64 (N + 1,); review i is
@@ -88,19 +88,19 @@ class Encoded:
         """Tokens in each review, int64 (N,)."""
         return np.diff(self.offsets)
 
-    def take(self, rows: np.ndarray) -> "Encoded":
+    def take(self, rows: np.ndarray) -> "EncodedTexts":
         """Return the reviews `rows` (int, (M,)) in that order."""
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         where = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return Encoded(np.take(self.tokens, where + np.arange(offsets[-1])), offsets)
+        return EncodedTexts(np.take(self.tokens, where + np.arange(offsets[-1])), offsets)
 
-    def last(self, longest: int) -> "Encoded":
+    def last(self, longest: int) -> "EncodedTexts":
         """Return the last `longest` tokens of each review, where the verdict mostly stands."""
         lengths = np.minimum(self.lengths, longest)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         where = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths)
-        return Encoded(np.take(self.tokens, where + np.arange(offsets[-1])), offsets)
+        return EncodedTexts(np.take(self.tokens, where + np.arange(offsets[-1])), offsets)
 
 
 class Tokenizer:
@@ -132,19 +132,19 @@ class Tokenizer:
         end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
         return Tokenizer(self.words, self.ngrams[:end])
 
-    def encode(self, texts: Iterable[str]) -> Encoded:
+    def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Return the word ids of `texts`."""
         ids = self._ids
         tokens: list[np.ndarray] = []
         lengths: list[int] = [0]
         for text in texts:
-            numbers = [ids.get(word, UNKNOWN) for word in tokenise(text)]
+            numbers = [ids.get(word, UNKNOWN) for word in tokenize(text)]
             tokens.append(np.array(numbers, np.int32))
             lengths.append(len(numbers))
         flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
-        return Encoded(flat, np.cumsum(lengths, dtype=np.int64))
+        return EncodedTexts(flat, np.cumsum(lengths, dtype=np.int64))
 
-    def features(self, encoded: Encoded, order: int) -> np.ndarray:
+    def features(self, encoded: EncodedTexts, order: int) -> np.ndarray:
         """Return the feature ids seen at each token, int32 (total tokens, order).
 
         Column 0 is the word; column k the n-gram of k + 1 words that ends with it, 0 where that
@@ -176,25 +176,25 @@ class Tokenizer:
         np.save(folder / "ngrams.npy", self.ngrams, allow_pickle=False)
 
     @classmethod
-    def read(cls, folder: Path, *, remedy: str) -> "Tokenizer":
+    def read(cls, folder: Path, *, hint: str) -> "Tokenizer":
         """Read what `write` wrote; the n-grams are mapped into memory.
 
         Raises DamagedFileError, naming the file, where it is nothing that `write` writes.
         """
-        with files.readable(folder / "words.txt", remedy=remedy):
+        with files.read_errors(folder / "words.txt", hint=hint):
             words = files.read_text(folder / "words.txt").split("\n")[:-1]
             _check_count(words)
-        ngrams = files.read_array(folder / "ngrams.npy", remedy=remedy)
+        ngrams = files.read_array(folder / "ngrams.npy", hint=hint)
         if ngrams.dtype != np.int64 or ngrams.ndim != 1 or (ngrams[1:] <= ngrams[:-1]).any():
             raise DamagedFileError(
-                f"{folder / 'ngrams.npy'} holds no ascending row of int64", remedy=remedy
+                f"{folder / 'ngrams.npy'} holds no ascending row of int64", hint=hint
             )
         return cls(words, ngrams)
 
 
 def _check_count(words: Sequence[str]) -> None:
-    if len(words) + FIRST_WORD > MOST_WORDS:
-        raise ValueError(f"expected at most {MOST_WORDS - FIRST_WORD} words, got {len(words)}")
+    if len(words) + FIRST_WORD > MAX_WORDS:
+        raise ValueError(f"expected at most {MAX_WORDS - FIRST_WORD} words, got {len(words)}")
 
 
 def _slots(keys: np.ndarray) -> np.ndarray:
@@ -202,7 +202,7 @@ def _slots(keys: np.ndarray) -> np.ndarray:
     return ((keys.astype(np.uint64) * _SPREAD) >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
 
 
-def _keys(encoded: Encoded, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
+def _keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
     """Return where n-grams of known words end, int64 (M,), and their keys, int64 (M,).
 
     The key of words a, b, c is (a·base + b)·base + c. As ids of words begin above 0, no n-gram
@@ -223,13 +223,13 @@ def _keys(encoded: Encoded, order: int, base: int) -> tuple[np.ndarray, np.ndarr
 
 def fit(
     texts: Iterable[str], *, most_words: int, least_word: int, least_ngram: Sequence[int]
-) -> tuple[Tokenizer, Encoded]:
+) -> tuple[Tokenizer, EncodedTexts]:
     """Build a vocabulary from `texts` and return it with the texts encoded.
 
     most_words: at most so many words are kept, the most frequent first, ties by the alphabet.
     least_word: a word must occur so often. least_ngram[k]: an n-gram of k + 2 words must.
     """
-    split = [tokenise(text) for text in texts]
+    split = [tokenize(text) for text in texts]
     counts = Counter(chain.from_iterable(split))
     kept = sorted(
         (word for word, count in counts.items() if count >= least_word),
@@ -241,7 +241,7 @@ def fit(
     flat = np.fromiter(
         (ids.get(word, UNKNOWN) for word in chain.from_iterable(split)), np.int32, lengths.sum()
     )
-    encoded = Encoded(flat, np.cumsum(lengths))
+    encoded = EncodedTexts(flat, np.cumsum(lengths))
     found = [np.empty(0, np.int64)]
     for order, least in enumerate(least_ngram, 2):
         keys, times = np.unique(

@@ -16,16 +16,16 @@ from sentiment.data.readers import BOM, CsvReader, JsonlReader, Reader, Row
 _FORMULA = (b"=", b"+", b"-", b"@", b"\t", b"\r", b"\n")
 _NUMBER = re.compile(rb"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?")  # -1.5 is none
 
-ADDED = ("label", "probability", "warnings")
+ADDED_COLUMNS = ("label", "probability", "warnings")
 
 
-def free(name: str, taken: Iterable[str]) -> str:
+def free_column_name(name: str, taken: Iterable[str]) -> str:
     """Return `name`, or one made of it that isn't taken."""
     tries = chain([name, f"predicted_{name}"], (f"predicted_{name}_{n}" for n in count(2)))
     return next(found for found in tries if found not in taken)
 
 
-class Bytes(Protocol):
+class ByteStream(Protocol):
     """Somewhere to write bytes: a file, or standard output."""
 
     def write(self, data: bytes, /) -> int:
@@ -137,7 +137,7 @@ class ObjectsWriter(Writer):
         return said.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def writer_of(reader: Reader, names: Sequence[str], *, defuse: bool = False) -> Writer:
+def make_writer(reader: Reader, names: Sequence[str], *, defuse: bool = False) -> Writer:
     """Return the writer of the format that `reader` reads.
 
     Of `names` only JSON has a place for the third, a list; the others hold the first two. Only

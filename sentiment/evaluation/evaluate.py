@@ -12,22 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data import prepared
-from sentiment.data import sources as reviews
-from sentiment.data.prepared import PreparedSet
+from sentiment.data import prepared, sources
+from sentiment.data.prepared import PreparedDataset
 from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics
 from sentiment.inference import bundle as bundles
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 
 _AT_ONCE = 1000  # texts between two signs of progress
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledTexts:
     """Texts to measure on; labels: 0 or 1, (N,). `name` is `test` for the official test split."""
 
     name: str
@@ -36,26 +35,26 @@ class Labelled:
     digest: str
 
 
-def test_split(bundle: Bundle, folders: Folders) -> Labelled:
+def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
     """Return the test split of the prepared set that `bundle` was trained on."""
-    folder = folders.prepared / bundle.record["data"]["folder"]
+    folder = paths.prepared / bundle.record["data"]["folder"]
     if not folder.is_dir():
-        raise MissingFileError(f"no prepared set {folder}", remedy="sentiment prepare")
-    return labelled_test(prepared.open_set(folder))
+        raise MissingFileError(f"no prepared set {folder}", hint="sentiment prepare")
+    return test_texts(prepared.open_dataset(folder))
 
 
-def labelled_test(data: PreparedSet) -> Labelled:
+def test_texts(data: PreparedDataset) -> LabelledTexts:
     """Return the test split of `data`."""
     split = data.split("test")
     texts = [split.text(row) for row in range(len(split))]
-    return Labelled("test", texts, split.labels, data.splits["test"]["digest"])
+    return LabelledTexts("test", texts, split.labels, data.splits["test"]["digest"])
 
 
-def labelled_file(path: Path, text_column: str, label_column: str) -> Labelled:
+def load_labelled_file(path: Path, text_column: str, label_column: str) -> LabelledTexts:
     """Return the texts of a labelled CSV, TSV or JSONL file, under a name that MLflow accepts."""
-    read = reviews.read_labelled(path, text_column, label_column)
+    read = sources.read_labelled(path, text_column, label_column)
     name = re.sub(r"[^\w.-]+", "_", path.stem, flags=re.ASCII)
-    return Labelled(name, read.texts, read.labels, reviews.file_digest(path))
+    return LabelledTexts(name, read.texts, read.labels, sources.file_digest(path))
 
 
 @dataclass(frozen=True)
@@ -99,21 +98,23 @@ class Evaluation:
 
 
 def evaluate(
-    bundle: Bundle, data: Labelled, *, worst: int = 10, watcher: Watcher | None = None
+    bundle: Bundle, data: LabelledTexts, *, worst: int = 10, progress: Progress | None = None
 ) -> Evaluation:
     """Measure `bundle` on labelled texts and pick the `worst` mistakes."""
     texts = data.texts
     classifier = Classifier(bundle)
     starts = range(0, len(texts), _AT_ONCE)
-    chunks = (watcher or Watcher()).follow(starts, "classifying", len(starts))
+    chunks = (progress or Progress()).track(starts, "classifying", len(starts))
     said = [
         classifier.logits(classifier.final_states(classifier.encode(texts[start:end])))
         for start, end in ((start, start + _AT_ONCE) for start in chunks)
     ]
-    return judge(bundle, data, np.concatenate(said), worst=worst)
+    return evaluate_logits(bundle, data, np.concatenate(said), worst=worst)
 
 
-def judge(bundle: Bundle, data: Labelled, logits: np.ndarray, *, worst: int = 10) -> Evaluation:
+def evaluate_logits(
+    bundle: Bundle, data: LabelledTexts, logits: np.ndarray, *, worst: int = 10
+) -> Evaluation:
     """Measure what `bundle` has made of labelled texts: `logits`, uncalibrated, float (N,)."""
     texts, labels, logits = data.texts, data.labels, logits.astype(np.float64)
     plain, probabilities = (1.0 / (1.0 + np.exp(-logits / t)) for t in (1.0, bundle.temperature))
@@ -128,31 +129,31 @@ def judge(bundle: Bundle, data: Labelled, logits: np.ndarray, *, worst: int = 10
     return Evaluation(scores, uncalibrated, mistakes, probabilities.astype(np.float32))
 
 
-def keep(bundle: Bundle, evaluation: Evaluation, data: Labelled) -> None:
+def save_metrics(bundle: Bundle, evaluation: Evaluation, data: LabelledTexts) -> None:
     """Write the measures into the bundle's record."""
     measured = bundle.record["metrics"] | evaluation.as_metrics(data.name)
     measured_on = bundle.record.get("measured_on", {}) | {data.name: data.digest}
-    bundles.update_record(bundle, metrics=measured, measured_on=measured_on)
+    bundles.update_manifest(bundle, metrics=measured, measured_on=measured_on)
 
 
-def log(
+def log_evaluation(
     bundle: Bundle,
     evaluation: Evaluation,
-    data: Labelled,
-    folders: Folders,
-    watcher: Watcher | None = None,
+    data: LabelledTexts,
+    paths: ProjectPaths,
+    progress: Progress | None = None,
 ) -> bool:
     """Add the measures to the run that made `bundle`; return False where the store lacks it."""
-    from sentiment.tracking import run as runs  # here, as importing MLflow takes two seconds
+    from sentiment.tracking import run  # here, as importing MLflow takes two seconds
     from sentiment.tracking.offline import logging as delivery
 
     return delivery.log_evaluation(
-        folders,
+        paths,
         bundle.record["run"]["id"],
         bundle.name,
         metrics=evaluation.as_metrics(data.name),
         mistakes=evaluation.mistakes_table(),
         predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
-        dataset=runs.Dataset(data.name, "testing", data.digest, {"name": data.name}),
-        say=(watcher or Watcher()).note,
+        dataset=run.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+        say=(progress or Progress()).note,
     )

@@ -18,7 +18,7 @@ from sentiment.errors import DamagedFileError, InputError
 from sentiment.evaluation.metrics import mcnemar, paired_difference
 from sentiment.tracking import history
 from sentiment.tracking.history import Predictions, RunRecord
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
 LOSS, ACCURACY = "validation/loss", "test/accuracy"
 MISSING = "–"  # in the place of a setting that a run does not have
@@ -81,7 +81,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Pairing:
+class PairedTest:
     """Two models on the same reviews: the first against the second.
 
     difference: of their accuracies, low and high its 95 % interval, all fractions; p: of McNemar's
@@ -110,33 +110,33 @@ class Comparison:
     matching: int
     losses: dict[str, Curve]
     reference: RunRecord | None
-    pairings: dict[str, Pairing | str]
+    pairings: dict[str, PairedTest | str]
 
 
-def compare(folders: Folders, experiment: str, query: Query) -> Comparison:
+def compare_runs(paths: ProjectPaths, experiment: str, query: Query) -> Comparison:
     """Return the runs of an experiment that a query wants, compared.
 
     Raises MissingFileError where the experiment has no runs, and InputError for a name that no run
     has.
     """
-    found = history.runs(folders, experiment)
+    found = history.list_runs(paths, experiment)
     if query.named:
-        named = [history.match(found, name) for name in query.named]
+        named = [history.match_run(found, name) for name in query.named]
         found = list({run.id: run for run in named}.values())
-    matching = select(found, query)
+    matching = select_runs(found, query)
     runs = matching[: query.limit]
-    losses = {run.id: history.curve(folders, run, LOSS) for run in runs}
-    said = {run.id: predictions(folders, run) for run in runs}
+    losses = {run.id: history.metric_curve(paths, run, LOSS) for run in runs}
+    said = {run.id: load_predictions(paths, run) for run in runs}
     reference = _reference(runs, said, found[0] if query.named else None)
     pairings = {
-        run.id: paired(said[run.id], said[reference.id])
+        run.id: compare_predictions(said[run.id], said[reference.id])
         for run in runs
         if reference is not None and run is not reference
     }
     return Comparison(runs, len(matching), losses, reference, pairings)
 
 
-def values(run: RunRecord) -> dict[str, str | float]:
+def run_values(run: RunRecord) -> dict[str, str | float]:
     """Return all that a run can be filtered, sorted and shown by, by name."""
     own: dict[str, str | float] = {"name": run.bare_name, "status": run.status, "id": run.id}
     own["started"] = run.started.isoformat(timespec="seconds")
@@ -145,7 +145,7 @@ def values(run: RunRecord) -> dict[str, str | float]:
     return {**own, **run.parameters, **run.metrics}
 
 
-def select(found: list[RunRecord], query: Query) -> list[RunRecord]:
+def select_runs(found: list[RunRecord], query: Query) -> list[RunRecord]:
     """Return the runs that fit every condition, in the order wanted; a missing value fits none.
 
     Raises InputError for a name that no run has, with those that are near.
@@ -157,25 +157,25 @@ def select(found: list[RunRecord], query: Query) -> list[RunRecord]:
         run
         for run in found
         if all(
-            condition.name in (own := values(run)) and condition.holds(own[condition.name])
+            condition.name in (own := run_values(run)) and condition.holds(own[condition.name])
             for condition in query.conditions
         )
     ]
     if not sort or not query.sort:
         return fitting
-    known = [run for run in fitting if sort in values(run)]
-    known.sort(key=lambda run: _order(values(run)[sort]), reverse=query.sort.startswith("-"))
-    return known + [run for run in fitting if sort not in values(run)]
+    known = [run for run in fitting if sort in run_values(run)]
+    known.sort(key=lambda run: _order(run_values(run)[sort]), reverse=query.sort.startswith("-"))
+    return known + [run for run in fitting if sort not in run_values(run)]
 
 
-def differing(runs: list[RunRecord]) -> dict[str, list[str]]:
+def differing_settings(runs: list[RunRecord]) -> dict[str, list[str]]:
     """Return the settings that are not the same in all runs: a readable value for each run."""
     names = dict.fromkeys(name for run in runs for name in run.parameters)
-    rows = {name: [readable(run.parameters.get(name)) for run in runs] for name in names}
+    rows = {name: [format_value(run.parameters.get(name)) for run in runs] for name in names}
     return {name: row for name, row in rows.items() if len(set(row)) > 1}
 
 
-def readable(value: str | float | None) -> str:
+def format_value(value: str | float | None) -> str:
     """Return a value as a person writes it: yes and no, 0.3 for 0.30000000000000004."""
     if value is None:
         return MISSING
@@ -185,7 +185,7 @@ def readable(value: str | float | None) -> str:
     return str(value) if number is None or not math.isfinite(number) else f"{number:.10g}"
 
 
-def paired(first: Predictions | str, second: Predictions | str) -> Pairing | str:
+def compare_predictions(first: Predictions | str, second: Predictions | str) -> PairedTest | str:
     """Return how two models compare on the same reviews, or why they can't be compared.
 
     A text in the place of predictions says why there are none, as `predictions` does.
@@ -205,15 +205,15 @@ def paired(first: Predictions | str, second: Predictions | str) -> Pairing | str
     reviews = len(first.labels)
     difference, low, high = paired_difference(only_first, only_second, reviews)
     p = mcnemar(only_first, only_second)
-    return Pairing(reviews, only_first, only_second, difference, low, high, p)
+    return PairedTest(reviews, only_first, only_second, difference, low, high, p)
 
 
-def predictions(folders: Folders, run: RunRecord) -> Predictions | str:
+def load_predictions(paths: ProjectPaths, run: RunRecord) -> Predictions | str:
     """Return what a run's model says of the test reviews, or why that is not known."""
     if ACCURACY not in run.metrics:
         return "not evaluated"
     try:
-        return history.predictions(folders, run) or "without predictions"
+        return history.load_predictions(paths, run) or "without predictions"
     except DamagedFileError:
         return "with damaged predictions"
 
@@ -244,7 +244,7 @@ def _digest(said: Predictions | str) -> str:
 
 
 def _check_names(found: list[RunRecord], wanted: list[str]) -> None:
-    known = dict.fromkeys(name for run in found for name in values(run))
+    known = dict.fromkeys(name for run in found for name in run_values(run))
     for name in wanted:
         if name not in known:
             # The part after the / is what one remembers: `accuracy` of `test/accuracy`.
@@ -252,7 +252,7 @@ def _check_names(found: list[RunRecord], wanted: list[str]) -> None:
             close = ends or get_close_matches(name, known)
             meant = f"; is it {' or '.join(close)}" if close else ""
             raise InputError(
-                f"no run has a setting or metric {name!r}{meant}", remedy="sentiment compare --json"
+                f"no run has a setting or metric {name!r}{meant}", hint="sentiment compare --json"
             )
 
 

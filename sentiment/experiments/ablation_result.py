@@ -12,20 +12,20 @@ from sentiment.experiments.review_groups import Group
 
 
 @dataclass(frozen=True)
-class Spread:
+class MeanStd:
     """A mean over seeds and the sample standard deviation, None where there is one seed."""
 
     mean: float
     deviation: float | None
 
 
-def spread(values: list[float]) -> Spread:
+def mean_std(values: list[float]) -> MeanStd:
     """Return mean and deviation: of 1, 2 and 6 they are 3 and √7."""
-    return Spread(fmean(values), stdev(values) if len(values) > 1 else None)
+    return MeanStd(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
-class Measured:
+class NetworkResult:
     """One trained network. Accuracies are shares of test reviews, in all or in each group.
 
     gradients: mean norm of dL/dh_t at the first, the middle and the last step, read forward.
@@ -45,14 +45,14 @@ class Measured:
 class Summary:
     """The same measures over all seeds of a readout."""
 
-    accuracy: Spread
-    gradients: tuple[Spread, ...]
-    by_length: tuple[Spread, ...]
-    by_position: tuple[Spread, ...]
+    accuracy: MeanStd
+    gradients: tuple[MeanStd, ...]
+    by_length: tuple[MeanStd, ...]
+    by_position: tuple[MeanStd, ...]
 
 
 @dataclass(frozen=True)
-class Contrast:
+class AblationResult:
     """All networks, and the groups of test reviews that they were measured on.
 
     lengths: by tokens; positions: by where in the review the opinion stands, from 0 to 1.
@@ -61,7 +61,7 @@ class Contrast:
     data: str
     lengths: tuple[Group, ...]
     positions: tuple[Group, ...]
-    networks: tuple[Measured, ...]
+    networks: tuple[NetworkResult, ...]
 
     @property
     def readouts(self) -> list[str]:
@@ -73,7 +73,7 @@ class Contrast:
         """The seeds that every readout was trained with."""
         return list(dict.fromkeys(network.seed for network in self.networks))
 
-    def of(self, readout: str) -> list[Measured]:
+    def of(self, readout: str) -> list[NetworkResult]:
         """Return the networks with `readout`, one a seed."""
         return [network for network in self.networks if network.readout == readout]
 
@@ -81,12 +81,12 @@ class Contrast:
         """Return the measures of `readout` over all seeds."""
         networks = self.of(readout)
 
-        def spreads(measures: Callable[[Measured], tuple[float, ...]]) -> tuple[Spread, ...]:
+        def spreads(measures: Callable[[NetworkResult], tuple[float, ...]]) -> tuple[MeanStd, ...]:
             columns = zip(*(measures(network) for network in networks), strict=True)
-            return tuple(spread(list(column)) for column in columns)
+            return tuple(mean_std(list(column)) for column in columns)
 
         return Summary(
-            accuracy=spread([network.accuracy for network in networks]),
+            accuracy=mean_std([network.accuracy for network in networks]),
             gradients=spreads(lambda network: network.gradients),
             by_length=spreads(lambda network: network.by_length),
             by_position=spreads(lambda network: network.by_position),
@@ -135,7 +135,7 @@ class Contrast:
         first, _, last = (part.mean for part in self.summary(readout).gradients)
         return f"{first / last:.2g}" if last else "none at the last"
 
-    def _change(self, groups: Callable[[Summary], tuple[Spread, ...]]) -> str:
+    def _change(self, groups: Callable[[Summary], tuple[MeanStd, ...]]) -> str:
         """Return by how many points accuracy changes from the first group to the last."""
         parts = []
         for readout in self.readouts:

@@ -13,12 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sentiment.config import setting_of
+from sentiment.config import setting_field
 from sentiment.errors import InputError, MissingFileError
 from sentiment.recipe import TABLES, Recipe
 
 Value = bool | int | float | str
-_REMEDY = "sentiment sweep --show-space"
+_HINT = "sentiment sweep --show-space"
 _RANGE = {"low", "high", "log"}
 
 
@@ -60,7 +60,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """What each setting may be, by the table and the name of the setting."""
 
     settings: dict[tuple[str, str], Range | Choices]
@@ -73,7 +73,7 @@ class Space:
                 try:
                     replace(getattr(recipe, table), **{name: value})
                 except InputError as error:
-                    raise InputError(f"the search space: {error.fact}", remedy=_REMEDY) from error
+                    raise InputError(f"the search space: {error.fact}", hint=_HINT) from error
 
     def apply(self, recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
         """Return `recipe` with `values`, by the names of the settings, in place of its own."""
@@ -100,18 +100,18 @@ class Space:
         return own
 
 
-def shipped() -> list[str]:
+def shipped_spaces() -> list[str]:
     """Return the names of the spaces that come with the package."""
     folder = resources.files("sentiment.experiments").joinpath("search_spaces")
     return sorted(Path(entry.name).stem for entry in folder.iterdir())
 
 
-def read(name: str) -> Space:
+def load_space(name: str) -> SearchSpace:
     """Return the space called `name`, or the one in the file of that name.
 
     Raises MissingFileError where there is none, and InputError where it is not as described above.
     """
-    if name in shipped():
+    if name in shipped_spaces():
         text = (
             resources.files("sentiment.experiments")
             .joinpath("search_spaces", f"{name}.toml")
@@ -123,51 +123,51 @@ def read(name: str) -> Space:
         except (OSError, UnicodeDecodeError) as error:
             raise MissingFileError(
                 f"no search space {name}: it is neither a file that can be read nor one of "
-                f"{', '.join(shipped())}",
-                remedy=_REMEDY,
+                f"{', '.join(shipped_spaces())}",
+                hint=_HINT,
             ) from error
     return parse(text, name)
 
 
-def parse(text: str, name: str) -> Space:
+def parse(text: str, name: str) -> SearchSpace:
     """Return the space that `text` describes; `name` is for messages."""
     try:
         stated = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name} is not TOML: {error}", remedy=_REMEDY) from error
+        raise InputError(f"{name} is not TOML: {error}", hint=_HINT) from error
     settings: dict[tuple[str, str], Range | Choices] = {}
     for table, domains in stated.items():
         if table not in TABLES or not isinstance(domains, dict):
             raise InputError(
-                f"{name}: {table} is none of the tables {', '.join(TABLES)}", remedy=_REMEDY
+                f"{name}: {table} is none of the tables {', '.join(TABLES)}", hint=_HINT
             )
         for setting, domain in domains.items():
             settings[table, setting] = _domain(f"{name}: {setting}", table, setting, domain)
     if not settings:
-        raise InputError(f"{name} names no setting to try", remedy=_REMEDY)
-    return Space(settings, text)
+        raise InputError(f"{name} names no setting to try", hint=_HINT)
+    return SearchSpace(settings, text)
 
 
 def _domain(where: str, table: str, setting: str, stated: Any) -> Range | Choices:
     kind = type(getattr(Recipe(), table))
     try:
-        declared = setting_of(kind, setting)
+        declared = setting_field(kind, setting)
     except StopIteration:
-        raise InputError(f"{where} is no setting of [{table}]", remedy=_REMEDY) from None
+        raise InputError(f"{where} is no setting of [{table}]", hint=_HINT) from None
     if isinstance(stated, list) and stated:
         return Choices(tuple(stated))
     numbers = isinstance(stated, dict) and {"low", "high"} <= stated.keys() <= _RANGE
     if not numbers or type(declared.default) not in (int, float):
         raise InputError(
             f"{where} needs a list of choices, or for a number {{ low = …, high = … }}",
-            remedy=_REMEDY,
+            hint=_HINT,
         )
     domain = Range(**stated)
     ends = [type(end) in (int, float) for end in domain.ends]
     if not all(ends) or type(domain.log) is not bool or not domain.low < domain.high:
-        raise InputError(f"{where}: low must be a number below high", remedy=_REMEDY)
+        raise InputError(f"{where}: low must be a number below high", hint=_HINT)
     if domain.log and domain.low <= 0:
-        raise InputError(f"{where}: with log = true, low must be above 0", remedy=_REMEDY)
+        raise InputError(f"{where}: with log = true, low must be above 0", hint=_HINT)
     if isinstance(declared.default, float):
         return replace(domain, low=float(domain.low), high=float(domain.high))
     return domain

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sentiment.errors import DamagedFileError, UnavailableError
-from sentiment.experiments.search_space import Choices, Range, Space, Value
-from sentiment.utils.progress import EpochReport
+from sentiment.experiments.search_space import Choices, Range, SearchSpace, Value
+from sentiment.utils.progress import EpochMetrics
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -41,12 +41,12 @@ class Trial:
     loss: float | None
 
 
-def in_file(path: Path, space: Space, seed: int) -> "Study":
+def open_study(path: Path, space: SearchSpace, seed: int) -> "Study":
     """Return the study in the file `path`, a new one where there is none.
 
     Raises UnavailableError where Optuna is missing, and DamagedFileError.
     """
-    optuna = library()
+    optuna = import_optuna()
     backend = optuna.storages.journal.JournalFileBackend(str(path))
     try:
         study = optuna.create_study(
@@ -57,9 +57,7 @@ def in_file(path: Path, space: Space, seed: int) -> "Study":
             load_if_exists=True,
         )
     except (ValueError, KeyError) as error:
-        raise DamagedFileError(
-            f"{path} can't be read: {error}", remedy="sentiment sweep"
-        ) from error
+        raise DamagedFileError(f"{path} can't be read: {error}", hint="sentiment sweep") from error
     return Study(study, space)
 
 
@@ -69,29 +67,30 @@ def sampler(seed: int, *, lie: bool) -> Any:
     lie: take trials that are under way for bad ones, so that several at once are not near one
     another. Not where their settings may be half written, as in a tracking store.
     """
-    return library().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=lie)
+    return import_optuna().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=lie)
 
 
 def pruner() -> Any:
     """Return what gives up on a trial: it is below the median of those before at its epoch."""
-    return library().pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING)
+    return import_optuna().pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING)
 
 
 def objective(
-    space: Space, train: Callable[[dict[str, Value], Callable[[EpochReport], bool]], float | None]
+    space: SearchSpace,
+    train: Callable[[dict[str, Value], Callable[[EpochMetrics], bool]], float | None],
 ) -> Callable[[Any], float]:
     """Return `train`, of settings and who ends it early, as Optuna calls it in other processes."""
 
     def tried(trial: Any) -> float:
         values = {name: _suggested(trial, name, domain) for (_, name), domain in domains.items()}
 
-        def hopeless(report: EpochReport) -> bool:
+        def hopeless(report: EpochMetrics) -> bool:
             trial.report(report.validation_loss, report.epoch)
             return trial.should_prune()
 
         loss = train(values, hopeless)
         if loss is None:
-            raise library().TrialPruned
+            raise import_optuna().TrialPruned
         return loss
 
     domains = space.settings
@@ -108,8 +107,8 @@ def _suggested(trial: Any, name: str, domain: Range | Choices) -> Value:
 class Study:
     """The trials of one sweep, as Optuna keeps them. Losses are minimised."""
 
-    def __init__(self, study: Any, space: Space):
-        self._optuna, self._study = library(), study
+    def __init__(self, study: Any, space: SearchSpace):
+        self._optuna, self._study = import_optuna(), study
         self._distributions = {
             name: _distribution(self._optuna, domain)
             for (_, name), domain in space.settings.items()
@@ -211,14 +210,14 @@ class Study:
             yield name, np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def library() -> Any:
+def import_optuna() -> Any:
     """Return Optuna; raise UnavailableError where it is not installed."""
     try:
         import optuna
     except ImportError as error:
         raise UnavailableError(
             "a sweep needs Optuna, which is not installed",
-            remedy='pip install "sentiment[sweep]"',
+            hint='pip install "sentiment[sweep]"',
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

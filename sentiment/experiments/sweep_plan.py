@@ -14,17 +14,17 @@ from pathlib import Path
 from sentiment import recipe as recipes
 from sentiment.errors import InputError, MissingFileError
 from sentiment.experiments import search_space as space
-from sentiment.experiments.search_space import Space
+from sentiment.experiments.search_space import SearchSpace
 from sentiment.recipe import Recipe
 from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
 LAST = "last"  # names the newest sweep
-_REMEDY = "sentiment sweep"
+_HINT = "sentiment sweep"
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """What a sweep tries: `recipe` with settings from `space`, in `trials` trials.
 
     folder: where it lies, by whose name it goes; run_id: of its MLflow run, empty before it began.
@@ -32,7 +32,7 @@ class Plan:
 
     folder: Path
     recipe: Recipe
-    space: Space
+    space: SearchSpace
     trials: int
     seed: int
     experiment: str
@@ -54,7 +54,7 @@ class Plan:
         """The recipe with the best settings."""
         return self.folder / f"{self.name}.toml"
 
-    def begun(self, run_id: str) -> "Plan":
+    def begun(self, run_id: str) -> "SweepPlan":
         """Keep the id of the sweep's run."""
         plan = replace(self, run_id=run_id)
         files.write_json(self.folder / "sweep.json", plan.told())
@@ -72,51 +72,49 @@ class Plan:
         }
 
 
-def make(
-    folders: Folders,
+def create_plan(
+    paths: ProjectPaths,
     recipe: Recipe,
-    tried: Space,
+    tried: SearchSpace,
     *,
     name: str | None,
     trials: int,
     seed: int,
     experiment: str,
     track: bool,
-) -> Plan:
+) -> SweepPlan:
     """Write a new plan; raise InputError where its name is taken or a value of it impossible."""
     tried.check(recipe)
     name = name or f"sweep-{datetime.now():%m%d-%H%M%S}"
-    folder = folders.sweeps / name
+    folder = paths.sweeps / name
     if folder.exists():
         raise InputError(
             f"{folder} is there already",
-            remedy=f"sentiment sweep --resume {name}, or another --name",
+            hint=f"sentiment sweep --resume {name}, or another --name",
         )
-    made = Plan(folder, recipe, tried, trials, seed, experiment, track)
-    with files.whole_folder(folder) as aside:
+    made = SweepPlan(folder, recipe, tried, trials, seed, experiment, track)
+    with files.atomic_dir(folder) as aside:
         (aside / "space.toml").write_text(tried.text, "utf-8")
-        (aside / "recipe.toml").write_text(recipes.as_text(recipe), "utf-8")
+        (aside / "recipe.toml").write_text(recipes.to_toml(recipe), "utf-8")
         files.write_json(aside / "sweep.json", made.told())
     return made
 
 
-def find(folders: Folders, named: str) -> Plan:
+def find_plan(paths: ProjectPaths, named: str) -> SweepPlan:
     """Return the plan of the sweep `named` so, or of the newest for `last`.
 
     Raises MissingFileError, which lists the sweeps there are, and DamagedFileError.
     """
-    known = sorted(
-        folders.sweeps.glob("[!.]*/sweep.json"), key=lambda path: path.stat().st_mtime_ns
-    )
+    known = sorted(paths.sweeps.glob("[!.]*/sweep.json"), key=lambda path: path.stat().st_mtime_ns)
     names = [path.parent.name for path in reversed(known)]
     if named == LAST and names:
         named = names[0]
     if named not in names:
         there = f"; there are {', '.join(names)}" if names else ""
-        raise MissingFileError(f"no sweep {named!r} can be resumed{there}", remedy=_REMEDY)
-    folder = folders.sweeps / named
-    told = files.read_json(folder / "sweep.json", remedy=_REMEDY)
-    recipe = recipes.read(str(folder / "recipe.toml"))
-    with files.readable(folder / "sweep.json", remedy=_REMEDY):
+        raise MissingFileError(f"no sweep {named!r} can be resumed{there}", hint=_HINT)
+    folder = paths.sweeps / named
+    told = files.read_json(folder / "sweep.json", hint=_HINT)
+    recipe = recipes.load_recipe(str(folder / "recipe.toml"))
+    with files.read_errors(folder / "sweep.json", hint=_HINT):
         recipe = replace(recipe, name=told.pop("recipe"))
-        return Plan(folder, recipe, space.read(str(folder / "space.toml")), **told)
+        return SweepPlan(folder, recipe, space.load_space(str(folder / "space.toml")), **told)

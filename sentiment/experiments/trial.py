@@ -6,12 +6,12 @@ Knows rounds of training; knows nothing of how settings are chosen or of where r
 from collections.abc import Callable
 
 from sentiment.data.prepare import prepare
-from sentiment.data.split import divide
+from sentiment.data.split import split_training_reviews
 from sentiment.recipe import Recipe
-from sentiment.training.callbacks import Journal
-from sentiment.training.self_training import Rounds
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Clock, EpochReport, Watcher
+from sentiment.training.callbacks import Callback
+from sentiment.training.self_training import SelfTraining
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
 
 
 class _PrunedError(Exception):
@@ -19,18 +19,20 @@ class _PrunedError(Exception):
 
 
 def train(
-    recipe: Recipe, folders: Folders, hopeless: Callable[[EpochReport], bool]
+    recipe: Recipe, paths: ProjectPaths, hopeless: Callable[[EpochMetrics], bool]
 ) -> float | None:
     """Train as `recipe` says, and return the lowest validation loss.
 
     `hopeless` is asked after each epoch, and ends the training where it says so; then there is
     no loss. Raises DivergedError.
     """
-    data, _ = prepare(recipe.prepare, folders)
+    data, _ = prepare(recipe.prepare, paths)
     tokenizer = data.tokenizer.up_to(recipe.model.ngrams)
-    parts = divide(data.split("train"), tokenizer, recipe.model, recipe.train.validation_share)
-    rounds = Rounds(
-        data, parts, tokenizer, recipe.model, recipe.train, Journal(), Watcher(), Clock()
+    parts = split_training_reviews(
+        data.split("train"), tokenizer, recipe.model, recipe.train.validation_share
+    )
+    rounds = SelfTraining(
+        data, parts, tokenizer, recipe.model, recipe.train, Callback(), Progress(), Stopwatch()
     )
 
     def after() -> None:

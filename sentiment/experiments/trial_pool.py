@@ -15,21 +15,21 @@ from multiprocessing.connection import Connection
 
 from sentiment.errors import SentimentError
 from sentiment.recipe import Recipe
-from sentiment.utils import environment as quiet
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import EpochReport
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import EpochMetrics
 
 _PATIENCE = 10  # seconds for a process to end that was asked to
 
 
 @dataclass(frozen=True)
-class Told:
+class TrialMessage:
     """What a trial says: how an epoch went, or in the end its loss, or why it came to none.
 
     lost: its process has ended.
     """
 
-    report: EpochReport | None = None
+    report: EpochMetrics | None = None
     loss: float | None = None
     failure: str = ""
     lost: bool = False
@@ -38,22 +38,22 @@ class Told:
 class _Job:
     """A process and the trial that it runs."""
 
-    def __init__(self, folders: Folders):
+    def __init__(self, paths: ProjectPaths):
         # Not forked: TensorFlow's threads would be missing in the copy.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, folders), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, paths), daemon=True)
         self.process.start()
         theirs.close()
         self.trial: int | None = None
 
 
-class Pool:
+class TrialPool:
     """Some processes. Closed, it ends them with the trials they run."""
 
-    def __init__(self, count: int, folders: Folders):
-        self._folders = folders
-        self._jobs = [_Job(folders) for _ in range(count)]
+    def __init__(self, count: int, paths: ProjectPaths):
+        self._paths = paths
+        self._jobs = [_Job(paths) for _ in range(count)]
 
     @property
     def running(self) -> list[int]:
@@ -77,18 +77,18 @@ class Pool:
         with suppress(BrokenPipeError):  # where its process has ended, as `told` will say
             job.pipe.send(stop)
 
-    def told(self) -> Iterator[tuple[int, Told]]:
+    def told(self) -> Iterator[tuple[int, TrialMessage]]:
         """Wait for something to be told; yield it with the number of its trial."""
         busy = {job.pipe: job for job in self._jobs if job.trial is not None}
         for pipe in connection.wait(list(busy)):
             job = busy[pipe]  # type: ignore[index]
             trial = job.trial or 0
             try:
-                told: Told = job.pipe.recv()
+                told: TrialMessage = job.pipe.recv()
             except (EOFError, ConnectionResetError):
-                told = Told(lost=True)
+                told = TrialMessage(lost=True)
                 job.process.join(_PATIENCE)
-                self._jobs[self._jobs.index(job)] = _Job(self._folders)
+                self._jobs[self._jobs.index(job)] = _Job(self._paths)
             if told.report is None:
                 job.trial = None
             yield trial, told
@@ -103,29 +103,29 @@ class Pool:
             job.process.kill()
 
 
-def _work(pipe: Connection, folders: Folders) -> None:
+def _work(pipe: Connection, paths: ProjectPaths) -> None:
     """Run each trial whose recipe comes through `pipe`, and answer with `Told`, until it closes.
 
     After an epoch whoever listens answers whether to stop.
     """
     # Ctrl-C goes to all processes of a terminal: whoever listens ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    quiet.set_environment()
-    with quiet.hushed():
+    environment.configure_libraries()
+    with environment.suppress_stderr():
         from sentiment.experiments import trial as trials
     # It warns of what one process should not do with one network, and here there are many.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-    def hopeless(report: EpochReport) -> bool:
-        pipe.send(Told(report=report))
+    def hopeless(report: EpochMetrics) -> bool:
+        pipe.send(TrialMessage(report=report))
         return pipe.recv()
 
     try:
         while True:
             recipe: Recipe = pipe.recv()
             try:
-                pipe.send(Told(loss=trials.train(recipe, folders, hopeless)))
+                pipe.send(TrialMessage(loss=trials.train(recipe, paths, hopeless)))
             except SentimentError as error:
-                pipe.send(Told(failure=error.fact))
+                pipe.send(TrialMessage(failure=error.fact))
     except (EOFError, BrokenPipeError):
         return

@@ -30,7 +30,7 @@ from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.utils import files
 
 FORMAT = 2
-REMEDY = "sentiment train"
+HINT = "sentiment train"
 _PARTS = ("words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
 
 
@@ -84,14 +84,14 @@ def write(
     record: dict[str, Any],
 ) -> Bundle:
     """Write a bundle, whole or not at all, and open it."""
-    with files.whole_folder(folder) as aside:
+    with files.atomic_dir(folder) as aside:
         tokenizer.write(aside)
         table = embedding.astype(np.float16)
         table[0] = 0.0
         np.save(aside / "embedding.npy", table, allow_pickle=False)
         np.savez(aside / "weights.npz", **weights)  # type: ignore[arg-type]
-        stated = {"format": FORMAT, **record, "files": files.record(aside)}
-        files.write_json(aside / "bundle.json", files.sealed(stated))
+        stated = {"format": FORMAT, **record, "files": files.checksums(aside)}
+        files.write_json(aside / "bundle.json", files.add_checksum(stated))
     return read(folder)
 
 
@@ -125,15 +125,15 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def _read(folder: Path) -> Bundle:
     path = folder / "bundle.json"
     if not path.is_file():
-        raise MissingFileError(f"no model in {folder}: it holds no bundle.json", remedy=REMEDY)
-    record = files.read_json(path, remedy=REMEDY)
+        raise MissingFileError(f"no model in {folder}: it holds no bundle.json", hint=HINT)
+    record = files.read_json(path, hint=HINT)
     settings = _settings(path, record)
-    files.check_seal(path, record, remedy=REMEDY)
+    files.verify_checksum(path, record, hint=HINT)
     for name in _PARTS:
-        files.check(folder / name, record["files"][name], remedy=REMEDY)
-    tokenizer = Tokenizer.read(folder, remedy=REMEDY)
-    embedding = files.read_array(folder / "embedding.npy", remedy=REMEDY)
-    weights = files.read_arrays(folder / "weights.npz", remedy=REMEDY)
+        files.verify_file(folder / name, record["files"][name], hint=HINT)
+    tokenizer = Tokenizer.read(folder, hint=HINT)
+    embedding = files.read_array(folder / "embedding.npy", hint=HINT)
+    weights = files.read_arrays(folder / "weights.npz", hint=HINT)
     bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
     _check_arrays(bundle)
     return bundle
@@ -146,7 +146,7 @@ def _settings(path: Path, record: dict[str, Any]) -> ModelSettings:
         newer = isinstance(found, int) and found > FORMAT
         raise DamagedFileError(
             f"{path} is of bundle format {found!r}; this program reads {FORMAT}",
-            remedy="pip install --upgrade sentiment" if newer else REMEDY,
+            hint="pip install --upgrade sentiment" if newer else HINT,
         )
     try:
         settings = ModelSettings(**record["settings"]["model"])
@@ -161,7 +161,7 @@ def _settings(path: Path, record: dict[str, Any]) -> ModelSettings:
         if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
             raise ValueError(f"temperature {temperature!r} is not a positive number")
     except (KeyError, TypeError, ValueError, InputError) as error:
-        raise DamagedFileError(f"{path} is incomplete: {error}", remedy=REMEDY) from error
+        raise DamagedFileError(f"{path} is incomplete: {error}", hint=HINT) from error
     return settings
 
 
@@ -175,40 +175,40 @@ def _check_arrays(bundle: Bundle) -> None:
             raise DamagedFileError(
                 f"{bundle.folder}: expected {name} of shape {expected.get(name)}, "
                 f"got {found.get(name)}",
-                remedy=REMEDY,
+                hint=HINT,
             )
     for name, array in {"embedding": bundle.embedding, **bundle.weights}.items():
         kind = np.dtype(np.float16 if name == "embedding" else np.float32)
         if array.dtype != kind:
             raise DamagedFileError(
-                f"{bundle.folder}: expected {name} of {kind}, got {array.dtype}", remedy=REMEDY
+                f"{bundle.folder}: expected {name} of {kind}, got {array.dtype}", hint=HINT
             )
         if not np.isfinite(array).all():
             raise DamagedFileError(
-                f"{bundle.folder}: a weight of {name} is not a finite number", remedy=REMEDY
+                f"{bundle.folder}: a weight of {name} is not a finite number", hint=HINT
             )
 
     if bundle.embedding[0].any():
         raise DamagedFileError(
-            f"{bundle.folder}: row 0 of embedding, the padding, is not zeros", remedy=REMEDY
+            f"{bundle.folder}: row 0 of embedding, the padding, is not zeros", hint=HINT
         )
 
 
-def update_record(bundle: Bundle, **parts: Any) -> None:
+def update_manifest(bundle: Bundle, **parts: Any) -> None:
     """Replace parts of `bundle.json`, such as the metrics, at one stroke."""
-    files.write_json(bundle.folder / "bundle.json", files.sealed({**bundle.record, **parts}))
+    files.write_json(bundle.folder / "bundle.json", files.add_checksum({**bundle.record, **parts}))
 
 
-def newest(models: Path) -> Path:
+def newest_bundle(models: Path) -> Path:
     """Return the folder of the newest bundle in `models`, by the time it was created.
 
     Raises DamagedFileError where a record is not what was written: its time may be wrong.
     """
     found = []
     for path in models.glob("[!.]*/bundle.json"):
-        record = files.read_json(path, remedy=REMEDY)
-        files.check_seal(path, record, remedy=REMEDY)
+        record = files.read_json(path, hint=HINT)
+        files.verify_checksum(path, record, hint=HINT)
         found.append((str(record.get("created", "")), path.parent))
     if not found:
-        raise MissingFileError(f"no trained model in {models}", remedy=REMEDY)
+        raise MissingFileError(f"no trained model in {models}", hint=HINT)
     return max(found)[1]

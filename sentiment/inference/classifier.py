@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from sentiment.data.tokenizer import Encoded
+from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
-from sentiment.inference.bundle import REMEDY, Bundle, directions
+from sentiment.inference.bundle import HINT, Bundle, directions
 
-GROUP = 512  # reviews read at once; more are no faster and take more memory
+BATCH_SIZE = 512  # reviews read at once; more are no faster and take more memory
 # Infinity saturates a unit and is no fault; what is no number after it is told in one sentence.
 _large_weights = np.errstate(over="ignore", invalid="ignore")
 
@@ -31,7 +31,7 @@ class Packed:
     active: np.ndarray
 
 
-def pack(offsets: np.ndarray, *, backward: bool = False) -> Packed:
+def pack_by_step(offsets: np.ndarray, *, backward: bool = False) -> Packed:
     """Lay out reviews for reading, from their ends where `backward`."""
     lengths = np.diff(offsets)
     order = np.argsort(-lengths, kind="stable")
@@ -86,12 +86,12 @@ class Classifier:
         """The embedding in float32, for those who read more rows than it has."""
         return self._embedding.astype(np.float32)
 
-    def encode(self, texts: Iterable[str]) -> Encoded:
+    def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Return the word ids of `texts`, cut as in training."""
         encoded = self.bundle.tokenizer.encode(texts)
         return encoded.last(self.bundle.settings.longest_review)
 
-    def final_states(self, encoded: Encoded) -> np.ndarray:
+    def final_states(self, encoded: EncodedTexts) -> np.ndarray:
         """Return the state after the last token of each review, float32 (N, S).
 
         Where the network is bidirectional the state after the first token, read backwards, follows
@@ -101,12 +101,12 @@ class Classifier:
         pooled = self.bundle.settings.readout != "last"
         states = np.empty((len(encoded), self.bundle.settings.state_size), np.float32)
         by_length = np.argsort(-encoded.lengths, kind="stable")
-        for start in range(0, len(encoded), GROUP):
-            rows = by_length[start : start + GROUP]
+        for start in range(0, len(encoded), BATCH_SIZE):
+            rows = by_length[start : start + BATCH_SIZE]
             states[rows] = self._read(encoded.take(rows), every_step=pooled)[1]
         return self._numbers(states)
 
-    def states(self, encoded: Encoded) -> np.ndarray:
+    def states(self, encoded: EncodedTexts) -> np.ndarray:
         """Return the state of the last layer after every token, float32 (total tokens, S).
 
         Rows are in the order of the tokens: the forward half of a row is the state after reading
@@ -114,14 +114,14 @@ class Classifier:
         to it from the end. So the final state is forward the last row and backward the first.
         """
         states = np.empty((len(encoded.tokens), self.bundle.settings.state_size), np.float32)
-        for start in range(0, len(encoded), GROUP):
-            rows = np.arange(start, min(start + GROUP, len(encoded)))
+        for start in range(0, len(encoded), BATCH_SIZE):
+            rows = np.arange(start, min(start + BATCH_SIZE, len(encoded)))
             place = slice(encoded.offsets[rows[0]], encoded.offsets[rows[-1] + 1])
             states[place] = self._read(encoded.take(rows), every_step=True)[0]
         return self._numbers(states)
 
     @_large_weights
-    def _read(self, encoded: Encoded, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, encoded: EncodedTexts, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return all states (total tokens, S) and what the classifier reads of them (N, S).
 
         Without `every_step` the first are not those of the last layer, whose final states suffice.
@@ -131,7 +131,7 @@ class Classifier:
         many = features.size > len(self._embedding)
         entering = _embed(self._whole if many else self._embedding, features)
         layouts = {
-            name: pack(encoded.offsets, backward=name == "backward")
+            name: pack_by_step(encoded.offsets, backward=name == "backward")
             for name in directions(settings)
         }
         for number in range(1, settings.layers + 1):
@@ -171,7 +171,7 @@ class Classifier:
             raise DamagedFileError(
                 f"{self.bundle.folder}: the model's answer is not a number, as its weights in "
                 "weights.npz are too large",
-                remedy=REMEDY,
+                hint=HINT,
             )
         return said
 

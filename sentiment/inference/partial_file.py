@@ -14,7 +14,7 @@ from sentiment.utils import files
 _EVERY = 1.0  # seconds between two records of how far the job is: no more work than that is lost
 
 
-class Part:
+class PartialFile:
     """`.NAME.part` beside NAME, and `.NAME.part.json`, which tells how much of it holds good.
 
     `stated` is what must be the same for the job to go on, by a name that a person understands.
@@ -32,7 +32,7 @@ class Part:
     def begin(self) -> BinaryIO:
         """Open it anew, for writing."""
         self._record.unlink(missing_ok=True)
-        with files.writable(self.path.parent):
+        with files.write_errors(self.path.parent):
             return self.path.open("w+b")
 
     def state(self) -> dict[str, Any] | None:
@@ -42,17 +42,17 @@ class Part:
         """
         if not (self._record.is_file() and self.path.is_file()):
             return None
-        kept = files.read_json(self._record, remedy="the command without --resume")
+        kept = files.read_json(self._record, hint="the command without --resume")
         for name, value in self._stated.items():
             if kept["stated"].get(name) != value:
                 raise InputError(
                     f"{self.path} can't be gone on with: {name} differs from the interrupted job's",
-                    remedy="the command without --resume, which begins anew",
+                    hint="the command without --resume, which begins anew",
                 )
         if self.path.stat().st_size < kept["bytes"]:
             raise MissingFileError(
                 f"{self.path} is shorter than its record says",
-                remedy="the command without --resume, which begins anew",
+                hint="the command without --resume, which begins anew",
             )
         return kept["state"] | {"bytes": kept["bytes"]}
 

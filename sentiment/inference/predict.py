@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentiment.data.tokenizer import UNKNOWN, Encoded
+from sentiment.data.tokenizer import UNKNOWN, EncodedTexts
 from sentiment.inference.classifier import Classifier
 
 WARNINGS = {
@@ -37,7 +37,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bands:
+class LabelRule:
     """Where a probability becomes a label.
 
     threshold: positive from here on; neutral: (low, high), both included, in place of a threshold.
@@ -54,7 +54,7 @@ class Bands:
         return "positive" if probability >= high else "negative"
 
 
-def predict(classifier: Classifier, bands: Bands, texts: Sequence[str]) -> list[Prediction]:
+def predict(classifier: Classifier, bands: LabelRule, texts: Sequence[str]) -> list[Prediction]:
     """Classify each text; one that is empty or holds no word has `wrong`."""
     encoded = classifier.bundle.tokenizer.encode(texts)
     longest = classifier.bundle.settings.longest_review
@@ -66,7 +66,7 @@ def predict(classifier: Classifier, bands: Bands, texts: Sequence[str]) -> list[
         texts, encoded.lengths.tolist(), probabilities, unknown.tolist(), strict=True
     ):
         if not length:
-            said.append(Prediction(None, None, wrong=nothing_in(text)))
+            said.append(Prediction(None, None, wrong=no_word_error(text)))
             continue
         # Six digits, so that the last bits, which differ between machines, are not in files.
         rounded = round(probability, 6)
@@ -75,12 +75,12 @@ def predict(classifier: Classifier, bands: Bands, texts: Sequence[str]) -> list[
     return said
 
 
-def nothing_in(text: str) -> str:
+def no_word_error(text: str) -> str:
     """Return what is wrong with a text that has no word."""
     return f"holds no word: {text[:40]!r}" if text.strip() else "is empty"
 
 
-def _unknown_shares(encoded: Encoded) -> np.ndarray:
+def _unknown_shares(encoded: EncodedTexts) -> np.ndarray:
     """Return the share of unknown words in each text, float64 (N,); 0 where it has none."""
     counts = np.concatenate([[0], np.cumsum(encoded.tokens == UNKNOWN)])
     unknown = counts[encoded.offsets[1:]] - counts[encoded.offsets[:-1]]

@@ -11,13 +11,13 @@ from pathlib import Path
 from sentiment.errors import MissingFileError
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
-ENVIRONMENT = "SENTIMENT_MODEL"
-BOX = Path(str(resources.files("sentiment"))) / "pretrained"
+MODEL_VARIABLE = "SENTIMENT_MODEL"
+PRETRAINED = Path(str(resources.files("sentiment"))) / "pretrained"
 
 
-def choose(named: str | None, folders: Folders) -> Bundle:
+def resolve_model(named: str | None, paths: ProjectPaths) -> Bundle:
     """Open the model `named`, else that in SENTIMENT_MODEL, the newest trained, or in the box.
 
     It is named by its folder, by its run's name where it lies among the trained ones, or by its
@@ -25,34 +25,34 @@ def choose(named: str | None, folders: Folders) -> Bundle:
     none. One that is damaged is never passed over for the next: whoever asked would get another
     model's answer.
     """
-    if wanted := stated(named):
-        return bundle.read(_folder(wanted, folders))
+    if wanted := requested_model(named):
+        return bundle.read(_folder(wanted, paths))
     try:
-        newest = bundle.newest(folders.models)
+        newest = bundle.newest_bundle(paths.models)
     except MissingFileError:
-        if not (BOX / "bundle.json").is_file():
+        if not (PRETRAINED / "bundle.json").is_file():
             raise
-        newest = BOX
+        newest = PRETRAINED
     return bundle.read(newest)
 
 
-def stated(named: str | None) -> str | None:
+def requested_model(named: str | None) -> str | None:
     """Return which model is wanted: the one `named`, else that in SENTIMENT_MODEL, or any."""
-    return named or os.environ.get(ENVIRONMENT)
+    return named or os.environ.get(MODEL_VARIABLE)
 
 
-def _folder(named: str, folders: Folders) -> Path:
+def _folder(named: str, paths: ProjectPaths) -> Path:
     if named.startswith("models:/"):
         from sentiment.tracking import registry  # here, as importing MLflow takes two seconds
 
-        return registry.fetch(folders, named)
+        return registry.download_bundle(paths, named)
     folder = Path(named).expanduser()
-    trained = folders.models / named
+    trained = paths.models / named
     return trained if not folder.exists() and trained.is_dir() else folder
 
 
-def is_own(opened: Bundle, folders: Folders) -> bool:
+def is_writable(opened: Bundle, paths: ProjectPaths) -> bool:
     """Tell whether a model may be written to: a package and what MLflow keeps stay as they are."""
     return not any(
-        opened.folder.is_relative_to(kept) for kept in (BOX, folders.mlruns, folders.registry)
+        opened.folder.is_relative_to(kept) for kept in (PRETRAINED, paths.mlruns, paths.registry)
     )

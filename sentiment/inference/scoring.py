@@ -16,28 +16,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sentiment import __version__
-from sentiment.data import parquet
-from sentiment.data import readers as tables
-from sentiment.data import writers as columns
+from sentiment.data import parquet, readers, writers
 from sentiment.data.readers import Reader, Row
-from sentiment.data.writers import Bytes
+from sentiment.data.writers import ByteStream
 from sentiment.errors import InputError, SentimentError
-from sentiment.inference import predict
-from sentiment.inference import validation as faults
+from sentiment.inference import predict, validation
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.partial_file import Part
-from sentiment.inference.predict import Bands, Prediction
-from sentiment.utils.locks import held
+from sentiment.inference.partial_file import PartialFile
+from sentiment.inference.predict import LabelRule, Prediction
+from sentiment.utils.locks import file_lock
 
 ON_ERROR = ("fail", "skip", "null")
 EXAMPLES = 10  # bad rows and warnings that are named one by one; others are counted
 
-Judge = Callable[[Sequence[str]], list[Prediction]]
+PredictTexts = Callable[[Sequence[str]], list[Prediction]]
 Report = Callable[[int, int], None]  # rows done, bytes read
 
 
-class Sink(Protocol):
+class RowSink(Protocol):
     """Where rows go with the values added to each."""
 
     def write(self, rows: Sequence[Row], values: Sequence[Sequence[Any]]) -> None:
@@ -45,7 +42,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Rules:
+class ScoringOptions:
     """How rows become labels, and what is done with those that can't: fail, skip or null.
 
     defuse: keep spreadsheets from taking cells for formulas.
@@ -53,12 +50,12 @@ class Rules:
 
     text_column: str = "text"
     on_error: str = "fail"
-    bands: Bands = field(default_factory=Bands)
+    bands: LabelRule = field(default_factory=LabelRule)
     defuse: bool = False
 
 
 @dataclass
-class Tally:
+class ScoringCounts:
     """What has been done so far. `warned` and `named` hold the first few, `warnings` all."""
 
     rows: int = 0
@@ -75,19 +72,23 @@ class Tally:
                 self.warned.append((line, name))
 
 
-class Scoring:
+class ScoringJob:
     """The work on one input. `tally` grows as `run` goes on."""
 
-    def __init__(self, bundle: Bundle, reader: Reader, rules: Rules, source: Path | None = None):
+    def __init__(
+        self, bundle: Bundle, reader: Reader, rules: ScoringOptions, source: Path | None = None
+    ):
         self.bundle, self.reader, self.rules, self.source = bundle, reader, rules, source
-        self.tally = Tally()
+        self.tally = ScoringCounts()
         if reader.columns is not None and rules.text_column not in reader.columns:
             have = ", ".join(reader.columns) or "no header"
             raise InputError(
                 f"{source}: no column {rules.text_column!r}; it has {have}",
-                remedy="name yours with --text-column",
+                hint="name yours with --text-column",
             )
-        self.names = tuple(columns.free(name, self._taken()) for name in columns.ADDED)
+        self.names = tuple(
+            writers.free_column_name(name, self._taken()) for name in writers.ADDED_COLUMNS
+        )
 
     def _taken(self) -> Iterable[str]:
         """Return the names of the input's columns; the first object's where there is no header."""
@@ -97,7 +98,7 @@ class Scoring:
         self.reader.go_to(0, 0)
         return next((row.fields for row in first if not row.wrong), {})
 
-    def run(self, sink: Sink, after: Callable[["_Chunk"], None]) -> None:
+    def run(self, sink: RowSink, after: Callable[["_Chunk"], None]) -> None:
         """Classify every row and write it to `sink`; call `after` behind each chunk.
 
         Raises InputError, naming the line, where a row is bad and the rules say `fail`.
@@ -123,7 +124,7 @@ class Scoring:
 
     def _misfit(self, row: Row) -> str | None:
         added = self.names if self.reader.columns is None else ()
-        return faults.misfit(row.fields, self.rules.text_column, added)
+        return validation.column_error(row.fields, self.rules.text_column, added)
 
     def _settle(self, chunk: "_Chunk", said: list[Prediction]) -> tuple[list[Row], list[tuple]]:
         """Return the rows to write and the values added to each."""
@@ -147,7 +148,7 @@ class Scoring:
         if self.rules.on_error == "fail":
             raise InputError(
                 fact,
-                remedy="--on-error skip, which leaves such rows out, or null, which keeps them",
+                hint="--on-error skip, which leaves such rows out, or null, which keeps them",
             )
         self.tally.bad += 1
         if len(self.tally.named) < EXAMPLES:
@@ -164,23 +165,23 @@ class _Chunk:
     line: int
 
 
-def _answers(judge: Judge, jobs: Iterator) -> Generator[tuple[_Chunk, list[Prediction]]]:
+def _answers(judge: PredictTexts, jobs: Iterator) -> Generator[tuple[_Chunk, list[Prediction]]]:
     """Yield each chunk and what is said of its texts; one chunk alone needs no processes."""
     head = list(islice(jobs, 2))
     if len(head) < 2:
         yield from ((chunk, judge(texts)) for chunk, texts in head)
         return
     from sentiment.inference import (
-        worker_pool as workers,  # takes 20 ms, which a short text needn't wait for
+        worker_pool,  # takes 20 ms, which a short text needn't wait for
     )
 
-    yield from workers.ordered(judge, chain(head, jobs))
+    yield from worker_pool.ordered_map(judge, chain(head, jobs))
 
 
 class BytesSink:
     """Writes rows of a text format to a stream of bytes."""
 
-    def __init__(self, writer: columns.Writer, file: Bytes):
+    def __init__(self, writer: writers.Writer, file: ByteStream):
         self._writer, self._file = writer, file
 
     def write(self, rows: Sequence[Row], values: Sequence[Sequence[Any]]) -> None:
@@ -191,13 +192,13 @@ class BytesSink:
 
 def open_source(path: Path, text_column: str, stack: ExitStack) -> Reader:
     """Open a file of texts, by the kind that its name tells."""
-    file = stack.enter_context(tables.opened(path))
+    file = stack.enter_context(readers.open_binary(path))
     if path.suffix.lower() == ".parquet":
         return parquet.ParquetReader(path, file, text_column)
-    return tables.reader_of(path, file)
+    return readers.make_reader(path, file)
 
 
-def stated(work: Scoring, source: Path) -> dict[str, Any]:
+def job_identity(work: ScoringJob, source: Path) -> dict[str, Any]:
     """Return what must be the same for an interrupted job to go on."""
     there = source.stat()
     parts = json.dumps(work.bundle.record["files"], sort_keys=True)
@@ -209,7 +210,7 @@ def stated(work: Scoring, source: Path) -> dict[str, Any]:
     }
 
 
-def to_stream(work: Scoring, file: Bytes, report: Report) -> None:
+def score_to_stream(work: ScoringJob, file: ByteStream, report: Report) -> None:
     """Write the scored rows to `file`, in the format of the input."""
 
     def after(chunk: _Chunk) -> None:
@@ -219,19 +220,19 @@ def to_stream(work: Scoring, file: Bytes, report: Report) -> None:
         with closing(parquet.ParquetWriter(work.reader, work.names, file)) as sink:
             work.run(sink, after)
     else:
-        writer = columns.writer_of(work.reader, work.names, defuse=work.rules.defuse)
+        writer = writers.make_writer(work.reader, work.names, defuse=work.rules.defuse)
         file.write(writer.head)
         work.run(BytesSink(writer, file), after)
 
 
-def to_file(work: Scoring, part: Part, report: Report, *, resume: bool) -> None:
+def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume: bool) -> None:
     """Write the scored rows to the file that `part` becomes.
 
     Where the work is interrupted the part stays, for `resume`; where it fails, nothing does. Where
     going on is refused the part stays as well: the job that it belongs to can still go on. Raises
     InputError where another process writes the same file.
     """
-    with held(part.lock, f"writing {part.target}"):
+    with file_lock(part.lock, f"writing {part.target}"):
         state = part.state() if resume else None
         try:
             if isinstance(work.reader, parquet.ParquetReader):
@@ -244,35 +245,33 @@ def to_file(work: Scoring, part: Part, report: Report, *, resume: bool) -> None:
         except OSError as error:
             if error.errno is None:
                 raise
-            remedy = "the same command with --resume, which goes on from here"
+            hint = "the same command with --resume, which goes on from here"
             if not part.resumable():
                 part.discard()
-                remedy = (
+                hint = (
                     f"df -h {shlex.quote(str(part.target.parent))}, which tells what room is left"
                 )
-            raise InputError(
-                f"can't write {part.target}: {error.strerror}", remedy=remedy
-            ) from error
+            raise InputError(f"can't write {part.target}: {error.strerror}", hint=hint) from error
 
 
-def _whole(work: Scoring, part: Part, report: Report) -> None:
+def _whole(work: ScoringJob, part: PartialFile, report: Report) -> None:
     """Write a Parquet file, which can't be gone on with: its index is written last."""
     try:
         with part.begin() as file:
-            to_stream(work, file, report)
+            score_to_stream(work, file, report)
             part.finish(file)
     except BaseException:
         part.discard()
         raise
 
 
-def _resumable(work: Scoring, part: Part, report: Report, state: dict | None) -> None:
+def _resumable(work: ScoringJob, part: PartialFile, report: Report, state: dict | None) -> None:
     """Write a file of text, from where `state` tells."""
     with part.begin() if state is None else part.reopen(state["bytes"]) as file:
         if state is not None:
             work.reader.go_to(state["offset"], state["line"])
-            work.tally = Tally(**state["tally"])
-        writer = columns.writer_of(work.reader, work.names, defuse=work.rules.defuse)
+            work.tally = ScoringCounts(**state["tally"])
+        writer = writers.make_writer(work.reader, work.names, defuse=work.rules.defuse)
         if state is None:
             file.write(writer.head)
 

@@ -9,16 +9,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sentiment.data.tokenizer import tokenise
-from sentiment.inference.predict import nothing_in
+from sentiment.data.tokenizer import tokenize
+from sentiment.inference.predict import no_word_error
 
 # A word between spaces is one of ours too, whatever else there is, unless markup is taken away.
 _WORD = re.compile(r"(?:^|\s)[a-zA-Z]+(?:\s|$)")
 
-Found = tuple[str | None, str | None]  # the text, or why there is none that can be scored
+TextOrError = tuple[str | None, str | None]  # the text, or why there is none that can be scored
 
 
-def misfit(fields: Mapping[str, Any], column: str, names: Sequence[str] = ()) -> str | None:
+def column_error(fields: Mapping[str, Any], column: str, names: Sequence[str] = ()) -> str | None:
     """Return why the row `fields` has no text in `column`, or has one of `names`, else None."""
     if column not in fields:
         return f"no column {column!r}; it has {', '.join(fields) or 'none'}"
@@ -29,16 +29,16 @@ def misfit(fields: Mapping[str, Any], column: str, names: Sequence[str] = ()) ->
     return None
 
 
-def in_text(text: str | None) -> Found:
+def check_text(text: str | None) -> TextOrError:
     """Return a text, or what is wrong with it."""
     if text is None:
         return None, "is empty"
     if "<" not in text and _WORD.search(text):
         return text, None
-    return (text, None) if tokenise(text) else (None, nothing_in(text))
+    return (text, None) if tokenize(text) else (None, no_word_error(text))
 
 
-def in_json(line: str, column: str, names: Sequence[str]) -> Found:
+def check_json(line: str, column: str, names: Sequence[str]) -> TextOrError:
     """Return the text in `column` of a JSON object, or what is wrong with the line.
 
     names: of the fields that are added, which no row may have.
@@ -49,5 +49,5 @@ def in_json(line: str, column: str, names: Sequence[str]) -> Found:
         return None, f"not JSON ({error})"
     if not isinstance(fields, dict):
         return None, "expected a JSON object"
-    fault = misfit(fields, column, names)
-    return (None, fault) if fault else in_text(fields[column])
+    fault = column_error(fields, column, names)
+    return (None, fault) if fault else check_text(fields[column])

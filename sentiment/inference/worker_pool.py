@@ -24,7 +24,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ordered(
+def ordered_map(
     work: Callable[[Any], Any], jobs: Iterable[tuple[Kept, Any]]
 ) -> Iterator[tuple[Kept, Any]]:
     """Yield (kept, work(sent)) for each job (kept, sent), in order.

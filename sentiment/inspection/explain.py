@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentiment.data.tokenizer import UNKNOWN, Encoded, tokenise
+from sentiment.data.tokenizer import UNKNOWN, EncodedTexts, tokenize
 from sentiment.errors import InputError
 from sentiment.inference.bundle import directions
-from sentiment.inference.classifier import GROUP, Classifier
+from sentiment.inference.classifier import BATCH_SIZE, Classifier
 
-REMEDY = 'sentiment predict "A moving film."'
+HINT = 'sentiment predict "A moving film."'
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Effects:
+class WordEffects:
     """How far each word moved the decision.
 
     tokens: the T words read; known: bool (T,), whether the vocabulary holds each; probability:
@@ -78,7 +78,7 @@ def trace(classifier: Classifier, text: str) -> Trace:
     Of a text above the model's longest review only the last words are read, as in `predict`.
     Raises InputError where the text holds no word that the model knows.
     """
-    encoded, tokens = read(classifier, text)
+    encoded, tokens = encode_text(classifier, text)
     settings = classifier.bundle.settings
     states = classifier.states(encoded)
     if settings.bidirectional or settings.readout != "last":
@@ -93,7 +93,7 @@ def trace(classifier: Classifier, text: str) -> Trace:
     return Trace(text, tokens, known, probabilities, states, finals, ways, deciding)
 
 
-def why(classifier: Classifier, text: str) -> Effects:
+def word_effects(classifier: Classifier, text: str) -> WordEffects:
     """Measure the effect of each word of `text` by occlusion.
 
     The text is read again without the word, its neighbours forming n-grams anew: the effect is by
@@ -105,7 +105,7 @@ def why(classifier: Classifier, text: str) -> Effects:
     Of a text above the model's longest review only the last words are read, as in `predict`.
     Raises InputError where the text holds no word that the model knows.
     """
-    encoded, tokens = read(classifier, text)
+    encoded, tokens = encode_text(classifier, text)
     whole = classifier.final_states(encoded)
     finals = _final_states(classifier, _occlusions(encoded.tokens))
     # From logits, not from probabilities: those of a certain model are all 1 in float32.
@@ -113,48 +113,48 @@ def why(classifier: Classifier, text: str) -> Effects:
     effects /= np.float32(classifier.bundle.temperature)
     probability = float(classifier.probabilities(whole)[0])
     known = encoded.tokens != UNKNOWN
-    return Effects(tokens, known, probability, classifier.probabilities(finals), effects)
+    return WordEffects(tokens, known, probability, classifier.probabilities(finals), effects)
 
 
-def read(classifier: Classifier, text: str, *, remedy: str = REMEDY) -> tuple[Encoded, list[str]]:
+def encode_text(
+    classifier: Classifier, text: str, *, hint: str = HINT
+) -> tuple[EncodedTexts, list[str]]:
     """Return the words of `text` that the model reads, as ids and as they are spelt.
 
-    Raises InputError, with `remedy`, where the text holds no word that the model knows.
+    Raises InputError, with `hint`, where the text holds no word that the model knows.
     """
     encoded = classifier.encode([text])
     if not len(encoded.tokens):
         fact = "the text is empty" if not text.strip() else f"{text[:40]!r} holds no word"
-        raise InputError(f"nothing to explain: {fact}", remedy=remedy)
+        raise InputError(f"nothing to explain: {fact}", hint=hint)
     if (encoded.tokens == UNKNOWN).all():
-        raise InputError(
-            f"nothing to explain: the model knows no word of {text[:40]!r}", remedy=remedy
-        )
-    return encoded, tokenise(text)[-len(encoded.tokens) :]
+        raise InputError(f"nothing to explain: the model knows no word of {text[:40]!r}", hint=hint)
+    return encoded, tokenize(text)[-len(encoded.tokens) :]
 
 
-def _final_states(classifier: Classifier, parts: Iterator[Encoded]) -> np.ndarray:
+def _final_states(classifier: Classifier, parts: Iterator[EncodedTexts]) -> np.ndarray:
     return np.concatenate([classifier.final_states(part) for part in parts])
 
 
-def _beginnings(tokens: np.ndarray) -> Iterator[Encoded]:
+def _beginnings(tokens: np.ndarray) -> Iterator[EncodedTexts]:
     """Yield the first 1, 2, … T of `tokens`, so many at once as the runtime reads at once.
 
     Of the tokens 5 6 7: 5, 5 6 and 5 6 7.
     """
-    for start in range(0, len(tokens), GROUP):
-        lengths = np.arange(start + 1, min(start + GROUP, len(tokens)) + 1)
+    for start in range(0, len(tokens), BATCH_SIZE):
+        lengths = np.arange(start + 1, min(start + BATCH_SIZE, len(tokens)) + 1)
         inside = np.arange(lengths[-1]) < lengths[:, None]
         rows = np.broadcast_to(tokens[: lengths[-1]], inside.shape)
-        yield Encoded(rows[inside], np.concatenate([[0], np.cumsum(lengths)]))
+        yield EncodedTexts(rows[inside], np.concatenate([[0], np.cumsum(lengths)]))
 
 
-def _occlusions(tokens: np.ndarray) -> Iterator[Encoded]:
+def _occlusions(tokens: np.ndarray) -> Iterator[EncodedTexts]:
     """Yield `tokens` without the first, without the second … without the last.
 
     Of the tokens 5 6 7: 6 7, 5 7 and 5 6.
     """
     left = len(tokens) - 1
-    for start in range(0, len(tokens), GROUP):
-        out = np.arange(start, min(start + GROUP, len(tokens)))
+    for start in range(0, len(tokens), BATCH_SIZE):
+        out = np.arange(start, min(start + BATCH_SIZE, len(tokens)))
         rows = np.arange(left) + (np.arange(left) >= out[:, None])
-        yield Encoded(tokens[rows].reshape(-1), np.arange(len(out) + 1) * left)
+        yield EncodedTexts(tokens[rows].reshape(-1), np.arange(len(out) + 1) * left)

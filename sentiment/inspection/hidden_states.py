@@ -14,17 +14,17 @@ from typing import Literal, NamedTuple, TextIO
 import numpy as np
 
 from sentiment.data.parquet import libraries
-from sentiment.data.tokenizer import tokenise
+from sentiment.data.tokenizer import tokenize
 from sentiment.errors import InputError
 from sentiment.inference.bundle import directions
-from sentiment.inference.classifier import GROUP, Classifier
+from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.utils import files
 
 Steps = Literal["all", "last"]
-PLACE = ("text", "step", "word")  # columns before those of the state
+TEXT_COLUMNS = ("text", "step", "word")  # columns before those of the state
 
 
-class Row(NamedTuple):
+class StateRow(NamedTuple):
     """A state with its place: the number of the text and of the word, both from 1, and the word.
 
     `state` holds S numbers. Of a text without a word, `step` is 0 and `word` is empty.
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class States:
+class HiddenStates:
     """Hidden states of some texts, of every step or of the last.
 
     first: number of the first text, from 1; tokens: the words read of all texts; offsets: int64
@@ -51,20 +51,22 @@ class States:
     states: np.ndarray
     steps: Steps
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[StateRow]:
         """Yield each state with its place."""
         states = self.states.tolist()
         for number, (start, end) in enumerate(zip(self.offsets, self.offsets[1:], strict=False)):
             text = self.first + number
             if self.steps == "last":
                 word = self.tokens[end - 1] if end > start else ""
-                yield Row(text, int(end - start), word, states[number])
+                yield StateRow(text, int(end - start), word, states[number])
             else:
                 for place in range(start, end):
-                    yield Row(text, place - int(start) + 1, self.tokens[place], states[place])
+                    yield StateRow(text, place - int(start) + 1, self.tokens[place], states[place])
 
 
-def read(classifier: Classifier, texts: Iterable[str], steps: Steps) -> Iterator[States]:
+def compute_states(
+    classifier: Classifier, texts: Iterable[str], steps: Steps
+) -> Iterator[HiddenStates]:
     """Yield the states of `texts`, of so many at once as the runtime reads at once.
 
     Of a text above the model's longest review only the last words are read, as in `predict`. A
@@ -72,26 +74,26 @@ def read(classifier: Classifier, texts: Iterable[str], steps: Steps) -> Iterator
     """
     left, first = iter(texts), 1
     act = classifier.states if steps == "all" else classifier.final_states
-    while some := list(islice(left, GROUP)):
+    while some := list(islice(left, BATCH_SIZE)):
         encoded = classifier.encode(some)
         lengths = encoded.lengths.tolist()
         tokens = [
             word
             for text, length in zip(some, lengths, strict=True)
             if length
-            for word in tokenise(text)[-length:]
+            for word in tokenize(text)[-length:]
         ]
-        yield States(first, tokens, encoded.offsets, act(encoded), steps)
+        yield HiddenStates(first, tokens, encoded.offsets, act(encoded), steps)
         first += len(some)
 
 
-def columns(classifier: Classifier) -> list[str]:
+def column_names(classifier: Classifier) -> list[str]:
     """Return the names of the S numbers of a state: forward_1 and so on, backward_1 and so on."""
     settings = classifier.bundle.settings
     return [f"{way}_{n}" for way in directions(settings) for n in range(1, settings.units + 1)]
 
 
-def write(path: Path, names: list[str], parts: Iterable[States]) -> None:
+def write_states(path: Path, names: list[str], parts: Iterable[HiddenStates]) -> None:
     """Write states to `path`, whole or not at all; its suffix names the format.
 
     .csv and .parquet: a row for each state, columns text, step, word and `names`; .npz: `states`
@@ -101,7 +103,7 @@ def write(path: Path, names: list[str], parts: Iterable[States]) -> None:
     kind = path.suffix.lower()
     if kind not in (".csv", ".parquet", ".npz"):
         raise InputError(f"{path}: expected a name that ends in .csv, .parquet or .npz")
-    with files.whole_file(path) as aside:
+    with files.atomic_file(path) as aside:
         if kind == ".npz":
             _write_npz(aside, len(names), parts)
         elif kind == ".parquet":
@@ -112,21 +114,21 @@ def write(path: Path, names: list[str], parts: Iterable[States]) -> None:
 
 
 def write_csv(
-    file: TextIO | codecs.StreamWriter, names: list[str], parts: Iterable[States]
+    file: TextIO | codecs.StreamWriter, names: list[str], parts: Iterable[HiddenStates]
 ) -> None:
     """Write states as CSV with a header; nine digits tell every float32 from the next."""
     out = csv.writer(file, lineterminator="\n")
-    out.writerow([*PLACE, *names])
+    out.writerow([*TEXT_COLUMNS, *names])
     for part in parts:
         for row in part.rows():
             out.writerow([row.text, row.step, row.word, *(f"{value:.9g}" for value in row.state)])
 
 
-def _write_parquet(path: Path, names: list[str], parts: Iterable[States]) -> None:
+def _write_parquet(path: Path, names: list[str], parts: Iterable[HiddenStates]) -> None:
     pyarrow, parquet = libraries()
     kinds = [pyarrow.int64(), pyarrow.int64(), pyarrow.string()]
     kinds += [pyarrow.float32()] * len(names)
-    schema = pyarrow.schema(list(zip([*PLACE, *names], kinds, strict=True)))
+    schema = pyarrow.schema(list(zip([*TEXT_COLUMNS, *names], kinds, strict=True)))
     with parquet.ParquetWriter(path, schema) as out:
         for part in parts:
             places = [(row.text, row.step, row.word) for row in part.rows()]
@@ -138,7 +140,7 @@ def _write_parquet(path: Path, names: list[str], parts: Iterable[States]) -> Non
             out.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
 
-def _write_npz(path: Path, size: int, parts: Iterable[States]) -> None:
+def _write_npz(path: Path, size: int, parts: Iterable[HiddenStates]) -> None:
     states, tokens, lengths = [np.empty((0, size), np.float32)], [], [np.zeros(1, np.int64)]
     for part in parts:
         states.append(part.states)

@@ -61,7 +61,7 @@ class Probes:
         return range(self.reviews, len(self.texts))
 
 
-def probes_of(ids: list[str], texts: list[str], labels: np.ndarray) -> Probes:
+def make_probes(ids: list[str], texts: list[str], labels: np.ndarray) -> Probes:
     """Return reviews, followed by the sentences, as probes."""
     return Probes(
         (*ids, *(sentence.id for sentence in SENTENCES)),
@@ -71,19 +71,19 @@ def probes_of(ids: list[str], texts: list[str], labels: np.ndarray) -> Probes:
     )
 
 
-def probes_from(split: Split, rows: np.ndarray, longest: int) -> Probes:
+def choose_probes(split: Split, rows: np.ndarray, longest: int) -> Probes:
     """Return some of the reviews `rows` of a split, int64 (N,), and the sentences, as probes.
 
     longest: tokens of a review that are read.
     """
     labels, lengths = split.labels[rows], np.minimum(split.encoded.lengths[rows], longest)
     texts = [split.text(row) for row in rows]
-    chosen = choose(labels, lengths, texts)
+    chosen = choose_reviews(labels, lengths, texts)
     ids = [f"review {rows[place]}" for place in chosen]
-    return probes_of(ids, [texts[place] for place in chosen], labels[chosen])
+    return make_probes(ids, [texts[place] for place in chosen], labels[chosen])
 
 
-def choose(
+def choose_reviews(
     labels: np.ndarray, lengths: np.ndarray, texts: list[str], count: int = REVIEWS
 ) -> np.ndarray:
     """Return the rows of `count` reviews to look at, int64: half of each label, negative first.

@@ -46,7 +46,7 @@ def principal_points(states: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return points
 
 
-def towards(reference: np.ndarray, states: np.ndarray) -> Rotation:
+def fit_rotation(reference: np.ndarray, states: np.ndarray) -> Rotation:
     """Return the rotation of `states` (N, S) that agrees most with `reference` (N, 2)."""
     centred = states.astype(np.float64) - states.mean(axis=0)
     left, _, right = np.linalg.svd(

@@ -16,7 +16,7 @@ from sentiment.inspection.probes import Probes
 
 
 @dataclass(frozen=True)
-class Walk:
+class SentencePath:
     """How a classifier reads a sentence.
 
     trace: of its T words; points: float32 (T, 2), what the classifier reads of the sentence up to
@@ -40,7 +40,7 @@ class Snapshot:
     states: np.ndarray
     probabilities: np.ndarray
     points: np.ndarray
-    walks: dict[str, Walk]
+    walks: dict[str, SentencePath]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by the names that they are stored under.
@@ -69,17 +69,17 @@ def reference_points(classifier: Classifier, probes: Probes) -> np.ndarray:
     return projection.principal_points(states, probes.labels)
 
 
-def observe(classifier: Classifier, probes: Probes, reference: np.ndarray) -> Snapshot:
+def take_snapshot(classifier: Classifier, probes: Probes, reference: np.ndarray) -> Snapshot:
     """Read the probes, and see their states along the axes of `reference`, float64 (N, 2)."""
     encoded = classifier.encode(probes.texts)
     states = classifier.final_states(encoded)
-    rotation = projection.towards(reference, states)
+    rotation = projection.fit_rotation(reference, states)
     walks = {}
     for place in probes.sentences:
         words = encoded.tokens[encoded.offsets[place] : encoded.offsets[place + 1]]
         if (words != UNKNOWN).any():
             trace = explain.trace(classifier, probes.texts[place])
-            walks[probes.ids[place]] = Walk(trace, rotation.points(trace.finals))
+            walks[probes.ids[place]] = SentencePath(trace, rotation.points(trace.finals))
     return Snapshot(
         probes, states, classifier.probabilities(states), rotation.points(states), walks
     )

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sentiment.data.tokenizer import FIRST_WORD, Encoded, Tokenizer
+from sentiment.data.tokenizer import FIRST_WORD, EncodedTexts, Tokenizer
 from sentiment.inference.bundle import Bundle, directions
-from sentiment.inference.classifier import Classifier, pack
+from sentiment.inference.classifier import Classifier, pack_by_step
 
-MOST = 64  # units told of; of more, those that the classifier weighs most
+MAX_UNITS = 64  # units told of; of more, those that the classifier weighs most
 SATURATED = 0.99  # size of a unit from which its slope, 1 - h², is below 0.02
 _FREQUENT = 20_000  # words, the most frequent first; rarer ones have hardly been learnt
 _LISTED = 10  # words, and n-grams, in each list
@@ -24,7 +24,7 @@ _BUDGET = 1 << 30  # multiplications in one direction's Jacobians: about a secon
 _FEWEST = 8  # texts that a median is taken over, however dear
 _STILL = 4  # a median is taken while a quarter of the texts go on
 
-Driven = list[tuple[str, float]]
+Drives = list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Unit:
 
     name: str
     weight: float | None
-    up: Driven
-    down: Driven
-    ngrams_up: Driven
-    ngrams_down: Driven
+    up: Drives
+    down: Drives
+    ngrams_up: Drives
+    ngrams_down: Drives
     saturation: float
     decay: np.ndarray
 
@@ -59,7 +59,7 @@ class Unit:
         return float(fallen[0]) if len(fallen) else float("inf")
 
 
-def analyse(bundle: Bundle, texts: Sequence[str], most: int = MOST) -> list[Unit]:
+def analyze_units(bundle: Bundle, texts: Sequence[str], most: int = MAX_UNITS) -> list[Unit]:
     """Return the first layer's units, the one that the classifier weighs most first.
 
     Saturation is over all `texts`. The Jacobians are followed through evenly chosen texts and,
@@ -120,7 +120,7 @@ def _run(
     return finals, decays
 
 
-def _affordable(encoded: Encoded, cost: int) -> tuple[Encoded, int]:
+def _affordable(encoded: EncodedTexts, cost: int) -> tuple[EncodedTexts, int]:
     """Return the texts, and the words from their ends, whose Jacobians fit the budget.
 
     cost: multiplications for one word of one text.
@@ -151,7 +151,7 @@ def decay(
     to where less than a quarter of the texts go on.
     """
     # From the end that was read last towards the one that was read first.
-    packed = pack(offsets, backward=not backward)
+    packed = pack_by_step(offsets, backward=not backward)
     slopes = 1.0 - np.take(states, packed.where, axis=0) ** 2
     least = max(1, -(-len(packed.order) // _STILL))
     # h_t = tanh(… + h_(t-1) @ W), so ∂h_t/∂h_(t-1) = W @ diag(1 - h_t²), here on rows of effects.
@@ -171,7 +171,7 @@ def decay(
 
 def _driven(
     bundle: Bundle, kernel: np.ndarray
-) -> tuple[list[tuple[Driven, Driven]], list[tuple[Driven, Driven]]]:
+) -> tuple[list[tuple[Drives, Drives]], list[tuple[Drives, Drives]]]:
     """Return what drives each column of `kernel` (E, K) up and down: of words, and of n-grams."""
     tokenizer = bundle.tokenizer
     size = tokenizer.vocabulary_size
@@ -185,10 +185,10 @@ def _driven(
     return words, ngrams
 
 
-def _furthest(tokenizer: Tokenizer, drives: np.ndarray, start: int) -> tuple[Driven, Driven]:
+def _furthest(tokenizer: Tokenizer, drives: np.ndarray, start: int) -> tuple[Drives, Drives]:
     """Return what drives furthest up and down; the feature of drives[i] has the id start + i."""
 
-    def first(signed: np.ndarray) -> Driven:
+    def first(signed: np.ndarray) -> Drives:
         rows = np.argpartition(-signed, min(_LISTED, len(signed)) - 1)[:_LISTED]
         rows = rows[np.argsort(-signed[rows], kind="stable")]
         return [

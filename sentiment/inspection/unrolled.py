@@ -42,7 +42,7 @@ class Step:
         return self.h_before[:, None] * self.cell.recurrent_kernel
 
 
-def follow(sequence: np.ndarray, cell: Cell) -> list[Step]:
+def unroll(sequence: np.ndarray, cell: Cell) -> list[Step]:
     """Return the T steps that `cell` takes through `sequence` (T, E), from a state of zeros.
 
     >>> half = np.array([[0.5]])
@@ -83,7 +83,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Network:
+class SmallNetwork:
     """A cell and the classifier that reads its state: kernel (S,)."""
 
     cell: Cell

@@ -12,13 +12,13 @@ from sentiment.errors import InputError
 from sentiment.inference.bundle import directions
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import explain
-from sentiment.inspection.unrolled import Cell, Decision, Step, follow
+from sentiment.inspection.unrolled import Cell, Decision, Step, unroll
 
 LONGEST = 200  # words; nobody follows more by hand, and a page of more is slow to open
 
 
 @dataclass(frozen=True)
-class Part:
+class WordPart:
     """A word, or an n-gram that ends with it, as part of the vector that stands for the word.
 
     vector: float32 (E,), None where the vocabulary does not hold the n-gram, which adds nothing.
@@ -31,7 +31,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Track:
+class LayerPass:
     """One direction of one layer: its T steps in the order in which it reads.
 
     number: of the layer, from 1. Backward the first step is at the last word.
@@ -47,7 +47,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Walkthrough:
     """A sentence as the model reads it.
 
     parts: for each of the T words what its vector is the sum of; tracks: of the first layer
@@ -57,21 +57,21 @@ class Reading:
     text: str
     model: str
     words: list[str]
-    parts: list[list[Part]]
-    tracks: list[Track]
+    parts: list[list[WordPart]]
+    tracks: list[LayerPass]
     readout: str
     decision: Decision
 
 
-def read(classifier: Classifier, text: str, *, remedy: str) -> Reading:
+def walk_through(classifier: Classifier, text: str, *, hint: str) -> Walkthrough:
     """Read `text` with every number kept.
 
-    Raises InputError, with `remedy`, where it holds no known word, or too many to follow.
+    Raises InputError, with `hint`, where it holds no known word, or too many to follow.
     """
-    encoded, words = explain.read(classifier, text, remedy=remedy)
+    encoded, words = explain.encode_text(classifier, text, hint=hint)
     if len(words) > LONGEST:
         raise InputError(
-            f"expected at most {LONGEST} words to follow, got {len(words):,}", remedy=remedy
+            f"expected at most {LONGEST} words to follow, got {len(words):,}", hint=hint
         )
     opened, weights = classifier.bundle, classifier.bundle.weights
     parts = _parts(classifier, opened.tokenizer.features(encoded, opened.settings.ngrams), words)
@@ -83,21 +83,21 @@ def read(classifier: Classifier, text: str, *, remedy: str) -> Reading:
         opened.temperature,
     )
     tracks = _tracks(classifier, np.array([vector(of) for of in parts]))
-    return Reading(text, opened.name, words, parts, tracks, opened.settings.readout, decision)
+    return Walkthrough(text, opened.name, words, parts, tracks, opened.settings.readout, decision)
 
 
-def vector(parts: list[Part]) -> np.ndarray:
+def vector(parts: list[WordPart]) -> np.ndarray:
     """Return the vector of a word, float32 (E,): those of its parts added up."""
     return np.sum([part.vector for part in parts if part.vector is not None], axis=0)
 
 
-def _parts(classifier: Classifier, features: np.ndarray, words: list[str]) -> list[list[Part]]:
+def _parts(classifier: Classifier, features: np.ndarray, words: list[str]) -> list[list[WordPart]]:
     table, found = classifier.bundle.embedding, []
     for place, ids in enumerate(features.tolist()):
-        own = Part(words[place], table[ids[0]].astype(np.float32), unknown=ids[0] == UNKNOWN)
+        own = WordPart(words[place], table[ids[0]].astype(np.float32), unknown=ids[0] == UNKNOWN)
         # An n-gram of k words ends here; the first words of a text end none.
         ngrams = [
-            Part(
+            WordPart(
                 " ".join(words[place + 1 - size : place + 1]),
                 None if row == PADDING else table[row].astype(np.float32),
             )
@@ -107,7 +107,7 @@ def _parts(classifier: Classifier, features: np.ndarray, words: list[str]) -> li
     return found
 
 
-def _tracks(classifier: Classifier, entering: np.ndarray) -> list[Track]:
+def _tracks(classifier: Classifier, entering: np.ndarray) -> list[LayerPass]:
     """Return the tracks of every layer; `entering` is what the first one reads, (T, E)."""
     settings, weights = classifier.bundle.settings, classifier.bundle.weights
     tracks = []
@@ -117,8 +117,8 @@ def _tracks(classifier: Classifier, entering: np.ndarray) -> list[Track]:
             kinds = ("kernel", "recurrent_kernel", "bias")
             cell = Cell(*(weights[f"rnn_{number}.{direction}.{kind}"] for kind in kinds))
             order = slice(None, None, -1 if direction == "backward" else 1)
-            steps = follow(entering[order], cell)
-            tracks.append(Track(number, direction, steps))
+            steps = unroll(entering[order], cell)
+            tracks.append(LayerPass(number, direction, steps))
             states.append(np.array([step.h for step in steps])[order])
         entering = np.concatenate(states, axis=1)
     return tracks

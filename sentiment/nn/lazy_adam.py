@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="sentiment")
-class RowAdam(keras.optimizers.Adam):
+class LazyAdam(keras.optimizers.Adam):
     """Adam that touches only the rows of a table that a batch has used.
 
     Where a gradient is sparse (`tf.IndexedSlices`, as an embedding's is), moments and weights of

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentiment.inspection.unrolled import Cell, Network
-from sentiment.utils import environment as quiet
+from sentiment.inspection.unrolled import Cell, SmallNetwork
+from sentiment.utils import environment
 
 SAMPLES, TIMESTEPS, FEATURES, UNITS = 8, 3, 2, 5
 PASSES = 20  # over the samples; each step trains on one sample
 _RATE = 0.05
 
-quiet.set_environment()
-with quiet.hushed():
+environment.configure_libraries()
+with environment.suppress_stderr():
     import keras
 
 
@@ -43,7 +43,7 @@ class Readouts:
     largest: np.ndarray
 
 
-class Lecture:
+class LectureExample:
     """Eight samples of three timesteps of two features, and a network that reads them.
 
     samples: float32 (8, 3, 2); labels: int (8,), 1 where the first feature ends above its start.
@@ -70,10 +70,10 @@ class Lecture:
         """Weights of the recurrent layer: 2·5 + 5·5 + 5 = 40."""
         return self.rnn.count_params()
 
-    def network(self) -> Network:
+    def network(self) -> SmallNetwork:
         """Return the weights as they are now, those of the classifier as float32 (5,)."""
         kernel, bias = self._classifier.get_weights()
-        return Network(Cell(*self.rnn.get_weights()), kernel[:, 0], float(bias[0]))
+        return SmallNetwork(Cell(*self.rnn.get_weights()), kernel[:, 0], float(bias[0]))
 
     def train(self) -> Iterator[LectureStep]:
         """Train on one sample at a time, in order, `PASSES` times over."""

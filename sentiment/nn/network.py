@@ -12,7 +12,7 @@ from sentiment.nn.simple_rnn import FusedSimpleRNN
 
 
 @keras.saving.register_keras_serializable(package="sentiment")
-class WordsAtRandom(keras.initializers.RandomUniform):
+class RandomWordVectors(keras.initializers.RandomUniform):
     """Small random vectors for the first `words` rows, zeros for the n-grams that follow.
 
     An n-gram that training never meets, or always drops, then says nothing.
@@ -56,7 +56,7 @@ class FeatureEmbedding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.word_dropout, self.ngram_dropout = word_dropout, ngram_dropout
-        start = WordsAtRandom(words, seed=seed)
+        start = RandomWordVectors(words, seed=seed)
         self.table = keras.layers.Embedding(
             words + ngrams, size, embeddings_initializer=start, name="table"
         )
@@ -133,7 +133,7 @@ class TimePooling(keras.layers.Layer):
         return super().get_config() | {"kind": self.kind}
 
 
-def build(settings: ModelSettings, *, words: int, ngrams: int, seed: int) -> keras.Model:
+def build_network(settings: ModelSettings, *, words: int, ngrams: int, seed: int) -> keras.Model:
     """Return the network that maps int32 ids (B, T, K) to logits (B, 1) and final states (B, S).
 
     words: rows of the embedding table for padding, unknown and words; ngrams: rows for n-grams.
@@ -171,7 +171,7 @@ def build(settings: ModelSettings, *, words: int, ngrams: int, seed: int) -> ker
     return keras.Model(ids, {"logit": head(flow), "state": read_state}, name="sentiment")
 
 
-def begin_with(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
+def add_prior(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
     """Add `ratios`, float32 (rows,), to the embedding table along one random direction.
 
     So each vector begins where counting has it, and the recurrence begins by adding them up.
@@ -181,7 +181,7 @@ def begin_with(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
     table.assign(table.numpy() + np.outer(ratios, signs).astype(np.float32))
 
 
-def draw_apart(network: keras.Model, index: int) -> None:
+def reseed_dropout(network: keras.Model, index: int) -> None:
     """Have a network that is one of several with the same weights draw other numbers at random."""
     for variable in network.variables:
         if variable.path.endswith("seed_generator_state"):
@@ -201,7 +201,7 @@ def recurrent_layers(network: keras.Model) -> dict[str, FusedSimpleRNN]:
     return layers
 
 
-def arrays(network: keras.Model) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def get_arrays(network: keras.Model) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the embedding table, float32 (rows, E), and the other weights under bundle names."""
     weights = {}
     for prefix, layer in recurrent_layers(network).items():

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from sentiment.inspection.unrolled import Decision, Network, Step
+from sentiment.inspection.unrolled import Decision, SmallNetwork, Step
 from sentiment.reports.svg import colour, safe
 
 _TINT = 0.6  # of the strongest colour, as numbers stand on it
@@ -66,7 +66,7 @@ def headings(*first: str, units: int) -> str:
     return "".join(f"<th>{name}</th>" for name in first) + named
 
 
-def weights(network: Network) -> str:
+def weights(network: SmallNetwork) -> str:
     """Return all weights of a network as small matrices, a column for each unit."""
     kernel, recurrent = network.cell.kernel, network.cell.recurrent_kernel
     units = len(network.cell.bias)

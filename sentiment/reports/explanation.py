@@ -6,12 +6,12 @@ neither a network nor a script: its own policy forbids both, whatever the text h
 
 import numpy as np
 
-from sentiment.inspection.explain import Effects, Trace
+from sentiment.inspection.explain import Trace, WordEffects
 from sentiment.reports.style import BASE, EXPLANATION
 from sentiment.reports.svg import colour, drawing, safe
 
 
-def page(trace: Trace, effects: Effects, *, label: str, model: str) -> str:
+def page(trace: Trace, effects: WordEffects, *, label: str, model: str) -> str:
     """Return an HTML document for one text.
 
     trace and effects: of the same text; label: what the prediction calls it; model: the name of
@@ -72,7 +72,7 @@ Words with a dotted line are not in the vocabulary.</p>
 """
 
 
-def _words(effects: Effects) -> str:
+def _words(effects: WordEffects) -> str:
     largest = np.abs(effects.effects).max() or 1.0
     spans = []
     for place, word in enumerate(effects.tokens):

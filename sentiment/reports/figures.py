@@ -31,14 +31,14 @@ _WORDS = 15  # of a sentence that have a cell, the last ones
 _LETTERS = 11  # of a word that fit into its cell
 
 
-class Picture(Protocol):
+class SnapshotFigure(Protocol):
     """A kind of picture."""
 
     def draw(self, snapshot: Snapshot, title: str) -> np.ndarray:
         """Return the picture of a snapshot."""
 
 
-class Plate:
+class CachedFigure:
     """A figure of which some artists change from picture to picture, and the rest is drawn once.
 
     Drawn anew each time, pictures would take four times as long.
@@ -62,7 +62,7 @@ class Plate:
         return np.asarray(self._canvas.buffer_rgba())[:, :, :3].copy()
 
 
-class StatesPicture:
+class HiddenStatesFigure:
     """The final states, a row for each probe, beside what the classifier makes of them."""
 
     def __init__(self, snapshot: Snapshot):
@@ -98,7 +98,7 @@ class StatesPicture:
         )
         bar.ax.tick_params(labelsize=8)
         title = left.set_title("", fontsize=11)
-        self._plate = Plate(figure, title, [self._image, self._bars, *borders])
+        self._plate = CachedFigure(figure, title, [self._image, self._bars, *borders])
 
     def draw(self, snapshot: Snapshot, title: str) -> np.ndarray:
         """Return the picture of a snapshot."""
@@ -109,7 +109,7 @@ class StatesPicture:
         return self._plate.pixels(title)
 
 
-class ProjectionPicture:
+class ProjectionFigure:
     """The final states in two dimensions, reviews as discs and sentences as numbers."""
 
     def __init__(self, snapshot: Snapshot):
@@ -141,7 +141,7 @@ class ProjectionPicture:
         plane.tick_params(labelsize=8)
         plane.legend(loc="upper right", fontsize=8)
         title = plane.set_title("", fontsize=11)
-        self._plate = Plate(figure, title, [self._reviews, *self._sentences])
+        self._plate = CachedFigure(figure, title, [self._reviews, *self._sentences])
 
     def draw(self, snapshot: Snapshot, title: str) -> np.ndarray:
         """Return the picture of a snapshot."""
@@ -152,7 +152,7 @@ class ProjectionPicture:
         return self._plate.pixels(title)
 
 
-class SentencesPicture:
+class SentencesFigure:
     """The sentences word by word, each word coloured by P(positive) after it."""
 
     def __init__(self, snapshot: Snapshot):
@@ -174,7 +174,7 @@ class SentencesPicture:
         for tick, place in zip(panel.get_yticklabels(), probes.sentences, strict=True):
             tick.set_color(_COLOURS[int(probes.labels[place])])
         title = panel.set_title("", fontsize=11)
-        self._plate = Plate(figure, title, [self._image, gap, *self._said])
+        self._plate = CachedFigure(figure, title, [self._image, gap, *self._said])
         self._ink = self._words(snapshot)
 
     def _panel(self, rows: int) -> tuple[Figure, Axes]:
@@ -194,7 +194,7 @@ class SentencesPicture:
             for column, word in enumerate(walk.trace.tokens[-_WORDS:] if walk else []):
                 short = word if len(word) <= _LETTERS else f"{word[: _LETTERS - 1]}…"
                 panel.text(column, row, short, fontsize=7.5, ha="center", va="center")
-        return Plate(figure, panel.set_title(""), []).pixels("")
+        return CachedFigure(figure, panel.set_title(""), []).pixels("")
 
     def draw(self, snapshot: Snapshot, title: str) -> np.ndarray:
         """Return the picture of a snapshot."""
@@ -211,7 +211,7 @@ class SentencesPicture:
         return (coloured.astype(np.uint16) * self._ink // 255).astype(np.uint8)
 
 
-def path(states: np.ndarray, height: int = 120, width: int = 256) -> np.ndarray:
+def state_image(states: np.ndarray, height: int = 120, width: int = 256) -> np.ndarray:
     """Draw how the state goes through a text: a row for each unit, a column for each word.
 
     states: float32 (T, S), T above 0; brought to `height` × `width` pixels by repeating or leaving

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentiment.inspection.unrolled import Decision, Network, follow
-from sentiment.inspection.walkthrough import Reading
-from sentiment.reports import arithmetic, stepper
-from sentiment.reports import walkthrough as sentence_panels
+from sentiment.inspection.unrolled import Decision, SmallNetwork, unroll
+from sentiment.inspection.walkthrough import Walkthrough
+from sentiment.reports import arithmetic, stepper, walkthrough
 from sentiment.reports.arithmetic import cells, headings, row, table
 from sentiment.reports.svg import safe
 
@@ -26,7 +25,7 @@ class Example:
 
     samples: np.ndarray
     labels: np.ndarray
-    networks: Mapping[str, Network]
+    networks: Mapping[str, SmallNetwork]
 
     @property
     def units(self) -> int:
@@ -34,14 +33,12 @@ class Example:
         return len(next(iter(self.networks.values())).cell.bias)
 
 
-def page(example: Example, reading: Reading) -> str:
+def page(example: Example, reading: Walkthrough) -> str:
     """Return an HTML document for the lecture's example and a sentence read by a model."""
     units = range(1, example.units + 1)
-    style = (
-        arithmetic.STYLE + sentence_panels.STYLE + _STYLE + stepper.rules("unit", units, _CHOSEN)
-    )
+    style = arithmetic.STYLE + walkthrough.STYLE + _STYLE + stepper.rules("unit", units, _CHOSEN)
     style += _NARROW.format(rules=stepper.rules("unit", units, _ALONE))
-    body = _HEADER + _example(example) + sentence_panels.section(reading)
+    body = _HEADER + _example(example) + walkthrough.section(reading)
     return stepper.document("A hidden state, by hand", style, body)
 
 
@@ -107,9 +104,11 @@ def _given(example: Example, sample: int) -> str:
     return f'<p class="given">{timesteps} &nbsp; label {example.labels[sample]}</p>'
 
 
-def _steps_of(example: Example, network: Network, sample: int, title: str, when: int) -> list[str]:
+def _steps_of(
+    example: Example, network: SmallNetwork, sample: int, title: str, when: int
+) -> list[str]:
     """Return the parts for one sample and one state of the weights: each step, and the end."""
-    steps = follow(example.samples[sample], network.cell)
+    steps = unroll(example.samples[sample], network.cell)
     at = {"when": when, "sample": sample + 1}
     parts = [
         stepper.part(

@@ -13,7 +13,7 @@ from sentiment.errors import InputError
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import explain, units
-from sentiment.inspection.explain import Effects, Trace
+from sentiment.inspection.explain import Trace, WordEffects
 from sentiment.inspection.probes import SENTENCES
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import charts
@@ -23,7 +23,7 @@ from sentiment.reports.charts import Part
 from sentiment.reports.document import Section, choice
 from sentiment.reports.playback import SCRIPT
 from sentiment.reports.svg import NEGATIVE, POSITIVE, colour, drawing, safe, visible
-from sentiment.utils.progress import EpochReport
+from sentiment.utils.progress import EpochMetrics
 
 _MOVERS = 8  # words named that moved a mistake most, to either side
 _LONGEST = 1024  # words of a mistake that is explained: their square is read, 1 s each
@@ -32,7 +32,7 @@ _NAMED = 60  # characters of a mistake in the list of them
 
 
 @dataclass(frozen=True)
-class Story:
+class TrainingReport:
     """What a run's page tells.
 
     name: of the run; settings: by name; reports: one for each epoch; snapshots: (epoch, snapshot)
@@ -43,7 +43,7 @@ class Story:
 
     name: str
     settings: dict[str, Any]
-    reports: list[EpochReport]
+    reports: list[EpochMetrics]
     snapshots: list[tuple[float, Snapshot]]
     bundle: Bundle
     mistakes: list[tuple[str, int]]
@@ -57,11 +57,11 @@ class _Mistake:
     label: int
     probability: float
     trace: Trace | None = None
-    effects: Effects | None = None
+    effects: WordEffects | None = None
     without: str = ""
 
 
-def page(story: Story) -> str:
+def page(story: TrainingReport) -> str:
     """Return the page of `story`: HTML that needs neither a network nor an origin of its own.
 
     Most of its bytes are Bokeh's (1.27 MB). Its time, a second, goes to Bokeh's serialiser, to the
@@ -69,7 +69,7 @@ def page(story: Story) -> str:
     words, as each is read once for each of its words.
     """
     classifier = Classifier(story.bundle)
-    measured = units.analyse(story.bundle, _texts(story))
+    measured = units.analyze_units(story.bundle, _texts(story))
     mistakes = [_explained(classifier, text, label) for text, label in story.mistakes]
     before = np.zeros((1, story.bundle.settings.state_size), np.float32)
     start = float(classifier.probabilities(before)[0])
@@ -94,7 +94,7 @@ def page(story: Story) -> str:
     return charts.document(visible(story.name), parts, data=data, script=SCRIPT)
 
 
-def _texts(story: Story) -> list[str]:
+def _texts(story: TrainingReport) -> list[str]:
     """Return the texts that units are measured on."""
     if story.snapshots:
         probes = story.snapshots[-1][1].probes
@@ -102,12 +102,12 @@ def _texts(story: Story) -> list[str]:
     return [sentence.text for sentence in SENTENCES] + [text for text, _ in story.mistakes]
 
 
-def _kept(reports: list[EpochReport]) -> EpochReport | None:
+def _kept(reports: list[EpochMetrics]) -> EpochMetrics | None:
     """Return the report of the epoch that was kept: the last that was better than all before."""
     return next((report for report in reversed(reports) if report.best), None)
 
 
-def _summary(story: Story) -> Part:
+def _summary(story: TrainingReport) -> Part:
     kept = _kept(story.reports)
     told = "No epoch was reported."
     if kept:
@@ -131,7 +131,7 @@ negative.</p>
     return Part(Section("summary", "Summary", body), [])
 
 
-def _curves(story: Story) -> Part:
+def _curves(story: TrainingReport) -> Part:
     kept = _kept(story.reports)
     plots = [
         charts.curves(
@@ -156,7 +156,7 @@ def _explained(classifier: Classifier, text: str, label: int) -> _Mistake:
     words = len(classifier.encode([text]).tokens)
     try:
         if words <= _LONGEST:
-            trace, effects = explain.trace(classifier, text), explain.why(classifier, text)
+            trace, effects = explain.trace(classifier, text), explain.word_effects(classifier, text)
             return _Mistake(text, label, effects.probability, trace, effects)
         without = f"Its {words:,} words are too many to read it once for each of them."
     except InputError:
@@ -215,7 +215,7 @@ def _article(mistake: _Mistake) -> str:
 </article>"""
 
 
-def _movers(effects: Effects) -> str:
+def _movers(effects: WordEffects) -> str:
     told = []
     for way, places in zip(("positive", "negative"), effects.strongest(_MOVERS), strict=True):
         words = ", ".join(

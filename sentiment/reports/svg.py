@@ -11,7 +11,7 @@ from html import escape
 
 import numpy as np
 
-from sentiment.inspection.explain import Effects, Trace
+from sentiment.inspection.explain import Trace, WordEffects
 
 POSITIVE, NEGATIVE = (30, 120, 220), (225, 95, 20)  # told apart by the colour-blind as well
 _STRONGEST = 0.85  # opacity of the strongest colour; more would hide the word
@@ -31,7 +31,7 @@ _HIDDEN = re.compile(
 )
 
 
-def drawing(trace: Trace, effects: Effects, *, lean: bool = False) -> str:
+def drawing(trace: Trace, effects: WordEffects, *, lean: bool = False) -> str:
     """Return an SVG element: the curve and, on the same horizontal axis, the heat map.
 
     A `lean` one says nothing where the pointer rests on a word and has fewer shades and whole
@@ -111,7 +111,7 @@ def _axis(tokens: list[str], cell: int, top: int) -> list[str]:
     return parts
 
 
-def _hints(trace: Trace, effects: Effects, cell: int, bottom: int) -> list[str]:
+def _hints(trace: Trace, effects: WordEffects, cell: int, bottom: int) -> list[str]:
     """Return what is told of each word where the pointer rests on its column."""
     return [
         f'<rect class="hint" x="{_LEFT + place * cell}" y="{_TOP}" width="{cell}" '

@@ -5,7 +5,7 @@ Knows HTML and readings; knows nothing of the page around the panels or of how m
 
 from collections.abc import Iterable
 
-from sentiment.inspection.walkthrough import Part, Reading, Track
+from sentiment.inspection.walkthrough import LayerPass, Walkthrough, WordPart
 from sentiment.reports import arithmetic, stepper
 from sentiment.reports.arithmetic import cell, row, table
 from sentiment.reports.svg import safe
@@ -27,7 +27,7 @@ td.none { text-align: left; color: var(--faint); }
 """
 
 
-def section(reading: Reading) -> str:
+def section(reading: Walkthrough) -> str:
     """Return a section for one sentence: each word in each layer and direction, and the end."""
     words = len(reading.words)
     products = words * sum(
@@ -56,7 +56,7 @@ def section(reading: Reading) -> str:
     return stepper.stepper({"track": 0, stepper.STEP: 1}, "\n".join(body))
 
 
-def _track(reading: Reading, track: Track, number: int, *, opens: bool) -> list[str]:
+def _track(reading: Walkthrough, track: LayerPass, number: int, *, opens: bool) -> list[str]:
     """Return a panel for each step of a track."""
     panels, named = [], _named(reading, track)
     places = zip(track.at(reading.words), track.at(reading.parts), track.steps, strict=True)
@@ -77,7 +77,7 @@ def _track(reading: Reading, track: Track, number: int, *, opens: bool) -> list[
     return panels
 
 
-def _parts(parts: list[Part], size: int) -> list[str]:
+def _parts(parts: list[WordPart], size: int) -> list[str]:
     """Return a row of the E numbers of each part, or that it adds none."""
     rows = []
     for part in parts:
@@ -96,7 +96,7 @@ def _values(values: Iterable[float], *, tinted: bool = False) -> str:
     return "".join(cell(value, tinted=tinted) for value in values)
 
 
-def _verdict(reading: Reading) -> str:
+def _verdict(reading: Walkthrough) -> str:
     made = reading.decision
     layer = [track for track in reading.tracks if track.number == reading.tracks[-1].number]
     units = [
@@ -113,6 +113,6 @@ def _verdict(reading: Reading) -> str:
     )
 
 
-def _named(reading: Reading, track: Track) -> str:
+def _named(reading: Walkthrough, track: LayerPass) -> str:
     layers = reading.tracks[-1].number
     return track.direction if layers == 1 else f"layer {track.number} {track.direction}"

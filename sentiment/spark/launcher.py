@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from sentiment.errors import UnavailableError
-from sentiment.spark.session import reason, session
+from sentiment.spark.session import first_reason, spark_session
 
 
 def run(command: list[str], workers: int, master: str) -> int:
@@ -18,13 +18,13 @@ def run(command: list[str], workers: int, master: str) -> int:
     A task that is killed ends the others: the same command with --resume goes on. Raises
     UnavailableError where Spark or the distributor is missing, or has too few slots.
     """
-    with session(master, ship=False):
+    with spark_session(master, ship=False):
         try:
             from spark_tensorflow_distributor import MirroredStrategyRunner
         except ImportError as error:
             raise UnavailableError(
                 "training on Spark needs spark-tensorflow-distributor, which is not installed",
-                remedy='pip install "sentiment[spark]"',
+                hint='pip install "sentiment[spark]"',
             ) from error
         home = os.environ.get("SENTIMENT_HOME") or str(Path.cwd())
 
@@ -41,8 +41,8 @@ def run(command: list[str], workers: int, master: str) -> int:
             status, said = runner.run(work)
         except Exception as error:
             raise UnavailableError(
-                f"training on Spark has ended: {reason(error)}",
-                remedy="the same with --resume last",
+                f"training on Spark has ended: {first_reason(error)}",
+                hint="the same with --resume last",
             ) from error
     print(said, end="")
     return status

@@ -21,10 +21,10 @@ from pyspark.sql.functions import (
 )
 from pyspark.sql.functions import round as rounded
 
-from sentiment.data.writers import ADDED, free
+from sentiment.data.writers import ADDED_COLUMNS, free_column_name
 from sentiment.errors import InputError
-from sentiment.inference import validation as faults
-from sentiment.inference.predict import Bands
+from sentiment.inference import validation
+from sentiment.inference.predict import LabelRule
 
 _FOUND, _CORRUPT = "sentiment_found", "sentiment_corrupt"  # columns of ours on the way
 _DECIMALS = 6  # of a probability, as on one machine
@@ -34,14 +34,14 @@ Column = Any  # a Spark Column
 
 
 @dataclass(frozen=True)
-class Job:
+class SparkJob:
     """What is scored: files of `kind` at `source`, their text in `column`, to folders."""
 
     source: str
     output: str
     kind: str
     column: str
-    bands: Bands
+    bands: LabelRule
 
     @property
     def rejects(self) -> str:
@@ -55,10 +55,10 @@ class Rows:
     `names` are those of the columns that are added.
     """
 
-    def __init__(self, spark: Any, job: Job):
+    def __init__(self, spark: Any, job: SparkJob):
         self.job = job
         self.frame = self.read(spark.read, job.source)
-        self.names = [free(name, self.taken()) for name in ADDED[:2]]
+        self.names = [free_column_name(name, self.taken()) for name in ADDED_COLUMNS[:2]]
         self.frame = self.frame.withColumn(_FOUND, self.found())
 
     def read(self, read: Any, source: str) -> Frame:
@@ -77,9 +77,9 @@ class Rows:
             raise InputError(
                 f"{self.job.source}: no text column {self.job.column!r}: {have}; the columns are "
                 f"{', '.join(self.frame.columns)}",
-                remedy="name yours with --text-column",
+                hint="name yours with --text-column",
             )
-        return _udf(faults.in_text)(col(_quoted(self.job.column)))
+        return _udf(validation.check_text)(col(_quoted(self.job.column)))
 
     def good(self) -> Frame:
         """Return the rows with a text."""
@@ -154,7 +154,7 @@ class _JsonRows(Rows):
 
     def found(self) -> Column:
         """Return the struct of text and reason."""
-        return _udf(faults.in_json, self.job.column, self.names)(col("value"))
+        return _udf(validation.check_json, self.job.column, self.names)(col("value"))
 
     def scored(self, rows: Frame, judge: Callable[[Column], Column]) -> Frame:
         """Return the lines with label and probability in front of their last bracket."""
@@ -175,14 +175,14 @@ class _JsonRows(Rows):
 KINDS = {".csv": _CsvRows, ".tsv": _CsvRows, ".jsonl": _JsonRows, ".parquet": Rows}
 
 
-def _udf(function: Callable[..., faults.Found], *more: Any) -> Any:
-    def found(text: str | None) -> faults.Found:
+def _udf(function: Callable[..., validation.TextOrError], *more: Any) -> Any:
+    def found(text: str | None) -> validation.TextOrError:
         return function(text, *more)
 
     return udf(found, "struct<text: string, reason: string>", useArrow=True)
 
 
-def _label(probability: Column, bands: Bands) -> Column:
+def _label(probability: Column, bands: LabelRule) -> Column:
     """Return the label that `bands` has for a probability."""
     low, high = bands.neutral or (bands.threshold, bands.threshold)
     label = when(probability >= high, "positive").otherwise("negative")

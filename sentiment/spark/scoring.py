@@ -14,19 +14,19 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Observation, functions
 
 from sentiment.errors import InputError
-from sentiment.spark.rows import KINDS, Column, Frame, Job
-from sentiment.spark.session import reason
+from sentiment.spark.rows import KINDS, Column, Frame, SparkJob
+from sentiment.spark.session import first_reason
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoringResult:
     """How many rows were written, and how many rejected."""
 
     rows: int
     rejected: int
 
 
-def score(spark: Any, job: Job, judge: Callable[[Column], Column]) -> Scored:
+def score(spark: Any, job: SparkJob, judge: Callable[[Column], Column]) -> ScoringResult:
     """Score the rows of `job` with `judge`, from texts to P(positive); write them and the rejects.
 
     Both folders appear whole or not at all. Raises InputError where one is there already, or the
@@ -35,16 +35,16 @@ def score(spark: Any, job: Job, judge: Callable[[Column], Column]) -> Scored:
     try:
         for target in (job.output, job.rejects):
             if _exists(spark, target):
-                raise InputError(f"{target} is there already", remedy="another --output")
+                raise InputError(f"{target} is there already", hint="another --output")
         rows = KINDS[job.kind](spark, job)
         with _whole(spark, job.rejects) as bad, _whole(spark, job.output) as good:
             rejected = _counted(rows.bad(), rows.rejected, bad)
             if not rejected:
                 _remove(spark, bad)
             written = _counted(rows.scored(rows.good(), judge), rows.written, good)
-        return Scored(written, rejected)
+        return ScoringResult(written, rejected)
     except (PySparkException, Py4JJavaError) as error:
-        raise InputError(f"{job.source} could not be scored: {reason(error)}") from error
+        raise InputError(f"{job.source} could not be scored: {first_reason(error)}") from error
 
 
 def _counted(rows: Frame, write: Callable[[Frame, str], None], path: str) -> int:
@@ -63,7 +63,7 @@ def _whole(spark: Any, target: str) -> Iterator[str]:
         yield aside.toString()
         # Hadoop would move a folder into one that is there.
         if system.exists(aside) and (system.exists(path) or not system.rename(aside, path)):
-            raise InputError(f"{target} is there already", remedy="another --output")
+            raise InputError(f"{target} is there already", hint="another --output")
     finally:
         system.delete(aside, True)
 

@@ -20,13 +20,13 @@ _LOG = Path(__file__).parent / "log4j2.properties"
 
 
 @contextmanager
-def session(master: str | None, *, ship: bool = True) -> Iterator[Any]:
+def spark_session(master: str | None, *, ship: bool = True) -> Iterator[Any]:
     """Give a Spark session on `master`, or where that is None on what Spark's configuration names.
 
     ship: send this package's modules to the executors, enough for scoring. Raises UnavailableError
     where Spark or Java is missing, or the session can't be had.
     """
-    library()
+    require_spark()
     from pyspark.sql import SparkSession
 
     own = str(Path(sys.modules["pyspark"].__file__ or "").parent)
@@ -44,8 +44,8 @@ def session(master: str | None, *, ship: bool = True) -> Iterator[Any]:
         spark = builder.getOrCreate()
     except Exception as error:
         raise UnavailableError(
-            f"Spark did not start on {master or 'its own master'}: {reason(error)}",
-            remedy="the same with --master 'local[*]'",
+            f"Spark did not start on {master or 'its own master'}: {first_reason(error)}",
+            hint="the same with --master 'local[*]'",
         ) from error
     try:
         with tempfile.TemporaryDirectory() as aside:
@@ -57,19 +57,19 @@ def session(master: str | None, *, ship: bool = True) -> Iterator[Any]:
         spark.stop()
 
 
-def library() -> None:
+def require_spark() -> None:
     """Import pyspark; raise UnavailableError where it or Java is not installed."""
     try:
         import pyspark  # noqa: F401
     except ImportError as error:
         raise UnavailableError(
             "Spark needs pyspark, which is not installed",
-            remedy='pip install "sentiment[spark]"',
+            hint='pip install "sentiment[spark]"',
         ) from error
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise UnavailableError(
             "Spark needs Java, which is not installed",
-            remedy="apt-get install openjdk-17-jre-headless",
+            hint="apt-get install openjdk-17-jre-headless",
         )
 
 
@@ -82,7 +82,7 @@ def _packed(folder: Path) -> str:
     return str(path)
 
 
-def reason(error: Exception) -> str:
+def first_reason(error: Exception) -> str:
     """Return the last cause in a report of Spark's, the first line of it."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith(("Caused by:", "pyspark.errors"))]

@@ -20,12 +20,11 @@ import numpy as np
 
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.tracking import store
-from sentiment.tracking.run import SPOOL
-from sentiment.utils import environment as quiet
-from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.tracking.run import QUEUE_TAG
+from sentiment.utils import environment, files
+from sentiment.utils.paths import ProjectPaths
 
-with quiet.hushed():
+with environment.suppress_stderr():
     from mlflow.exceptions import MlflowException
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
@@ -68,22 +67,22 @@ class Predictions(NamedTuple):
     digest: str
 
 
-def evaluate_command(folders: Folders, run: RunRecord) -> str:
+def evaluate_command(paths: ProjectPaths, run: RunRecord) -> str:
     """Return what to type for a run's measures and predictions on the test reviews."""
     model = run.tags.get("model", run.bare_name)
-    if not (folders.models / model).is_dir() and "model_id" in run.tags:
+    if not (paths.models / model).is_dir() and "model_id" in run.tags:
         model = f"models:/{run.tags['model_id']}"
     return f"sentiment evaluate --model {shlex.quote(model)}"
 
 
-def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord]:
+def list_runs(paths: ProjectPaths, experiment: str = store.EXPERIMENT) -> list[RunRecord]:
     """Return all runs of an experiment, the newest first.
 
     Raises MissingFileError where there is none, and UnavailableError where the store can't be read.
     """
-    client = store.reach(folders)
+    client = store.connect_existing(paths)
     found: list[RunRecord] = []
-    with store.usable(folders):
+    with store.store_errors(paths):
         kept = client.get_experiment_by_name(experiment)
         token = None
         while kept is not None:
@@ -98,20 +97,20 @@ def runs(folders: Folders, experiment: str = store.EXPERIMENT) -> list[RunRecord
             if not token:
                 break
         if kept is not None:
-            store.check_kept(kept, store.uri(folders))
+            store.check_not_deleted(kept, store.tracking_uri(paths))
         others = [other.name for other in client.search_experiments() if other.name != experiment]
     if not found:
         known = f"; there are {', '.join(sorted(others))}" if kept is None and others else ""
         raise MissingFileError(
-            f"no runs yet in the experiment {experiment!r}{known}", remedy="sentiment train"
+            f"no runs yet in the experiment {experiment!r}{known}", hint="sentiment train"
         )
     return found
 
 
-def get(folders: Folders, run_id: str) -> RunRecord | None:
+def get_run(paths: ProjectPaths, run_id: str) -> RunRecord | None:
     """Return the run with that id, of whatever experiment; None where there is none."""
-    client = store.reach(folders)
-    with store.usable(folders):
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         try:
             return _record(client.get_run(run_id))
         except MlflowException as error:
@@ -120,24 +119,24 @@ def get(folders: Folders, run_id: str) -> RunRecord | None:
             raise
 
 
-def find(folders: Folders, experiment: str, named: str | None) -> RunRecord:
+def find_run(paths: ProjectPaths, experiment: str, named: str | None) -> RunRecord:
     """Return the run of an experiment that is `named`, as in `match`, or else the newest finished.
 
     Raises MissingFileError where there are no runs, or none has finished, and InputError where
     none or several are called so.
     """
-    found = runs(folders, experiment)
+    found = list_runs(paths, experiment)
     if named is not None:
-        return match(found, named)
+        return match_run(found, named)
     for run in found:
         if run.status == FINISHED:
             return run
     raise MissingFileError(
-        f"no run of the experiment {experiment!r} has finished", remedy="sentiment runs"
+        f"no run of the experiment {experiment!r} has finished", hint="sentiment runs"
     )
 
 
-def match(found: list[RunRecord], named: str) -> RunRecord:
+def match_run(found: list[RunRecord], named: str) -> RunRecord:
     """Return the run whose id, name, model or beginning of an id is `named`.
 
     The accuracy before a name may be left out. Raises InputError where none or several fit.
@@ -145,7 +144,7 @@ def match(found: list[RunRecord], named: str) -> RunRecord:
     ways = (
         lambda run: named == run.id,
         lambda run: named == run.name,
-        lambda run: named in (run.bare_name, run.tags.get("model"), run.tags.get(SPOOL)),
+        lambda run: named in (run.bare_name, run.tags.get("model"), run.tags.get(QUEUE_TAG)),
         lambda run: named != "" and run.id.startswith(named),
     )
     for fits in ways:
@@ -156,53 +155,53 @@ def match(found: list[RunRecord], named: str) -> RunRecord:
             ids = ", ".join(run.id[:8] for run in fitting[:5])
             raise InputError(
                 f"{len(fitting)} runs are called {named!r}: {ids}{' …' * (len(fitting) > 5)}",
-                remedy="sentiment runs, and name one by its id",
+                hint="sentiment runs, and name one by its id",
             )
     close = get_close_matches(named, [run.bare_name for run in found], n=3)
     meant = f"; is it {' or '.join(close)}" if close else ""
-    raise InputError(f"no run is called {named!r}{meant}", remedy="sentiment runs")
+    raise InputError(f"no run is called {named!r}{meant}", hint="sentiment runs")
 
 
-def curve(folders: Folders, run: RunRecord, metric: str) -> list[tuple[int, float]]:
+def metric_curve(paths: ProjectPaths, run: RunRecord, metric: str) -> list[tuple[int, float]]:
     """Return (step, value) of a metric by step; of two values at one step the later."""
-    client = store.reach(folders)
-    with store.usable(folders):
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         points = client.get_metric_history(run.id, metric)
     by_time = sorted(points, key=lambda point: (point.step, point.timestamp))
     return sorted({point.step: _value(point.value) for point in by_time}.items())
 
 
-def predictions(folders: Folders, run: RunRecord, name: str = "test") -> Predictions | None:
+def load_predictions(paths: ProjectPaths, run: RunRecord, name: str = "test") -> Predictions | None:
     """Return what a run's model says of the reviews `name`; None where it has not read them.
 
     Raises DamagedFileError where the file is not what an evaluation writes.
     """
     path = f"evaluation/{name}_predictions.npz"
-    if path not in _artifacts(folders, run, "evaluation"):
+    if path not in _artifacts(paths, run, "evaluation"):
         return None
-    arrays = _arrays(folders, run, path, remedy=evaluate_command(folders, run))
+    arrays = _arrays(paths, run, path, hint=evaluate_command(paths, run))
     probabilities, labels = arrays.get("probabilities"), arrays.get("labels")
     if probabilities is None or labels is None or probabilities.shape != labels.shape:
         raise DamagedFileError(
             f"{path} of the run {run.bare_name} does not hold a probability for each label",
-            remedy=evaluate_command(folders, run),
+            hint=evaluate_command(paths, run),
         )
     return Predictions(probabilities, labels, run.reviews.get(name, ""))
 
 
-def last_snapshot(folders: Folders, run: RunRecord) -> dict[str, np.ndarray] | None:
+def load_last_snapshot(paths: ProjectPaths, run: RunRecord) -> dict[str, np.ndarray] | None:
     """Return the arrays of the newest epoch's hidden states; None where the run has none.
 
     Their names are those of `snapshots.Snapshot.arrays`. Raises DamagedFileError.
     """
-    paths = {
+    snapshots = {
         int(epoch[1]): path
-        for path in _artifacts(folders, run, "hidden_states")
+        for path in _artifacts(paths, run, "hidden_states")
         if (epoch := _SNAPSHOT.search(path))
     }
-    if not paths:
+    if not snapshots:
         return None
-    return _arrays(folders, run, paths[max(paths)], remedy="sentiment train")
+    return _arrays(paths, run, snapshots[max(snapshots)], hint="sentiment train")
 
 
 def _record(run: Any) -> RunRecord:
@@ -230,20 +229,20 @@ def _value(stored: float) -> float:
     return math.copysign(math.inf, stored) if abs(stored) == sys.float_info.max else stored
 
 
-def _artifacts(folders: Folders, run: RunRecord, folder: str) -> list[str]:
-    client = store.reach(folders)
-    with store.usable(folders):
+def _artifacts(paths: ProjectPaths, run: RunRecord, folder: str) -> list[str]:
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         return [item.path for item in client.list_artifacts(run.id, folder)]
 
 
-def _arrays(folders: Folders, run: RunRecord, path: str, *, remedy: str) -> dict[str, np.ndarray]:
-    client = store.reach(folders)
+def _arrays(paths: ProjectPaths, run: RunRecord, path: str, *, hint: str) -> dict[str, np.ndarray]:
+    client = store.connect_existing(paths)
     with tempfile.TemporaryDirectory() as aside:
-        with store.usable(folders):
+        with store.store_errors(paths):
             local = Path(client.download_artifacts(run.id, path, aside))
         # An .npz may come damaged from a disk that was full; its name says nothing to a person.
         named = f"{path} of the run {run.bare_name}"
         try:
-            return files.read_arrays(local, remedy=remedy, most=_MOST_ARRAYS)
+            return files.read_arrays(local, hint=hint, most=_MOST_ARRAYS)
         except DamagedFileError as error:
-            raise DamagedFileError(f"{named} can't be read", remedy=remedy) from error
+            raise DamagedFileError(f"{named} can't be read", hint=hint) from error

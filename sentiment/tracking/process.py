@@ -13,7 +13,7 @@ _PROC = Path("/proc")
 _GONE = ("Z", "X")  # states of a process that has ended and waits for its parent to look
 
 
-def identity() -> dict[str, str]:
+def process_tags() -> dict[str, str]:
     """Return the tags `host` and `process` of this process.
 
     `process` is "PID BIRTH". A number is given to another process one day; the birth tells them

@@ -12,13 +12,12 @@ from typing import Any
 
 from sentiment.errors import MissingFileError
 from sentiment.tracking import store
-from sentiment.utils import environment as quiet
-from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.utils import environment, files
+from sentiment.utils.paths import ProjectPaths
 
-with quiet.hushed():
+with environment.suppress_stderr():
     import mlflow
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities import model_registry
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model
 
@@ -35,7 +34,7 @@ STEP = "step"  # the tag of a logged model that names its epoch
 
 
 @dataclass(frozen=True)
-class Version:
+class ModelVersion:
     """A version of the registered model: its number, the run that made it, its logged model."""
 
     number: int
@@ -43,7 +42,7 @@ class Version:
     model_id: str
 
 
-def log(run_id: str, bundle: Path, step: int) -> str:
+def log_model(run_id: str, bundle: Path, step: int) -> str:
     """Log the bundle in `bundle` as the model of a run at `step`, which a tag names; return its id.
 
     It is a model from code, over the bundle and six modules of this package: NumPy is all that it
@@ -51,7 +50,7 @@ def log(run_id: str, bundle: Path, step: int) -> str:
     """
     if bundle.name != _BUNDLE:
         raise ValueError(f"expected a folder called {_BUNDLE}, got {bundle}")
-    with tempfile.TemporaryDirectory() as aside, quiet.hushed():
+    with tempfile.TemporaryDirectory() as aside, environment.suppress_stderr():
         # Made by hand: MLflow would make it in the experiment of the active run.
         client = mlflow.MlflowClient()
         run = client.get_run(run_id)
@@ -70,9 +69,9 @@ def log(run_id: str, bundle: Path, step: int) -> str:
     return logged.model_id
 
 
-def save(bundle: Path, target: Path) -> None:
+def save_model(bundle: Path, target: Path) -> None:
     """Write the bundle in `bundle` as a model of MLflow's to the new folder `target`."""
-    with tempfile.TemporaryDirectory() as aside, quiet.hushed():
+    with tempfile.TemporaryDirectory() as aside, environment.suppress_stderr():
         kept = Path(aside) / _BUNDLE
         shutil.copytree(bundle, kept)
         mlflow.pyfunc.save_model(path=str(target), **_model(kept, Path(aside)))
@@ -94,9 +93,9 @@ def _model(bundle: Path, aside: Path) -> dict[str, Any]:
     }
 
 
-def register(model_id: str) -> Version:
+def register(model_id: str) -> ModelVersion:
     """Make a logged model the newest version of the registered one."""
-    with quiet.hushed():
+    with environment.suppress_stderr():
         return _version(mlflow.register_model(f"models:/{model_id}", NAME))
 
 
@@ -106,7 +105,7 @@ def is_registered(run_id: str, model_id: str) -> bool:
     return any(_version(version).model_id == model_id for version in found)
 
 
-def take_doubles_away(run_id: str) -> None:
+def delete_duplicates(run_id: str) -> None:
     """Leave the first where a run's model is several versions."""
     client = mlflow.MlflowClient()
     found = map(_version, client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'"))
@@ -117,10 +116,10 @@ def take_doubles_away(run_id: str) -> None:
         kept.add(version.model_id)
 
 
-def champion(folders: Folders) -> Version | None:
+def get_champion(paths: ProjectPaths) -> ModelVersion | None:
     """Return the version that the alias `champion` points to, where there is one."""
-    client = store.reach(folders)
-    with store.usable(folders):
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         try:
             return _version(client.get_model_version_by_alias(NAME, CHAMPION))
         except MlflowException as error:
@@ -129,13 +128,15 @@ def champion(folders: Folders) -> Version | None:
             raise
 
 
-def version(folders: Folders, run_id: str, model_id: str | None, *, name: str) -> Version:
+def get_or_register_version(
+    paths: ProjectPaths, run_id: str, model_id: str | None, *, name: str
+) -> ModelVersion:
     """Return the newest version that a run has made; where none is left, register its best model.
 
     name: the run's, for people. Raises MissingFileError where there is neither.
     """
-    client = store.reach(folders)
-    with store.usable(folders):
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         found = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
         if found:
             return max(map(_version, found), key=lambda version: version.number)
@@ -145,43 +146,43 @@ def version(folders: Folders, run_id: str, model_id: str | None, *, name: str) -
         except MlflowException as error:
             if error.error_code not in _NOT_THERE:
                 raise
-    raise MissingFileError(f"the run {name} has no model in the store", remedy="sentiment train")
+    raise MissingFileError(f"the run {name} has no model in the store", hint="sentiment train")
 
 
-def promote(folders: Folders, version: Version) -> None:
+def promote(paths: ProjectPaths, version: ModelVersion) -> None:
     """Point the alias `champion` to a version."""
-    client = store.reach(folders)
-    with store.usable(folders):
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         client.set_registered_model_alias(NAME, CHAMPION, str(version.number))
 
 
-def fetch(folders: Folders, address: str) -> Path:
+def download_bundle(paths: ProjectPaths, address: str) -> Path:
     """Return the folder of the bundle in a model, such as models:/sentiment@champion.
 
     What comes from a server is kept in data/registry, by the model's id, and is not fetched again.
     Raises MissingFileError where there is no such model.
     """
-    client = store.reach(folders)
-    with store.usable(folders):
+    client = store.connect_existing(paths)
+    with store.store_errors(paths):
         try:
             model_id = _model_id(client, address.removeprefix("models:/"))
-            kept = folders.registry / model_id
+            kept = paths.registry / model_id
             if kept.is_dir():
                 return kept
             source = f"models:/{model_id}"
-            if store.uri(folders).startswith("sqlite:"):
+            if store.tracking_uri(paths).startswith("sqlite:"):
                 return Path(mlflow.artifacts.download_artifacts(source)) / "artifacts" / _BUNDLE
             with tempfile.TemporaryDirectory() as aside:
                 fetched = Path(mlflow.artifacts.download_artifacts(source, dst_path=aside))
-                with files.whole_folder(kept) as folder:
+                with files.atomic_dir(kept) as folder:
                     shutil.copytree(fetched / "artifacts" / _BUNDLE, folder, dirs_exist_ok=True)
             return kept
         except MlflowException as error:
             if error.error_code not in _NOT_THERE:
                 raise
             raise MissingFileError(
-                f"no model {address} in {store.uri(folders)}",
-                remedy="sentiment promote" if CHAMPION in address else "sentiment runs",
+                f"no model {address} in {store.tracking_uri(paths)}",
+                hint="sentiment promote" if CHAMPION in address else "sentiment runs",
             ) from error
 
 
@@ -200,6 +201,8 @@ def _model_id(client: mlflow.MlflowClient, name: str) -> str:
     return client.get_logged_model(name).model_id
 
 
-def _version(found: ModelVersion) -> Version:
+def _version(found: model_registry.ModelVersion) -> ModelVersion:
     # A search leaves `model_id` empty; the source says the same.
-    return Version(int(found.version), found.run_id or "", found.source.removeprefix("models:/"))
+    return ModelVersion(
+        int(found.version), found.run_id or "", found.source.removeprefix("models:/")
+    )

@@ -18,10 +18,10 @@ import numpy as np
 
 from sentiment.errors import MissingFileError
 from sentiment.tracking import process, registry, store
-from sentiment.utils import environment as quiet
-from sentiment.utils.paths import Folders
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths
 
-with quiet.hushed():
+with environment.suppress_stderr():
     import mlflow
     from mlflow import entities
     from mlflow.data.code_dataset_source import CodeDatasetSource
@@ -31,7 +31,7 @@ with quiet.hushed():
 
 _VERSIONS = ("sentiment", "tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
 _LONGEST = 6000  # characters of a parameter
-SPOOL = "sentiment.spool"  # the tag of a run that was made from a spool; it names the spool
+QUEUE_TAG = "sentiment.spool"  # the tag of a run that was made from a spool; it names the spool
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Dataset:
     source: dict[str, Any]
 
 
-class Run:
+class MlflowRun:
     """An MLflow run that is under way. `when`, in ms, is when what is logged came about."""
 
-    def __init__(self, run_id: str, name: str, folders: Folders):
-        self.id, self.name, self._folders = run_id, name, folders
+    def __init__(self, run_id: str, name: str, paths: ProjectPaths):
+        self.id, self.name, self._paths = run_id, name, paths
         self._client = mlflow.MlflowClient()
 
     def begin(self, settings: dict[str, Any], datasets: list[Dataset]) -> None:
@@ -59,7 +59,7 @@ class Run:
 
     def _used(self, datasets: list[Dataset]) -> None:
         # Two runs with one data set make it once.
-        with store.first_use(self._folders):
+        with store.creation_lock(self._paths):
             self._client.log_inputs(self.id, [_described(used) for used in datasets])
 
     def again(self, tags: dict[str, str]) -> None:
@@ -77,9 +77,9 @@ class Run:
         None where the bundle is out of reach.
         """
         found: dict[int, tuple[str, Path | None]] = {}
-        for model in logged(self._client, self.id):
+        for model in logged_models(self._client, self.id):
             for step in {metric.step for metric in model.metrics or ()}.intersection(steps):
-                bundle = registry.fetch(self._folders, f"models:/{model.model_id}")
+                bundle = registry.download_bundle(self._paths, f"models:/{model.model_id}")
                 found[step] = (model.model_id, bundle)
         return found
 
@@ -87,7 +87,7 @@ class Run:
         self, metrics: dict[str, float], step: int, bundle: Path, when: int | None = None
     ) -> str:
         """Log the model of an epoch, and its metrics in one call; return the model's id."""
-        model_id = registry.log(self.id, bundle, step)
+        model_id = registry.log_model(self.id, bundle, step)
         self.metrics(metrics, step, model_id, when)
         return model_id
 
@@ -95,7 +95,7 @@ class Run:
         self, metrics: dict[str, float], step: int, model_id: str | None, when: int | None = None
     ) -> None:
         """Log metrics in one call; the same ones once more change nothing."""
-        when = now() if when is None else when
+        when = now_ms() if when is None else when
         # A NumPy step would be stored as a blob: hence int().
         kept = [
             Metric(name, float(value), when, int(step), model_id) for name, value in metrics.items()
@@ -165,7 +165,7 @@ class Run:
 
 
 @contextmanager
-def ending(run: Run) -> Iterator[None]:
+def end_after(run: MlflowRun) -> Iterator[None]:
     """End `run` after the body: FINISHED, KILLED by an interrupt, else FAILED.
 
     The tag `failure` then says why.
@@ -184,7 +184,7 @@ def ending(run: Run) -> Iterator[None]:
         run.end(status)
 
 
-def now() -> int:
+def now_ms() -> int:
     """Return the milliseconds since 1970, as MLflow counts time."""
     return round(time.time() * 1000)
 
@@ -195,34 +195,34 @@ def _shortened(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def create(
-    folders: Folders, experiment: str, name: str, tags: dict[str, str], when: int | None = None
-) -> Run:
+def create_run(
+    paths: ProjectPaths, experiment: str, name: str, tags: dict[str, str], when: int | None = None
+) -> MlflowRun:
     """Make a run in an experiment, which is made too where it is missing."""
-    number = store.open_experiment(folders, experiment)
-    with store.usable(folders):
-        made = mlflow.MlflowClient().create_run(number, when or now(), tags, name)
-    return Run(made.info.run_id, name, folders)
+    number = store.open_experiment(paths, experiment)
+    with store.store_errors(paths):
+        made = mlflow.MlflowClient().create_run(number, when or now_ms(), tags, name)
+    return MlflowRun(made.info.run_id, name, paths)
 
 
-def go_on(folders: Folders, run_id: str, name: str) -> Run:
+def resume_run(paths: ProjectPaths, run_id: str, name: str) -> MlflowRun:
     """Have a run that was cut off RUNNING again, as this process's.
 
     Raises MissingFileError where the store lacks it.
     """
-    client = store.connect(folders)
+    client = store.connect(paths)
     try:
-        run = Run(client.get_run(run_id).info.run_id, name, folders)
+        run = MlflowRun(client.get_run(run_id).info.run_id, name, paths)
     except MlflowException as error:
         raise MissingFileError(
-            f"the run {run_id} to go on with is not in {store.uri(folders)}",
-            remedy="sentiment train",
+            f"the run {run_id} to go on with is not in {store.tracking_uri(paths)}",
+            hint="sentiment train",
         ) from error
-    run.again(process.identity())
+    run.again(process.process_tags())
     return run
 
 
-def logged(client: mlflow.MlflowClient, run_id: str) -> list[LoggedModel]:
+def logged_models(client: mlflow.MlflowClient, run_id: str) -> list[LoggedModel]:
     """Return all logged models of a run."""
     experiment = client.get_run(run_id).info.experiment_id
     found: list[LoggedModel] = []
@@ -244,13 +244,13 @@ def _described(dataset: Dataset) -> DatasetInput:
     return DatasetInput(described, [InputTag("mlflow.data.context", dataset.context)])
 
 
-def origin(folders: Folders, name: str) -> dict[str, str]:
+def source_tags(paths: ProjectPaths, name: str) -> dict[str, str]:
     """Return tags that say who runs which code in which process, and the name of the model."""
-    tags = process.identity() | {"model": name}
+    tags = process.process_tags() | {"model": name}
     for package in _VERSIONS:
         tags[f"version.{package}"] = metadata.version(package)
     tags["version.python"] = sys.version.split()[0]
-    command = ["git", "-C", str(folders.root), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(paths.root), "rev-parse", "HEAD"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
         tags["mlflow.source.git.commit"] = found.stdout.strip()
@@ -260,7 +260,7 @@ def origin(folders: Folders, name: str) -> dict[str, str]:
 
 
 def log_evaluation(
-    folders: Folders,
+    paths: ProjectPaths,
     run_id: str,
     *,
     metrics: dict[str, float],
@@ -270,10 +270,10 @@ def log_evaluation(
 ) -> bool:
     """Add an evaluation to the run that made the model; return False where the store lacks it."""
     try:
-        client = store.reach(folders)
-        run = Run(client.get_run(run_id).info.run_id, "", folders)
+        client = store.connect_existing(paths)
+        run = MlflowRun(client.get_run(run_id).info.run_id, "", paths)
     except (MissingFileError, MlflowException):
         return False
-    with quiet.hushed():
+    with environment.suppress_stderr():
         run.evaluation(metrics=metrics, mistakes=mistakes, predictions=predictions, dataset=dataset)
     return True

@@ -17,28 +17,30 @@ from pathlib import Path
 
 from sentiment.errors import InputError, UnavailableError
 from sentiment.tracking import store
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
 LOCAL = "127.0.0.1"
 _GRACE = 5  # seconds for what a server has started to end after it
 _PATIENCE = 60  # seconds for a server to answer; it takes 5 to 20
 
 
-def start_ui(folders: Folders, port: int, host: str = LOCAL) -> subprocess.Popen:
+def start_ui(paths: ProjectPaths, port: int, host: str = LOCAL) -> subprocess.Popen:
     """Start the tracking server on `host` in its light form: one worker, no job execution."""
     options = ["server", "-w", "1", "--host", host, "--port", str(port)]
-    options += ["--backend-store-uri", store.uri(folders)]
-    options += ["--artifacts-destination", str(folders.mlruns / "artifacts")]
+    options += ["--backend-store-uri", store.tracking_uri(paths)]
+    options += ["--artifacts-destination", str(paths.mlruns / "artifacts")]
     return _start(options, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
 
 
-def start_model(folders: Folders, address: str, port: int, host: str = LOCAL) -> subprocess.Popen:
+def start_model(
+    paths: ProjectPaths, address: str, port: int, host: str = LOCAL
+) -> subprocess.Popen:
     """Start MLflow's scoring server on `host` for the model at `address`, models:/…."""
     options = ["models", "serve", "--model-uri", address, "--env-manager", "local"]
     options += ["--host", host, "--port", str(port)]
     # It looks for its own program on PATH, where an environment that is not activated isn't.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return _start(options, MLFLOW_TRACKING_URI=store.uri(folders), PATH=path)
+    return _start(options, MLFLOW_TRACKING_URI=store.tracking_uri(paths), PATH=path)
 
 
 def _start(options: list[str], **environment: str) -> subprocess.Popen:
@@ -87,7 +89,7 @@ def _wait(server: subprocess.Popen, address: str) -> None:
         except OSError:
             time.sleep(0.2)
     command = " ".join(str(part) for part in server.args[1:])  # type: ignore[index]
-    raise UnavailableError("the MLflow server did not start", remedy=f"python {command}")
+    raise UnavailableError("the MLflow server did not start", hint=f"python {command}")
 
 
 def free_port(wanted: int, host: str = LOCAL) -> int:
@@ -104,16 +106,16 @@ def free_port(wanted: int, host: str = LOCAL) -> int:
                 probe.bind((host, 0))
             except OSError as error:
                 fact = f"{host} is no IPv4 address of this machine"
-                raise InputError(fact, remedy=f"--host {LOCAL}") from error
+                raise InputError(fact, hint=f"--host {LOCAL}") from error
         return probe.getsockname()[1]
 
 
-def base(host: str, port: int) -> str:
+def base_url(host: str, port: int) -> str:
     """Return where a server on `host`, be that every address, is reached from this machine."""
     return f"http://{LOCAL if _number(host).is_unspecified else host}:{port}"
 
 
-def is_open(host: str) -> bool:
+def is_public(host: str) -> bool:
     """Tell whether other machines can reach a server on `host`."""
     return not _number(host).is_loopback
 
@@ -122,7 +124,7 @@ def _number(host: str) -> ipaddress.IPv4Address:
     return ipaddress.IPv4Address(socket.gethostbyname(host))
 
 
-def ui_address(folders: Folders, experiment: str, base: str) -> str:
+def ui_url(paths: ProjectPaths, experiment: str, base: str) -> str:
     """Return the page that compares the runs of `experiment`; MLflow opens another by default."""
-    number = store.open_experiment(folders, experiment)
+    number = store.open_experiment(paths, experiment)
     return f"{base}/#/experiments/{number}/runs?workflowType=machine_learning&compareRunsMode=CHART"

@@ -12,11 +12,11 @@ from typing import Any
 
 from sentiment.errors import UnavailableError
 from sentiment.tracking import store
-from sentiment.tracking.run import Run
-from sentiment.utils import environment as quiet
-from sentiment.utils.paths import Folders
+from sentiment.tracking.run import MlflowRun
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths
 
-with quiet.hushed():
+with environment.suppress_stderr():
     from mlflow.exceptions import ExecutionException
     from mlflow.optuna.storage import MlflowStorage
 
@@ -42,23 +42,23 @@ def _patiently(read: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
 MlflowStorage.get_trial = _patiently(MlflowStorage.get_trial)
 
 
-def study(folders: Folders, experiment: str, name: str, sampler: Any, pruner: Any) -> Any:
+def study(paths: ProjectPaths, experiment: str, name: str, sampler: Any, pruner: Any) -> Any:
     """Return the study called `name`, a new one where there is none, in the active Spark session.
 
     It is a run, and in it one for each trial. Raises UnavailableError where the store can't be
     used.
     """
-    number = store.open_experiment(folders, experiment)
-    with store.usable(folders):
+    number = store.open_experiment(paths, experiment)
+    with store.store_errors(paths):
         from mlflow.pyspark.optuna.study import MlflowSparkStudy
 
         storage = MlflowStorage(experiment_id=number)
-        return MlflowSparkStudy(name, storage, sampler, pruner, store.uri(folders))
+        return MlflowSparkStudy(name, storage, sampler, pruner, store.tracking_uri(paths))
 
 
-def run(folders: Folders, study: Any, name: str) -> Run:
+def run(paths: ProjectPaths, study: Any, name: str) -> MlflowRun:
     """Return the run that the study is."""
-    return Run(study._study_id, name, folders)
+    return MlflowRun(study._study_id, name, paths)
 
 
 def optimize(
@@ -76,13 +76,13 @@ def optimize(
     )  # as it ends the run each time
     timeout = None if until == math.inf else max(0, until - time.monotonic())
     try:
-        with quiet.hushed():
+        with environment.suppress_stderr():
             study.optimize(objective, n_trials=trials, timeout=timeout, n_jobs=jobs)
     except ExecutionException as error:
         last = (str(error).strip().splitlines() or [""])[-1]
         raise UnavailableError(
             f"a trial failed on an executor: {last}",
-            remedy=f"sentiment sweep --resume {study.study_name} --master URL, once that is mended",
+            hint=f"sentiment sweep --resume {study.study_name} --master URL, once that is mended",
         ) from error
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.tracking import registry
-from sentiment.utils import environment as quiet
-from sentiment.utils.paths import Folders
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths
 
-with quiet.hushed():
+with environment.suppress_stderr():
     import mlflow.pyfunc
 
 
-def function(folders: Folders, spark: Any, model: str | Path, aside: Path) -> Callable[[Any], Any]:
+def probability_udf(
+    paths: ProjectPaths, spark: Any, model: str | Path, aside: Path
+) -> Callable[[Any], Any]:
     """Return a model as a function from a column of texts to one of P(positive), float64.
 
     model: the folder of a bundle, of which a model is made in `aside`, or an address in MLflow such
@@ -23,9 +25,9 @@ def function(folders: Folders, spark: Any, model: str | Path, aside: Path) -> Ca
     """
     if isinstance(model, Path):
         address = str(aside / "model")
-        registry.save(model, Path(address))
+        registry.save_model(model, Path(address))
     else:
         address = model
-        registry.fetch(folders, address)
-    with quiet.hushed():
+        registry.download_bundle(paths, address)
+    with environment.suppress_stderr():
         return mlflow.pyfunc.spark_udf(spark, address, env_manager="local", result_type="double")

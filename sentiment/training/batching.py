@@ -16,7 +16,7 @@ from sentiment.data.examples import Examples
 WIDTHS = (16, 32, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 4096)
 
 
-def width(length: int) -> int:
+def padded_width(length: int) -> int:
     """Return the number of steps that a review of `length` tokens is padded to."""
     for bound in WIDTHS:
         if length <= bound:
@@ -24,7 +24,9 @@ def width(length: int) -> int:
     return -(-length // WIDTHS[-1]) * WIDTHS[-1]
 
 
-def arrange(examples: Examples, size: int, order: np.random.Generator | None) -> list[np.ndarray]:
+def arrange_batches(
+    examples: Examples, size: int, order: np.random.Generator | None
+) -> list[np.ndarray]:
     """Return the rows of each batch: neighbours in length, shuffled where `order` is given."""
     lengths = np.diff(examples.offsets)
     if order is None:
@@ -38,10 +40,10 @@ def arrange(examples: Examples, size: int, order: np.random.Generator | None) ->
     return batches
 
 
-def fill(examples: Examples, rows: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+def fill_batch(examples: Examples, rows: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
     """Return ids int32 (size, T, K), labels float32 (size,) and weights float32 (size,)."""
     starts, ends = examples.offsets[rows], examples.offsets[rows + 1]
-    steps = width(int((ends - starts).max(initial=1)))
+    steps = padded_width(int((ends - starts).max(initial=1)))
     ids = np.zeros((size, steps, examples.features.shape[1]), np.int32)
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
         ids[row, : end - start] = examples.features[start:end]
@@ -50,12 +52,12 @@ def fill(examples: Examples, rows: np.ndarray, size: int) -> tuple[np.ndarray, .
     return ids, labels, weights
 
 
-def stream(examples: Examples, batches: list[np.ndarray], size: int) -> tf.data.Dataset:
+def make_dataset(examples: Examples, batches: list[np.ndarray], size: int) -> tf.data.Dataset:
     """Return the filled batches as a dataset that prepares them ahead of their use."""
 
     def filled() -> Iterator[tuple[np.ndarray, ...]]:
         for rows in batches:
-            yield fill(examples, rows, size)
+            yield fill_batch(examples, rows, size)
 
     signature = (
         tf.TensorSpec((size, None, examples.features.shape[1]), tf.int32),

@@ -20,13 +20,13 @@ import numpy as np
 
 from sentiment.errors import DamagedFileError, MissingFileError
 from sentiment.utils import files
-from sentiment.utils.locks import held
+from sentiment.utils.locks import file_lock
 
 FORMAT = 1
 LAST = "last"  # names the run whose checkpoint is the newest
 _KEPT = 2  # checkpoints of a run: where the newest is damaged there is the one before
 _EPOCHS = "epoch-[0-9]*"
-_REMEDY = "sentiment train"
+_HINT = "sentiment train"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Checkpoint:
     arrays: dict[str, np.ndarray]
 
 
-class Writer:
+class CheckpointWriter:
     """Writes the checkpoints of one run to `folder`."""
 
     def __init__(self, folder: Path):
@@ -46,38 +46,38 @@ class Writer:
 
     def write(self, epoch: int, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write a checkpoint, whole or not at all; of those before it one is kept."""
-        with files.whole_folder(self._folder / f"epoch-{epoch:04d}") as aside:
+        with files.atomic_dir(self._folder / f"epoch-{epoch:04d}") as aside:
             files.write_json(aside / "state.json", state)
             # Not compressed: weights hardly shrink, and it would take seconds.
             np.savez(aside / "arrays.npz", **arrays)  # type: ignore[arg-type]
-            record = {"format": FORMAT, "files": files.record(aside)}
-            files.write_json(aside / "checkpoint.json", files.sealed(record))
-        for old in _folders(self._folder)[_KEPT:]:
-            files.remove_folder(old)
+            record = {"format": FORMAT, "files": files.checksums(aside)}
+            files.write_json(aside / "checkpoint.json", files.add_checksum(record))
+        for old in _paths(self._folder)[_KEPT:]:
+            files.remove_dir(old)
         # A process that was killed while it wrote has left a folder with a dot before its name.
         for left in self._folder.glob(f".{_EPOCHS}"):
             shutil.rmtree(left, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove all checkpoints of the run: it has ended well."""
-        files.remove_folder(self._folder)
+        files.remove_dir(self._folder)
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[Writer]:
+def open_writer(folder: Path) -> Iterator[CheckpointWriter]:
     """Give a writer of checkpoints to `folder`; raise InputError where another process has one."""
     # Not in the folder, which is removed while the lock is held.
-    with held(folder.with_name(f".{folder.name}.lock"), f"training {folder.name}"):
+    with file_lock(folder.with_name(f".{folder.name}.lock"), f"training {folder.name}"):
         try:
-            yield Writer(folder)
+            yield CheckpointWriter(folder)
         finally:
-            if not _folders(folder):
-                files.remove_folder(folder)
+            if not _paths(folder):
+                files.remove_dir(folder)
 
 
 def exists(folder: Path) -> bool:
     """Tell whether `folder` holds checkpoints, be they damaged."""
-    return bool(_folders(folder))
+    return bool(_paths(folder))
 
 
 def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint:
@@ -85,30 +85,30 @@ def newest(folder: Path, say: Callable[[str], None]) -> Checkpoint:
 
     Raises DamagedFileError where none is whole.
     """
-    for path in _folders(folder):
+    for path in _paths(folder):
         try:
             return read(path)
         except DamagedFileError as error:
             say(f"{error.fact}: going back to the checkpoint before it")
-    raise DamagedFileError(f"no checkpoint in {folder} is whole", remedy=_REMEDY)
+    raise DamagedFileError(f"no checkpoint in {folder} is whole", hint=_HINT)
 
 
 def read(path: Path) -> Checkpoint:
     """Read one checkpoint; raise DamagedFileError where it is not what was written."""
     place = path / "checkpoint.json"
-    record = files.read_json(place, remedy=_REMEDY)
+    record = files.read_json(place, hint=_HINT)
     if record.get("format") != FORMAT:
         raise DamagedFileError(
             f"{place} is of format {record.get('format')!r}; this program reads {FORMAT}",
-            remedy=_REMEDY,
+            hint=_HINT,
         )
-    files.check_seal(place, record, remedy=_REMEDY)
+    files.verify_checksum(place, record, hint=_HINT)
     for name in ("state.json", "arrays.npz"):
         recorded = record.get("files")
         stated = recorded.get(name) if isinstance(recorded, dict) else None
-        files.check(path / name, stated if isinstance(stated, dict) else {}, remedy=_REMEDY)
-    state = files.read_json(path / "state.json", remedy=_REMEDY)
-    arrays = files.read_arrays(path / "arrays.npz", remedy=_REMEDY)
+        files.verify_file(path / name, stated if isinstance(stated, dict) else {}, hint=_HINT)
+    state = files.read_json(path / "state.json", hint=_HINT)
+    arrays = files.read_arrays(path / "arrays.npz", hint=_HINT)
     return Checkpoint(int(path.name.partition("-")[2]), state, arrays)
 
 
@@ -119,7 +119,7 @@ def find(checkpoints: Path, named: str) -> Path:
     """
     if named and "/" not in named and exists(checkpoints / named):
         return checkpoints / named
-    held = {path: _folders(path) for path in checkpoints.glob("[!.]*")}
+    held = {path: _paths(path) for path in checkpoints.glob("[!.]*")}
     by_time = sorted((found[0].stat().st_mtime_ns, path) for path, found in held.items() if found)
     runs = [path.name for _, path in reversed(by_time)]
     if named == LAST and runs:
@@ -128,10 +128,10 @@ def find(checkpoints: Path, named: str) -> Path:
     what = "no training" if named == LAST else f"no training called {named!r}"
     raise MissingFileError(
         f"{what} can be resumed{known}",
-        remedy=f"sentiment train --resume {runs[0]}" if runs else _REMEDY,
+        hint=f"sentiment train --resume {runs[0]}" if runs else _HINT,
     )
 
 
-def _folders(folder: Path) -> list[Path]:
+def _paths(folder: Path) -> list[Path]:
     """Return the checkpoints in `folder`, the newest first."""
     return sorted(folder.glob(_EPOCHS), reverse=True)

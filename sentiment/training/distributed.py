@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from sentiment.errors import UnavailableError
-from sentiment.training.tf_config import Task
+from sentiment.training.tf_config import Worker
 
 
-class Cluster:
+class WorkerGroup:
     """A process alone, whose sums are what it has itself."""
 
-    task = Task()
+    task = Worker()
 
     def run(self, function: Callable, *tensors: Any) -> Any:
         """Return what `function` makes of tensors; in it, and only there, `sum` can be asked."""
@@ -33,10 +33,10 @@ class Cluster:
         return array
 
 
-class _Workers(Cluster):
+class _Workers(WorkerGroup):
     """One of several workers, each a process of its own."""
 
-    def __init__(self, task: Task):
+    def __init__(self, task: Worker):
         self.task = task
         options = tf.distribute.experimental.CommunicationOptions(
             implementation=tf.distribute.experimental.CommunicationImplementation.RING
@@ -59,16 +59,16 @@ class _Workers(Cluster):
         return self._total(tf.constant(array)).numpy()
 
 
-def join(task: Task) -> Cluster:
+def join_workers(task: Worker) -> WorkerGroup:
     """Return the cluster that `task` is one of, which TF_CONFIG names, once all have come.
 
     Must be called before anything else is asked of TensorFlow.
     """
-    return Cluster() if task.size == 1 else _Workers(task)
+    return WorkerGroup() if task.size == 1 else _Workers(task)
 
 
 @contextmanager
-def together(task: Task, *, remedy: str) -> Iterator[None]:
+def worker_errors(task: Worker, *, hint: str) -> Iterator[None]:
     """Turn what comes of it that another worker has gone into an error that says so."""
     try:
         yield
@@ -76,5 +76,5 @@ def together(task: Task, *, remedy: str) -> Iterator[None]:
         if task.size == 1:
             raise
         raise UnavailableError(
-            f"worker {task.index} of {task.size} has lost the others", remedy=remedy
+            f"worker {task.index} of {task.size} has lost the others", hint=hint
         ) from error

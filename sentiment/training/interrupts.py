@@ -11,16 +11,16 @@ from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AT_ONCE = "asked for twice"
-Heed = Callable[[], None]
+CheckInterrupt = Callable[[], None]
 
 
-def at_once(error: BaseException) -> bool:
+def is_second_interrupt(error: BaseException) -> bool:
     """Tell whether `error` is the effect of a second signal: whoever sent it wants no more work."""
     return _AT_ONCE in getattr(error, "__notes__", ())
 
 
 @contextmanager
-def held() -> Iterator[Heed]:
+def defer_interrupts() -> Iterator[CheckInterrupt]:
     """Hold back the first signal that comes in the body; give what lets it through.
 
     It has the effect that it would have had at once: when the body calls what it was given, or else

@@ -13,79 +13,77 @@ import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.examples import Examples
-from sentiment.data.split import Parts
+from sentiment.data.split import TrainingSplit
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import DivergedError
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.nn import network
 from sentiment.nn.initializers import log_count_ratios
-from sentiment.training import batching as batches
-from sentiment.training import diagnostics as diagnosis
-from sentiment.training import interrupts
-from sentiment.training.callbacks import Journal, Moment
-from sentiment.training.distributed import Cluster
-from sentiment.training.results import Kept, Round
-from sentiment.training.tf_config import Task
-from sentiment.training.trainer import Outcome, Step, Trainer
-from sentiment.utils.progress import BatchReport, Clock, EpochReport, Watcher
+from sentiment.training import batching, diagnostics, interrupts
+from sentiment.training.callbacks import Callback, ModelState
+from sentiment.training.distributed import WorkerGroup
+from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.training.tf_config import Worker
+from sentiment.training.trainer import BatchTotals, ModelOutputs, Trainer
+from sentiment.utils.progress import BatchMetrics, EpochMetrics, Progress, Stopwatch
 
 
-class Session:
+class TrainingLoop:
     """A network, what it learns from, and how it has done. `reports` has an entry an epoch."""
 
     def __init__(
         self,
-        parts: Parts,
+        parts: TrainingSplit,
         model: ModelSettings,
         settings: TrainSettings,
         *,
         tokenizer: Tokenizer,
-        journal: Journal,
-        watcher: Watcher,
-        clock: Clock,
-        cluster: Cluster | None = None,
+        journal: Callback,
+        progress: Progress,
+        stopwatch: Stopwatch,
+        cluster: WorkerGroup | None = None,
         epochs_before: int = 0,
         epochs_in_all: int | None = None,
     ):
-        self.reports: list[EpochReport] = []
-        self._kept: Kept | None = None
-        self._heed: interrupts.Heed = lambda: None
+        self.reports: list[EpochMetrics] = []
+        self._kept: BestEpoch | None = None
+        self._heed: interrupts.CheckInterrupt = lambda: None
         self._epochs_before = epochs_before
         self._epochs_in_all = epochs_in_all or settings.epochs
         self._parts, self._model, self._settings = parts, model, settings
-        self._journal, self._watcher, self._clock = journal, watcher, clock
-        self._task = cluster.task if cluster else Task()
-        with clock.part("building"):
-            self._network = network.build(
+        self._journal, self._progress, self._stopwatch = journal, progress, stopwatch
+        self._task = cluster.task if cluster else Worker()
+        with stopwatch.measure("building"):
+            self._network = network.build_network(
                 model,
                 words=tokenizer.vocabulary_size,
                 ngrams=len(tokenizer.ngrams),
                 seed=settings.seed,
             )
             if settings.prior:
-                ratios = log_count_ratios(parts.learnt, tokenizer.feature_count)
-                network.begin_with(self._network, settings.prior * ratios, seed=settings.seed)
-            network.draw_apart(self._network, self._task.index)
-            self._batches = -(-len(parts.learnt) // (settings.batch_size * self._task.size))
+                ratios = log_count_ratios(parts.train, tokenizer.feature_count)
+                network.add_prior(self._network, settings.prior * ratios, seed=settings.seed)
+            network.reseed_dropout(self._network, self._task.index)
+            self._batches = -(-len(parts.train) // (settings.batch_size * self._task.size))
             steps = self._batches * settings.epochs
             self._trainer = Trainer(self._network, settings, steps=steps, cluster=cluster)
-        with clock.part("compiling"):
+        with stopwatch.measure("compiling"):
             self._compile()
 
     @property
-    def round(self) -> Round | None:
+    def round(self) -> RoundResult | None:
         """What the network has come to; None before its first epoch has ended."""
-        return None if self._kept is None else Round(self.reports, self._kept)
+        return None if self._kept is None else RoundResult(self.reports, self._kept)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return by name what the next epoch depends on beside `round`."""
         return self._trainer.state()
 
-    def restore(self, done: Round, arrays: Mapping[str, np.ndarray]) -> None:
+    def restore(self, done: RoundResult, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from `done`, given what `state` returned then."""
         self.reports, self._kept = list(done.reports), done.kept
         self._trainer.restore(arrays)
-        network.draw_apart(self._network, self._task.index)  # they are the chief's
+        network.reseed_dropout(self._network, self._task.index)  # they are the chief's
 
     def run_epochs(self, keep: Callable[[], None] = lambda: None) -> None:
         """Train until the last epoch, or until validation has not improved for long enough.
@@ -95,14 +93,14 @@ class Session:
         """
         if not self._epochs_before and not self.reports:
             self._journal.begin(self.look)
-        with interrupts.held() as self._heed:
+        with interrupts.defer_interrupts() as self._heed:
             while not self._is_done():
                 epoch = self._epochs_before + len(self.reports) + 1
                 report, held = self._epoch(epoch)
                 self.reports.append(report)
                 keep()
                 self._journal.epoch(report, partial(self.look, held))
-                self._watcher.epoch(report)
+                self._progress.epoch(report)
                 if len(self.reports) > 1 or self._settings.epochs == 1:
                     self._diagnose(report, held)
                 self._heed()
@@ -112,7 +110,7 @@ class Session:
             return False
         since_best = [report.best for report in reversed(self.reports)].index(True)
         if since_best >= self._settings.patience:
-            self._watcher.note(f"no better validation loss for {since_best} epochs: stopping")
+            self._progress.note(f"no better validation loss for {since_best} epochs: stopping")
             return True
         return len(self.reports) == self._settings.epochs
 
@@ -124,45 +122,45 @@ class Session:
 
     def _compile(self) -> None:
         """Compile the recurrence for every width that is to come, rather than where it comes."""
-        lengths = [np.diff(part.offsets) for part in (self._parts.learnt, self._parts.held)]
-        widths = sorted({batches.width(int(length)) for length in np.concatenate(lengths)})
+        lengths = [np.diff(part.offsets) for part in (self._parts.train, self._parts.validation)]
+        widths = sorted({batching.padded_width(int(length)) for length in np.concatenate(lengths)})
         for layer in network.recurrent_layers(self._network).values():
             layer.compile_loops(self._settings.batch_size, widths)
 
-    def _epoch(self, epoch: int) -> tuple[EpochReport, Outcome]:
-        settings, learnt = self._settings, self._parts.learnt
+    def _epoch(self, epoch: int) -> tuple[EpochMetrics, ModelOutputs]:
+        settings, train = self._settings, self._parts.train
         order = np.random.default_rng([settings.seed, epoch])
-        rows = batches.arrange(learnt, settings.batch_size * self._task.size, order)
+        rows = batching.arrange_batches(train, settings.batch_size * self._task.size, order)
         rows = [self._task.share(part) for part in rows]
         started = time.perf_counter()
-        total = Step(0.0, 0.0, 0.0)
-        stream = batches.stream(learnt, rows, settings.batch_size)
-        with self._clock.part("epochs"):
+        total = BatchTotals(0.0, 0.0, 0.0)
+        stream = batching.make_dataset(train, rows, settings.batch_size)
+        with self._stopwatch.measure("epochs"):
             for batch, step in enumerate(self._trainer.run_epoch(stream), 1):
                 total = total + step
                 self._check(step.loss, f"in epoch {epoch}, batch {batch}")
-                self._watcher.batch(self._batch_report(epoch, batch, total, started))
+                self._progress.batch(self._batch_report(epoch, batch, total, started))
                 self._journal.batch(epoch, batch, self._batches, self.look)
                 self._heed()
         seconds = time.perf_counter() - started
-        with self._clock.part("validation"):
-            held = self._read(self._parts.held)
-        loss = held.loss(self._parts.held.labels)
+        with self._stopwatch.measure("validation"):
+            held = self._read(self._parts.validation)
+        loss = held.loss(self._parts.validation.labels)
         self._check(loss, f"on the validation reviews after epoch {epoch}")
         best = self._kept is None or loss < self._kept.report.validation_loss
-        report = EpochReport(
+        report = EpochMetrics(
             epoch=epoch,
             epochs=self._epochs_in_all,
             seconds=seconds,
-            reviews_per_second=len(learnt) / seconds,
+            reviews_per_second=len(train) / seconds,
             train_loss=total.loss / total.reviews,
             train_accuracy=total.correct / total.reviews,
             validation_loss=loss,
-            validation_accuracy=held.accuracy(self._parts.held.labels),
+            validation_accuracy=held.accuracy(self._parts.validation.labels),
             best=best,
         )
         if best:
-            self._kept = Kept(report, *network.arrays(self._network), held.logits)
+            self._kept = BestEpoch(report, *network.get_arrays(self._network), held.logits)
         return report, held
 
     def _check(self, loss: float, where: str) -> None:
@@ -170,14 +168,16 @@ class Session:
             rate = self._settings.learning_rate / 3
             raise DivergedError(
                 f"the loss is no longer a number {where}",
-                remedy=f"sentiment train --clip 1 --learning-rate {rate:.1g}",
+                hint=f"sentiment train --clip 1 --learning-rate {rate:.1g}",
             )
 
-    def _batch_report(self, epoch: int, batch: int, total: Step, started: float) -> BatchReport:
+    def _batch_report(
+        self, epoch: int, batch: int, total: BatchTotals, started: float
+    ) -> BatchMetrics:
         spent = time.perf_counter() - started
         last = self._epochs_before + self._settings.epochs
         left = self._batches * (last - epoch + 1) - batch
-        return BatchReport(
+        return BatchMetrics(
             epoch=epoch,
             epochs=self._epochs_in_all,
             batch=batch,
@@ -188,32 +188,32 @@ class Session:
             seconds_left=left * spent / batch,
         )
 
-    def _diagnose(self, report: EpochReport, held: Outcome) -> None:
+    def _diagnose(self, report: EpochMetrics, held: ModelOutputs) -> None:
         """Where validation is no better than chance, say so and what to look at."""
-        if not diagnosis.near_chance(report.validation_accuracy, self._parts.held.labels):
+        if not diagnostics.near_chance(report.validation_accuracy, self._parts.validation.labels):
             return
-        found = diagnosis.Diagnosis(
-            diagnosis.gradient_norms(self._network, self._model, self._parts.held),
-            diagnosis.saturated_share(held.states),
+        found = diagnostics.Diagnosis(
+            diagnostics.gradient_norms(self._network, self._model, self._parts.validation),
+            diagnostics.saturated_share(held.states),
             self._parts.truncated,
             self._settings.learning_rate,
         )
         told = found.findings()
         self._journal.tag("diagnosis", "; ".join(told))
         chance = f"validation accuracy {report.validation_accuracy:.1%} is near chance"
-        self._watcher.note("\n  ".join([chance, *told]))
+        self._progress.note("\n  ".join([chance, *told]))
 
-    def look_again(self) -> Moment:
+    def look_again(self) -> ModelState:
         """Return what `look` did after the last epoch."""
-        return self.look(self._read(self._parts.held))
+        return self.look(self._read(self._parts.validation))
 
-    def look(self, held: Outcome | None = None) -> Moment:
+    def look(self, held: ModelOutputs | None = None) -> ModelState:
         """Return the network as it is, with the temperature that suits what it said of `held`."""
-        embedding, weights = network.arrays(self._network)
-        labels = self._parts.held.labels
-        return Moment(embedding, weights, fit_temperature(labels, held.logits) if held else 1.0)
+        embedding, weights = network.get_arrays(self._network)
+        labels = self._parts.validation.labels
+        return ModelState(embedding, weights, fit_temperature(labels, held.logits) if held else 1.0)
 
-    def _read(self, examples: Examples) -> Outcome:
+    def _read(self, examples: Examples) -> ModelOutputs:
         size = self._settings.batch_size
-        rows = self._task.share(batches.arrange(examples, size, None))
-        return self._trainer.read(batches.stream(examples, rows, size), rows, len(examples))
+        rows = self._task.share(batching.arrange_batches(examples, size, None))
+        return self._trainer.read(batching.make_dataset(examples, rows, size), rows, len(examples))

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from sentiment.evaluation.metrics import fit_temperature
-from sentiment.utils.progress import EpochReport
+from sentiment.utils.progress import EpochMetrics
 
 
 @dataclass(frozen=True)
-class Kept:
+class BestEpoch:
     """The weights of the best epoch, and what they say of the N reviews held back.
 
     embedding: float32 (V + G, E); weights as in a bundle; logits: float32 (N,).
     """
 
-    report: EpochReport
+    report: EpochMetrics
     embedding: np.ndarray
     weights: dict[str, np.ndarray]
     logits: np.ndarray
@@ -39,11 +39,11 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Round:
+class RoundResult:
     """How the epochs of a network went, of which there is one at least, and the best of them."""
 
-    reports: list[EpochReport]
-    kept: Kept
+    reports: list[EpochMetrics]
+    kept: BestEpoch
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the reports as JSON has them; floats come back as they were."""
@@ -55,13 +55,13 @@ class Round:
         return {"embedding": self.kept.embedding, "logits": self.kept.logits, **weights}
 
     @classmethod
-    def of(cls, told: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) -> "Round":
+    def of(cls, told: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) -> "RoundResult":
         """Return the round that `as_json` and `arrays` came from."""
-        reports = [EpochReport(**report) for report in told]
+        reports = [EpochMetrics(**report) for report in told]
         weights = {
             name.removeprefix("weights."): array
             for name, array in arrays.items()
             if name.startswith("weights.")
         }
         best = [report for report in reports if report.best][-1]
-        return cls(reports, Kept(best, arrays["embedding"], weights, arrays["logits"]))
+        return cls(reports, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))

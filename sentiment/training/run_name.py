@@ -12,12 +12,12 @@ from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.training import checkpoint
 from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
 _LONGEST = 200  # bytes: with what goes around it while it is written, it must be a file's name
 
 
-def check(folders: Folders, wanted: str) -> None:
+def check_run_name(paths: ProjectPaths, wanted: str) -> None:
     """Raise InputError where `wanted` can't be a run's name, or is one already."""
     # Names go to terminals, pages and commands to copy: no control characters, no first dash.
     plain = wanted.isprintable() and wanted[:1] not in {"", ".", "-"}
@@ -25,21 +25,19 @@ def check(folders: Folders, wanted: str) -> None:
         shown = ascii(wanted) if len(wanted) <= _LONGEST else f"{len(wanted)} characters"
         raise InputError(
             f"a run name is a plain file name of up to {_LONGEST} bytes, got {shown}",
-            remedy="sentiment train --name first-try",
+            hint="sentiment train --name first-try",
         )
-    if (folders.models / wanted).exists():
-        raise InputError(
-            f"{folders.models / wanted} is there already", remedy="choose another --name"
-        )
-    if checkpoint.exists(folders.checkpoints / wanted):
+    if (paths.models / wanted).exists():
+        raise InputError(f"{paths.models / wanted} is there already", hint="choose another --name")
+    if checkpoint.exists(paths.checkpoints / wanted):
         raise InputError(
             f"{wanted} has begun and not ended",
-            remedy=f"sentiment train --resume {shlex.quote(wanted)}, or another --name",
+            hint=f"sentiment train --resume {shlex.quote(wanted)}, or another --name",
         )
 
 
-def claim(
-    folders: Folders, recipe: str, dataset: str, model: ModelSettings, train: TrainSettings
+def claim_run_name(
+    paths: ProjectPaths, recipe: str, dataset: str, model: ModelSettings, train: TrainSettings
 ) -> str:
     """Return a name that says the essentials and the moment; `dataset` unless it is the usual.
 
@@ -51,10 +49,10 @@ def claim(
     moment = datetime.now().strftime("%m%d-%H%M%S")
     of = "" if dataset == PrepareSettings().name else f"{_part(dataset)}-"
     name = f"{of}{_part(recipe)}-{ways}rnn{shape}-{model.readout}-seed{train.seed}-{moment}"
-    with files.writable(folders.checkpoints):
-        folders.checkpoints.mkdir(parents=True, exist_ok=True)
+    with files.write_errors(paths.checkpoints):
+        paths.checkpoints.mkdir(parents=True, exist_ok=True)
         free, tries = name, 1
-        while (folders.models / free).exists() or not _made(folders.checkpoints / free):
+        while (paths.models / free).exists() or not _made(paths.checkpoints / free):
             tries += 1
             free = f"{name}-{tries}"
     return free

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
-from sentiment.data.prepared import PreparedSet
-from sentiment.data.split import Parts, unlabelled
+from sentiment.data.prepared import PreparedDataset
+from sentiment.data.split import TrainingSplit, unlabelled_examples
 from sentiment.data.tokenizer import Tokenizer
-from sentiment.training.callbacks import Journal
-from sentiment.training.distributed import Cluster
-from sentiment.training.loop import Session
-from sentiment.training.results import Kept, Round
-from sentiment.utils.progress import Clock, EpochReport, Watcher
+from sentiment.training.callbacks import Callback
+from sentiment.training.distributed import WorkerGroup
+from sentiment.training.loop import TrainingLoop
+from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 Arrays = Mapping[str, np.ndarray]
 
 
-class Rounds:
+class SelfTraining:
     """One network after another, each a round.
 
     The first learns from the labelled reviews; each later one begins anew and learns from the
@@ -33,45 +33,45 @@ class Rounds:
 
     def __init__(
         self,
-        data: PreparedSet,
-        parts: Parts,
+        data: PreparedDataset,
+        parts: TrainingSplit,
         tokenizer: Tokenizer,
         model: ModelSettings,
         settings: TrainSettings,
-        journal: Journal,
-        watcher: Watcher,
-        clock: Clock,
-        cluster: Cluster | None = None,
+        journal: Callback,
+        progress: Progress,
+        stopwatch: Stopwatch,
+        cluster: WorkerGroup | None = None,
     ):
         self._data, self._parts, self._tokenizer = data, parts, tokenizer
         self._model, self._settings = model, settings
-        self._journal, self._watcher = journal, watcher
+        self._journal, self._progress = journal, progress
         self._begin = partial(
-            Session,
+            TrainingLoop,
             tokenizer=tokenizer,
             journal=journal,
-            watcher=watcher,
-            clock=clock,
+            progress=progress,
+            stopwatch=stopwatch,
             cluster=cluster,
         )
         self._later = settings.own_labels if UNSUPERVISED in data.splits else 0
-        self._done: list[Round] = []
-        self._session: Session | None = None
+        self._done: list[RoundResult] = []
+        self._session: TrainingLoop | None = None
         self._labels = np.empty(0, np.float32)  # of the unlabelled reviews, in a later round
 
     @property
-    def rounds(self) -> list[Round]:
+    def rounds(self) -> list[RoundResult]:
         """The rounds that have finished an epoch."""
         current = self._session.round if self._session else None
         return [*self._done, current] if current else self._done
 
     @property
-    def reports(self) -> list[EpochReport]:
+    def reports(self) -> list[EpochMetrics]:
         """How all epochs went."""
         return [report for done in self.rounds for report in done.reports]
 
     @property
-    def kept(self) -> Kept:
+    def kept(self) -> BestEpoch:
         """The epoch that is the model: the best of the best."""
         return min((done.kept for done in self.rounds), key=lambda k: k.report.validation_loss)
 
@@ -92,7 +92,7 @@ class Rounds:
         for number, reports in enumerate(told):
             prefix = f"round_{number}."
             own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            rounds.append(Round.of(reports, own))
+            rounds.append(RoundResult.of(reports, own))
         *self._done, current = rounds
         self._labels = arrays["labels"]
         session = self._new_session()
@@ -107,9 +107,11 @@ class Rounds:
         self._session.run_epochs(keep)
         while len(self.rounds) <= self._later:
             before = self._session
-            extra = unlabelled(self._data.split(UNSUPERVISED), self._tokenizer, self._model)
+            extra = unlabelled_examples(
+                self._data.split(UNSUPERVISED), self._tokenizer, self._model
+            )
             number = len(self.rounds)
-            self._watcher.note(
+            self._progress.note(
                 f"round {number}: {len(extra):,} unlabelled reviews join, labelled by the network"
             )
             self._labels = before.with_own_labels(extra).labels
@@ -117,12 +119,14 @@ class Rounds:
             self._session = self._new_session()
             self._session.run_epochs(keep)
 
-    def _new_session(self) -> Session:
+    def _new_session(self) -> TrainingLoop:
         """Return the session that comes after the rounds that are done."""
         parts, settings = self._parts, self._settings
         if self._done:
-            extra = unlabelled(self._data.split(UNSUPERVISED), self._tokenizer, self._model)
-            parts = replace(parts, learnt=parts.learnt + replace(extra, labels=self._labels))
+            extra = unlabelled_examples(
+                self._data.split(UNSUPERVISED), self._tokenizer, self._model
+            )
+            parts = replace(parts, train=parts.train + replace(extra, labels=self._labels))
             # What a network says is less than certain as it is.
             settings = replace(settings, label_smoothing=0.0)
         return self._begin(

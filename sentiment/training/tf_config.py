@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sentiment.errors import InputError
 
-VARIABLE = "TF_CONFIG"
+TF_CONFIG = "TF_CONFIG"
 _EXAMPLE = {
     "cluster": {"worker": ["host0:2222", "host1:2222"]},
     "task": {"type": "worker", "index": 0},
@@ -17,7 +17,7 @@ _EXAMPLE = {
 
 
 @dataclass(frozen=True)
-class Task:
+class Worker:
     """Worker `index`, from 0, of `size`: the first is the chief and keeps what comes of it."""
 
     index: int = 0
@@ -33,28 +33,28 @@ class Task:
         return rows[self.index :: self.size]
 
 
-def of_environment() -> Task:
+def current_worker() -> Worker:
     """Return the task that TF_CONFIG names, the only one where it names none.
 
     Raises InputError where it is not as TensorFlow describes it.
     """
-    stated = os.environ.get(VARIABLE)
+    stated = os.environ.get(TF_CONFIG)
     if not stated:
-        return Task()
+        return Worker()
     try:
         told = json.loads(stated)
-        task = Task(int(told["task"]["index"]), len(told["cluster"]["worker"]))
+        task = Worker(int(told["task"]["index"]), len(told["cluster"]["worker"]))
         if told["task"]["type"] != "worker" or not 0 <= task.index < task.size:
             raise ValueError(f"there is no worker {task.index} among {task.size}")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{VARIABLE} names no worker of a cluster: {error}",
-            remedy=f"{VARIABLE}='{json.dumps(_EXAMPLE)}'",
+            f"{TF_CONFIG} names no worker of a cluster: {error}",
+            hint=f"{TF_CONFIG}='{json.dumps(_EXAMPLE)}'",
         ) from error
     return task
 
 
-def environment(addresses: list[str], index: int) -> dict[str, str]:
+def worker_environment(addresses: list[str], index: int) -> dict[str, str]:
     """Return TF_CONFIG for worker `index` of those at `addresses`, HOST:PORT each."""
     told = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    return {VARIABLE: json.dumps(told)}
+    return {TF_CONFIG: json.dumps(told)}

@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from sentiment.config import TrainSettings
-from sentiment.nn.lazy_adam import RowAdam
-from sentiment.training.distributed import Cluster
+from sentiment.nn.lazy_adam import LazyAdam
+from sentiment.training.distributed import WorkerGroup
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ModelOutputs:
     """What the network says of N reviews. logits: float32 (N,); states: float32 (N, S)."""
 
     logits: np.ndarray
@@ -37,15 +37,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Step:
+class BatchTotals:
     """Sums over the reviews of one batch: loss in nats, correct answers, reviews."""
 
     loss: float
     correct: float
     reviews: float
 
-    def __add__(self, other: "Step") -> "Step":
-        return Step(
+    def __add__(self, other: "BatchTotals") -> "BatchTotals":
+        return BatchTotals(
             self.loss + other.loss, self.correct + other.correct, self.reviews + other.reviews
         )
 
@@ -77,14 +77,14 @@ class Trainer:
         settings: TrainSettings,
         *,
         steps: int,
-        cluster: Cluster | None = None,
+        cluster: WorkerGroup | None = None,
     ):
-        self.network, self._cluster = network, cluster or Cluster()
+        self.network, self._cluster = network, cluster or WorkerGroup()
         self._clip, self._smoothing = settings.clip, settings.label_smoothing
         rate = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate, steps, end_learning_rate=0.0
         )
-        self.optimizer = RowAdam(rate, shares=_shares(network, settings))
+        self.optimizer = LazyAdam(rate, shares=_shares(network, settings))
         self.optimizer.build(network.trainable_variables)
         orders = network.inputs[0].shape[-1]
         ids = tf.TensorSpec((settings.batch_size, None, orders), tf.int32)
@@ -144,12 +144,12 @@ class Trainer:
             for place, variable in enumerate(variables)
         }
 
-    def run_epoch(self, batches: Iterable) -> Iterator[Step]:
+    def run_epoch(self, batches: Iterable) -> Iterator[BatchTotals]:
         """Train on each batch and yield what came of it."""
         for ids, labels, weights in batches:
-            yield Step(*self._step(ids, labels, weights).numpy().tolist())
+            yield BatchTotals(*self._step(ids, labels, weights).numpy().tolist())
 
-    def read(self, batches: Iterable, rows: list[np.ndarray], count: int) -> Outcome:
+    def read(self, batches: Iterable, rows: list[np.ndarray], count: int) -> ModelOutputs:
         """Return what the network says of `count` reviews; `rows[b]` are those of batch b.
 
         Of several workers each reads some of them.
@@ -159,4 +159,4 @@ class Trainer:
         for part, (ids, _, _) in zip(rows, batches, strict=True):
             said, final = self._forward(ids)
             logits[part], states[part] = said[: len(part)], final[: len(part)]
-        return Outcome(self._cluster.total(logits), self._cluster.total(states))
+        return ModelOutputs(self._cluster.total(logits), self._cluster.total(states))

@@ -20,7 +20,7 @@ _ENVIRONMENT = {
 }
 
 
-def set_environment() -> None:
+def configure_libraries() -> None:
     """Ask TensorFlow and MLflow for quiet, and turn MLflow's usage telemetry off.
 
     On two cores TensorFlow's operations run side by side, each on one thread: the threads that it
@@ -34,7 +34,7 @@ def set_environment() -> None:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Hold back what is written to standard error, by C++ too; show it only where an error comes.
 
     TensorFlow reports missing GPU drivers before its own log level takes effect.

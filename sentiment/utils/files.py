@@ -25,50 +25,46 @@ from sentiment.errors import DamagedFileError, InputError
 _MOST_TEXT = 1 << 28  # bytes of JSON or of words that are read at once: more is none of ours
 
 
-def digest(path: Path) -> str:
+def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def record(folder: Path) -> dict[str, dict[str, Any]]:
+def checksums(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the size in bytes and the digest of each file in `folder`, by name."""
     return {
-        path.name: {"bytes": path.stat().st_size, "sha256": digest(path)}
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in sorted(folder.iterdir())
     }
 
 
-def check(path: Path, recorded: dict[str, Any], *, remedy: str) -> None:
+def verify_file(path: Path, recorded: dict[str, Any], *, hint: str) -> None:
     """Raise DamagedFileError unless `path` has the size and digest recorded for it."""
-    missing = DamagedFileError(f"{path} is missing", remedy=remedy)
+    missing = DamagedFileError(f"{path} is missing", hint=hint)
     if not path.is_file():
         raise missing
     try:
         whole = path.stat().st_size == recorded.get("bytes")
-        whole = whole and digest(path) == recorded.get("sha256")
+        whole = whole and sha256(path) == recorded.get("sha256")
     except FileNotFoundError as error:  # taken away since
         raise missing from error
     if not whole:
-        raise DamagedFileError(
-            f"{path} is damaged: its digest is not the one recorded", remedy=remedy
-        )
+        raise DamagedFileError(f"{path} is damaged: its digest is not the one recorded", hint=hint)
 
 
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
+def add_checksum(content: dict[str, Any]) -> dict[str, Any]:
     """Return `content` with `digest`, the SHA-256 of all else in it."""
     return {**content, "digest": _seal(content)}
 
 
-def check_seal(path: Path, content: dict[str, Any], *, remedy: str) -> None:
+def verify_checksum(path: Path, content: dict[str, Any], *, hint: str) -> None:
     """Raise DamagedFileError where `content`, read from `path`, is not what was sealed.
 
     Where it has no digest, as before there were any, nothing can be said of it.
     """
     if "digest" in content and content["digest"] != _seal(content):
-        raise DamagedFileError(
-            f"{path} is damaged: its digest is not the one recorded", remedy=remedy
-        )
+        raise DamagedFileError(f"{path} is damaged: its digest is not the one recorded", hint=hint)
 
 
 def _seal(content: dict[str, Any]) -> str:
@@ -79,22 +75,22 @@ def _seal(content: dict[str, Any]) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` at one stroke: a reader sees the old file or the new one."""
-    with whole_file(path) as aside, aside.open("w", encoding="utf-8") as file:
+    with atomic_file(path) as aside, aside.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
         file.write("\n")
 
 
-def read_json(path: Path, *, remedy: str) -> dict[str, Any]:
+def read_json(path: Path, *, hint: str) -> dict[str, Any]:
     """Return the object in `path`; raise DamagedFileError where there is none."""
-    with readable(path, remedy=remedy):
+    with read_errors(path, hint=hint):
         content = json.loads(read_text(path))
     if not isinstance(content, dict):
-        raise DamagedFileError(f"{path} holds no JSON object", remedy=remedy)
+        raise DamagedFileError(f"{path} holds no JSON object", hint=hint)
     return content
 
 
 @contextmanager
-def readable(path: Path, *, remedy: str) -> Iterator[None]:
+def read_errors(path: Path, *, hint: str) -> Iterator[None]:
     """Raise DamagedFileError where the body, which does nothing but read, can't make sense of it.
 
     The readers of JSON, of arrays and of archives raise a dozen kinds of errors over bytes that
@@ -103,7 +99,7 @@ def readable(path: Path, *, remedy: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise DamagedFileError(f"{path} can't be read: {error}", remedy=remedy) from error
+        raise DamagedFileError(f"{path} can't be read: {error}", hint=hint) from error
 
 
 def read_text(path: Path) -> str:
@@ -116,19 +112,19 @@ def read_text(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-def read_array(path: Path, *, remedy: str) -> np.ndarray:
+def read_array(path: Path, *, hint: str) -> np.ndarray:
     """Return the array in `path`, mapped into memory rather than read."""
-    with readable(path, remedy=remedy):
+    with read_errors(path, hint=hint):
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def read_arrays(path: Path, *, remedy: str, most: int | None = None) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, *, hint: str, most: int | None = None) -> dict[str, np.ndarray]:
     """Return the arrays in the archive `path` by name; nothing is unpacked to the disk.
 
     most: bytes that they may take, whatever the archive says of itself; else as many as it has
     itself, as none of it is compressed.
     """
-    with readable(path, remedy=remedy), zipfile.ZipFile(path) as archive:
+    with read_errors(path, hint=hint), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         size = sum(member.file_size for member in members)
         if size > (path.stat().st_size if most is None else most):
@@ -155,15 +151,15 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
+def atomic_file(target: Path) -> Iterator[Path]:
     """Give a path beside `target` to write to, and give it that name once it is written.
 
     Where writing fails nothing is left of it, and a file that was there before stays. Raises
     InputError where the system takes no more, as on a full disk.
     """
     if target.is_dir():
-        raise InputError(f"{target} is a folder", remedy="the same with the name of a file in it")
-    with writable(target.parent):
+        raise InputError(f"{target} is a folder", hint="the same with the name of a file in it")
+    with write_errors(target.parent):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         aside = Path(name)
         try:
@@ -177,13 +173,13 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
+def atomic_dir(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give a folder to fill beside `target`, and give it that name once it is filled.
 
     Where filling fails nothing is left. Where `target` exists by then, it is replaced, or stays if
     not `replace`. Raises InputError where the system takes no more, as on a full disk.
     """
-    with writable(target.parent):
+    with write_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
@@ -217,7 +213,7 @@ def _give_name(aside: Path, target: Path, *, replace: bool) -> None:
         shutil.rmtree(before, ignore_errors=True)
 
 
-def remove_folder(folder: Path) -> None:
+def remove_dir(folder: Path) -> None:
     """Remove a folder: from the first moment on nothing has its name, be it removed half."""
     gone = folder.with_name(f".{folder.name}.gone")
     shutil.rmtree(gone, ignore_errors=True)
@@ -231,7 +227,7 @@ class _UnwritableError(InputError):
 
 
 @contextmanager
-def writable(folder: Path) -> Iterator[None]:
+def write_errors(folder: Path) -> Iterator[None]:
     """Raise InputError where the system does not let the body write in `folder`."""
     try:
         yield
@@ -244,7 +240,7 @@ def writable(folder: Path) -> Iterator[None]:
         raise _UnwritableError(
             # NumPy tells how much it wrote, and not what kept it from the rest.
             f"can't write in {folder}: {why or 'it takes no more'}",
-            remedy=f"df -h {where}, which tells what room is left"
+            hint=f"df -h {where}, which tells what room is left"
             if full
             else f"ls -ld {where}, which tells who may write there",
         ) from told

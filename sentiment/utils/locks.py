@@ -15,7 +15,7 @@ from sentiment.errors import InputError
 
 
 @contextmanager
-def held(path: Path, work: str) -> Iterator[None]:
+def file_lock(path: Path, work: str) -> Iterator[None]:
     """Hold the lock at `path` while the body does `work`, a phrase such as "writing out.csv".
 
     Raises InputError, which tells the other process, where one holds it. The system takes a lock
@@ -32,7 +32,7 @@ def held(path: Path, work: str) -> Iterator[None]:
                 other = file.read().strip()
                 raise InputError(
                     f"{work} is what process {other or 'another'} is doing already",
-                    remedy=f"wait for it, or end it: kill {other}" if other else None,
+                    hint=f"wait for it, or end it: kill {other}" if other else None,
                 ) from error
             if _is_at(file, path):
                 break
@@ -57,7 +57,7 @@ def _open(path: Path) -> TextIO:
     except OSError as error:
         raise InputError(
             f"can't write in {path.parent}: {error.strerror}",
-            remedy=f"ls -ld {shlex.quote(str(path.parent))}, which tells who may write there",
+            hint=f"ls -ld {shlex.quote(str(path.parent))}, which tells who may write there",
         ) from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Folders:
+class ProjectPaths:
     """The folders of one project, all below its absolute root."""
 
     root: Path
@@ -56,16 +56,16 @@ class Folders:
         return self.root / "mlruns"
 
 
-def find() -> Folders:
+def find_project() -> ProjectPaths:
     """Return the folders of the project that the working directory belongs to.
 
     The root is SENTIMENT_HOME, or the nearest folder upwards that holds both `data` and `mlruns`,
     or else the working directory: so that a command typed in a subfolder finds the same runs.
     """
     if named := os.environ.get("SENTIMENT_HOME"):
-        return Folders(Path(named).expanduser().resolve())
+        return ProjectPaths(Path(named).expanduser().resolve())
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "data").is_dir() and (folder / "mlruns").is_dir():
-            return Folders(folder)
-    return Folders(here)
+            return ProjectPaths(folder)
+    return ProjectPaths(here)

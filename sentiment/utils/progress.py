@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class BatchReport:
+class BatchMetrics:
     """How training stands after a batch. Loss and accuracy are means over the epoch so far."""
 
     epoch: int
@@ -27,7 +27,7 @@ class BatchReport:
 
 
 @dataclass(frozen=True)
-class EpochReport:
+class EpochMetrics:
     """How training stands after an epoch."""
 
     epoch: int
@@ -51,15 +51,15 @@ class EpochReport:
         }
 
 
-class Clock:
+class Stopwatch:
     """Where the seconds of a long piece of work have gone."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
         self._inner: list[float] = []  # seconds of parts within each part that is under way
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def measure(self, name: str) -> Iterator[None]:
         """Add the seconds that the body takes to those of `name`, without those of parts in it."""
         started = time.perf_counter()
         self._inner.append(0.0)
@@ -67,24 +67,24 @@ class Clock:
             yield
         finally:
             spent = time.perf_counter() - started
-            self.parts[name] = self.parts.get(name, 0.0) + spent - self._inner.pop()
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent - self._inner.pop()
             if self._inner:
                 self._inner[-1] += spent
 
 
-class Watcher:
+class Progress:
     """Somebody who watches; this one says nothing."""
 
     def note(self, text: str) -> None:
         """Say a sentence."""
 
-    def follow(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Pass `items` on, showing how many of `total` have gone by."""
         del what, total
         return iter(items)
 
-    def batch(self, report: BatchReport) -> None:
+    def batch(self, report: BatchMetrics) -> None:
         """Show where training stands."""
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochMetrics) -> None:
         """Show how an epoch went."""

@@ -166,10 +166,10 @@ def test_what_is_not_there_is_named(trained, words, part, monkeypatch, tmp_path)
 
 
 def test_no_data_and_no_network_names_the_three_ways_out(monkeypatch, tmp_path):
-    from sentiment.data import sources as reviews
+    from sentiment.data import sources
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(reviews, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
+    monkeypatch.setattr(sources, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
     result = sentiment("prepare")
     assert fails(result, "--archive", "TFDS_DATA_DIR", "--dataset sample")
     assert result.stderr.count("\n") == 2

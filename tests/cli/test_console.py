@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from sentiment.cli import _console as show
-from sentiment.utils.progress import BatchReport, EpochReport
+from sentiment.cli import _console
+from sentiment.utils.progress import BatchMetrics, EpochMetrics
 
-EPOCH = EpochReport(
+EPOCH = EpochMetrics(
     epoch=1, epochs=2, seconds=2.5, reviews_per_second=1234.5, train_loss=0.5, train_accuracy=0.75,
     validation_loss=0.25, validation_accuracy=0.875, best=True,
 )  # fmt: skip
@@ -19,7 +19,7 @@ TOLD = (
 
 
 def batch(number):
-    return BatchReport(
+    return BatchMetrics(
         epoch=1, epochs=2, batch=number, batches=40, loss=0.625, accuracy=0.5,
         reviews_per_second=5000.0, seconds_left=7.4,
     )  # fmt: skip
@@ -32,40 +32,40 @@ def screen():
 
 def test_a_bar_is_drawn_now_and_then_and_gives_way_to_the_line_of_the_epoch(screen, monkeypatch):
     now = iter([10.0, 10.0, 10.05, 10.2, 10.2])  # seconds; a drawing asks twice
-    monkeypatch.setattr(show.time, "monotonic", lambda: next(now))
-    watcher = show.LiveWatcher(screen)
+    monkeypatch.setattr(_console.time, "monotonic", lambda: next(now))
+    progress = _console.LiveProgress(screen)
     for number in (1, 2, 20):
-        watcher.batch(batch(number))
+        progress.batch(batch(number))
     drawn = screen.file.getvalue()
     assert f"epoch 1/2  {'╌' * 20}  batch 1/40  loss 0.6250  accuracy 50.0 %" in drawn
     assert "batch 2/40" not in drawn  # 0.05 s after the one before
     assert f"{'━' * 10}{'╌' * 10}  batch 20/40" in drawn and "5,000 reviews/s  7 s left" in drawn
     assert "\x1b[?25l" in drawn  # the cursor is away
-    watcher.epoch(EPOCH)
+    progress.epoch(EPOCH)
     rest = screen.file.getvalue().removeprefix(drawn)
     assert "\x1b[?25h" in rest and rest.endswith(f"{TOLD}\n")
-    watcher.close()
+    progress.close()
     assert screen.file.getvalue() == drawn + rest
 
 
 def test_a_terminal_that_is_left_in_the_midst_of_an_epoch_has_its_cursor_back(screen):
-    watcher = show.LiveWatcher(screen)
-    watcher.batch(batch(1))
-    watcher.close()
+    progress = _console.LiveProgress(screen)
+    progress.batch(batch(1))
+    progress.close()
     assert screen.file.getvalue().rpartition("\x1b[?25l")[2].count("\x1b[?25h") == 1
 
 
 def test_long_work_in_a_terminal_hands_on_what_it_counts(screen):
-    watcher = show.LiveWatcher(screen)
-    assert [*watcher.follow("abc", "reading", 3)] == ["a", "b", "c"]
+    progress = _console.LiveProgress(screen)
+    assert [*progress.track("abc", "reading", 3)] == ["a", "b", "c"]
     assert "reading" in screen.file.getvalue() and "3/3" in screen.file.getvalue()
 
 
 def test_where_there_is_no_terminal_there_are_lines():
     target = Console(file=io.StringIO(), width=20)
-    watcher = show.LineWatcher(target)
-    assert [*watcher.follow("abc", "reading", 3000)] == ["a", "b", "c"]
-    watcher.batch(batch(1))
-    watcher.epoch(EPOCH)
-    watcher.close()
+    progress = _console.LineProgress(target)
+    assert [*progress.track("abc", "reading", 3000)] == ["a", "b", "c"]
+    progress.batch(batch(1))
+    progress.epoch(EPOCH)
+    progress.close()
     assert target.file.getvalue() == f"reading: 3,000\n{TOLD}\n"

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from sentiment import __version__
 from sentiment.cli import app, ui
-from sentiment.utils import paths as folders
+from sentiment.utils import paths
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def failing(monkeypatch):
         def find():
             raise error
 
-        monkeypatch.setattr(folders, "find", find)
+        monkeypatch.setattr(paths, "find", find)
         return CliRunner().invoke(app, ["prepare", "--dataset", "sample"], env=environment)
 
     return fail

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.inference import resolve as choice
+from sentiment.inference import resolve
 
 TEXT = "The cast is wonderful, but the film is a <b>bore</b>."
 
@@ -14,7 +14,7 @@ TEXT = "The cast is wonderful, but the film is a <b>bore</b>."
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.setenv("SENTIMENT_MODEL", str(choice.BOX))
+    monkeypatch.setenv("SENTIMENT_MODEL", str(resolve.PRETRAINED))
     return tmp_path
 
 

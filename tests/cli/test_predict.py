@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.cli._terminal import visible
-from sentiment.inference import resolve as choice
-from sentiment.inference.predict import Bands
+from sentiment.inference import resolve
+from sentiment.inference.predict import LabelRule
 from tests.helpers.build import tiny_bundle
 
 HEAVY = ("tensorflow", "keras", "mlflow", "tensorflow_datasets", "pandas", "sklearn", "matplotlib")
@@ -86,7 +86,7 @@ def test_what_cannot_be_classified_is_named(model, words, given, message):
 
 
 def test_without_a_model_the_command_that_makes_one_is_named(home, monkeypatch):
-    monkeypatch.setattr(choice, "BOX", home / "nothing")
+    monkeypatch.setattr(resolve, "PRETRAINED", home / "nothing")
     result = predict("fine")
     assert result.exit_code == 1
     assert "no trained model" in result.stderr and "Try: sentiment train" in result.stderr
@@ -136,9 +136,9 @@ def run(*words, given=b"", **environment):
 
 
 def test_the_threshold_and_the_band_decide_at_their_very_edges():
-    assert [Bands().label(p) for p in (0.499999, 0.5)] == ["negative", "positive"]
-    assert [Bands(0.7).label(p) for p in (0.69, 0.7)] == ["negative", "positive"]
-    band = Bands(neutral=(0.4, 0.6))
+    assert [LabelRule().label(p) for p in (0.499999, 0.5)] == ["negative", "positive"]
+    assert [LabelRule(0.7).label(p) for p in (0.69, 0.7)] == ["negative", "positive"]
+    band = LabelRule(neutral=(0.4, 0.6))
     labels = [band.label(p) for p in (0.39, 0.4, 0.5, 0.6, 0.61)]
     assert labels == ["negative", "neutral", "neutral", "neutral", "positive"]
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.tracking import registry, store
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import add_run
 
 
@@ -18,7 +18,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ids(home):
-    folders = Folders(home)
+    folders = ProjectPaths(home)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return {
@@ -32,7 +32,7 @@ def ids(home):
 @pytest.fixture(scope="module")
 def versions(home, ids):
     """Register a model for each run; return the number of each version."""
-    client = store.connect(Folders(home))
+    client = store.connect(ProjectPaths(home))
     client.create_registered_model(registry.NAME)
     made = {}
     for name, run_id in {**ids, "gone": "0" * 32}.items():
@@ -45,7 +45,7 @@ def versions(home, ids):
 @pytest.fixture
 def crown(home, versions):
     """Return a function that makes a run's model the champion, by the run's name."""
-    client = store.connect(Folders(home))
+    client = store.connect(ProjectPaths(home))
 
     def make_champion(name):
         client.set_registered_model_alias(registry.NAME, registry.CHAMPION, versions[name])
@@ -61,7 +61,7 @@ def project(home, monkeypatch):
 
 
 def champion(home):
-    found = registry.champion(Folders(home))
+    found = registry.get_champion(ProjectPaths(home))
     return found and found.run_id
 
 
@@ -128,7 +128,7 @@ def test_a_run_that_was_not_evaluated_is_refused(ids, home, crown):
 
 def test_a_run_without_a_model_is_refused_before_it_is_shown(ids, home, crown):
     # Evaluated, but nothing of it was ever logged.
-    add_run(Folders(home), "stray", right="+++++---")
+    add_run(ProjectPaths(home), "stray", right="+++++---")
     assert "has no model in the store" in sentiment("stray", status=1)
 
 

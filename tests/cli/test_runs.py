@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from sentiment.cli import app
-from sentiment.cli import runs as listing
+from sentiment.cli import app, runs
 from sentiment.tracking import history, process
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import add_run, strictly
 
-GONE = process.identity()
+GONE = process.process_tags()
 GONE["process"] += "0"  # as this process, but born at another moment
 
 
@@ -21,12 +20,12 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        folders = Folders(home)
+        folders = ProjectPaths(home)
         add_run(folders, "first", losses=(0.5, 0.3), right="+++++++-")
         add_run(folders, "hostile \x1b[2J\nname", status="FAILED")
         add_run(folders, "gone", experiment="left", tags=GONE, status="RUNNING")
         add_run(folders, "afar", experiment="left", tags={"host": "a\x1b[2Jfar"}, status="RUNNING")
-        add_run(folders, "here", experiment="left", tags=process.identity(), status="RUNNING")
+        add_run(folders, "here", experiment="left", tags=process.process_tags(), status="RUNNING")
     return home
 
 
@@ -43,7 +42,7 @@ def sentiment(*words, status=0):
 
 
 def test_runs_are_listed_newest_first(home):
-    run = history.find(Folders(home), "sentiment", "first")
+    run = history.find_run(ProjectPaths(home), "sentiment", "first")
     lines = sentiment().splitlines()
     assert re.match(r"hostile \\x1b\[2J name +[0-9a-f]{8} +FAILED .* – +–", lines[-2])
     started = f"{run.started.astimezone():%m-%d %H:%M}"
@@ -90,7 +89,7 @@ def test_where_nothing_has_run_it_says_so_and_makes_nothing(words, tmp_path, mon
 
 
 def test_durations_and_moments_are_short():
-    assert [listing._duration(seconds) for seconds in (0.4, 61, 3599.7, 90_061, None)] == [
+    assert [runs._duration(seconds) for seconds in (0.4, 61, 3599.7, 90_061, None)] == [
         "0:00", "1:01", "1:00:00", "25:01:01", "–",
     ]  # fmt: skip
-    assert listing._moment(datetime(2001, 2, 3, 12, tzinfo=UTC)) == "2001-02-03"
+    assert runs._moment(datetime(2001, 2, 3, 12, tzinfo=UTC)) == "2001-02-03"

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentiment import recipe as recipes
-from sentiment.cli import _console as show
+from sentiment import recipe
+from sentiment.cli import _console
 from sentiment.cli._terminal import visible
 from sentiment.inference import bundle
 from sentiment.reports.svg import visible as visible_on_pages
 from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
 from tests.helpers.stored import add_run
 from tests.helpers.terminal import OBEYED, call
@@ -31,7 +31,7 @@ PAGE = EVIL.replace("/", "") + ".html"
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return Folders(tmp_path_factory.mktemp("evil"))
+    return ProjectPaths(tmp_path_factory.mktemp("evil"))
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def at_home(folders, tmp_path, monkeypatch):
 def model(folders):
     """Write a model whose run has a name of that kind."""
     opened = tiny_bundle(folders.models / "tiny")
-    bundle.update_record(opened, run={"id": "", "name": NAME})
+    bundle.update_manifest(opened, run={"id": "", "name": NAME})
     return opened
 
 
@@ -192,15 +192,15 @@ def test_messages_that_repeat_what_a_recipe_says(text):
 def test_a_recipe_that_is_shown_can_be_read_again():
     said = harmless(call("train", "--show", "--dataset", NAME))
     Path("shown.toml").write_text(said.out, "utf-8")
-    assert recipes.read("shown.toml").prepare.dataset == NAME
+    assert recipe.load_recipe("shown.toml").prepare.dataset == NAME
 
 
 def test_tables_and_facts_are_harmless_too(capsys):
-    show.console().print(show.facts({NAME: NAME}))
-    show.console().print(show.table(NAME, {NAME: "left"}, [[NAME]]))
-    with show.watching() as watcher:
-        watcher.note(NAME)
-        list(watcher.follow([], NAME, 0))
+    _console.console().print(_console.facts({NAME: NAME}))
+    _console.console().print(_console.table(NAME, {NAME: "left"}, [[NAME]]))
+    with _console.show_progress() as progress:
+        progress.note(NAME)
+        list(progress.track([], NAME, 0))
     said = capsys.readouterr().out
     assert said.count("good") >= 6 and not OBEYED.search(said)
 

@@ -3,17 +3,16 @@ import json
 
 import pytest
 
-from sentiment.data import readers as tables
-from sentiment.data import writers as columns
+from sentiment.data import readers, writers
 from sentiment.errors import InputError
 
 
 def read(kind, data):
-    return tables.reader_of(tables.Path(f"a{kind}"), io.BytesIO(data))
+    return readers.make_reader(readers.Path(f"a{kind}"), io.BytesIO(data))
 
 
 def written(reader, names, *values):
-    writer = columns.writer_of(reader, names)
+    writer = writers.make_writer(reader, names)
     return writer.head + writer.chunk(list(reader.rows()), values)
 
 
@@ -85,7 +84,7 @@ def test_a_header_that_cannot_be_read_is_named(data):
 
 @pytest.mark.parametrize("kind", [".csv", ".jsonl", ".txt"])
 def test_reading_goes_on_where_a_chunk_ended(kind, monkeypatch):
-    monkeypatch.setattr(tables, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(readers, "CHUNK_ROWS", 3)
     cell = '{{"text": "row {}"}}\n' if kind == ".jsonl" else '"row\n {}"\n'
     data = "".join(cell.format(n) for n in range(8)).encode()
     data = b"text\n" + data if kind == ".csv" else data
@@ -99,6 +98,6 @@ def test_reading_goes_on_where_a_chunk_ended(kind, monkeypatch):
 
 
 def test_a_chunk_ends_where_its_rows_are_long(monkeypatch):
-    monkeypatch.setattr(tables, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(readers, "CHUNK_BYTES", 100)
     sizes = [len(chunk) for chunk in read(".txt", b"x" * 60 + b"\n" + b"y" * 60 + b"\nz").chunks()]
     assert sizes == [2, 1]

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from sentiment.data import sources as reviews
+from sentiment.data import sources
 from sentiment.errors import InputError, MissingFileError
 
 ROWS = [("good, fine", 1), ("bad\nindeed", 0), ('so "so"', 1)]
@@ -31,13 +31,13 @@ def write(path, text, encoding="utf-8"):
     ],
 )
 def test_every_format_gives_the_same_reviews(tmp_path, name, text):
-    found = reviews.read_labelled(write(tmp_path / name, text))
+    found = sources.read_labelled(write(tmp_path / name, text))
     assert list(zip(found.texts, found.labels.tolist(), strict=True)) == ROWS
 
 
 def test_columns_can_be_named(tmp_path):
     path = write(tmp_path / "a.csv", "review,stars,text\nfine,1,other\n")
-    assert reviews.read_labelled(path, "review", "stars").texts == ["fine"]
+    assert sources.read_labelled(path, "review", "stars").texts == ["fine"]
 
 
 @pytest.mark.parametrize(
@@ -59,24 +59,24 @@ def test_columns_can_be_named(tmp_path):
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, name, text, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        reviews.read_labelled(write(tmp_path / name, text))
+        sources.read_labelled(write(tmp_path / name, text))
 
 
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\ncaf\u00e9,1\n", "latin-1")
     with pytest.raises(InputError, match=r"line 2: not UTF-8 text \(byte 3"):
-        reviews.read_labelled(path)
+        sources.read_labelled(path)
 
 
 def test_a_file_that_is_not_there_is_missing(tmp_path):
     with pytest.raises(MissingFileError, match="no file"):
-        reviews.read_labelled(tmp_path / "a.csv")
+        sources.read_labelled(tmp_path / "a.csv")
 
 
 def test_a_file_is_split_once_and_for_all(tmp_path):
     rows = "".join(f"text {n},{n % 2}\n" for n in range(50))
     path = write(tmp_path / "a.csv", "text,label\n" + rows)
-    first, again = (reviews.load_file(path, "text", "label") for _ in range(2))
+    first, again = (sources.load_file(path, "text", "label") for _ in range(2))
     assert first["test"].texts == again["test"].texts
     assert (len(first["train"].texts), len(first["test"].texts)) == (40, 10)
     assert len({*first["train"].texts, *first["test"].texts}) == 50
@@ -88,11 +88,11 @@ def test_a_file_is_split_once_and_for_all(tmp_path):
 def test_too_little_to_learn_from_is_refused(tmp_path, rows):
     path = write(tmp_path / "a.csv", "text,label\n" + rows)
     with pytest.raises(InputError, match="too little to learn from"):
-        reviews.load_file(path, "text", "label")
+        sources.load_file(path, "text", "label")
 
 
 def test_the_sample_is_balanced_and_nothing_is_in_two_splits():
-    found = reviews.load_sample()
+    found = sources.load_sample()
     counts = {name: np.bincount(split.labels + 1).tolist() for name, split in found.items()}
     assert counts == {"train": [0, 120, 120], "test": [0, 40, 40], "unsupervised": [40]}
     assert len({text for split in found.values() for text in split.texts}) == 360
@@ -100,11 +100,11 @@ def test_the_sample_is_balanced_and_nothing_is_in_two_splits():
 
 def test_texts_alone_come_from_a_column_or_line_by_line(tmp_path):
     table = write(tmp_path / "a.tsv", "n\tsaid\n1\tA fine film.\n2\t\n")
-    assert list(reviews.read_texts(table, "said")) == ["A fine film.", ""]
+    assert list(sources.read_texts(table, "said")) == ["A fine film.", ""]
     lines = write(tmp_path / "a.txt", "\ufeffA fine film.\r\n\nOne\u2028text\r more")
-    assert list(reviews.read_texts(lines)) == ["A fine film.", "", "One\u2028text\r more"]
+    assert list(sources.read_texts(lines)) == ["A fine film.", "", "One\u2028text\r more"]
     with pytest.raises(InputError, match="line 2: no column 'text'; it has n, said"):
-        list(reviews.read_texts(table))
+        list(sources.read_texts(table))
     (tmp_path / "b.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(InputError, match="not UTF-8 text"):
-        list(reviews.read_texts(tmp_path / "b.txt"))
+        list(sources.read_texts(tmp_path / "b.txt"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentiment.data import tokenizer as module
-from sentiment.data.tokenizer import Encoded, Tokenizer, fit, tokenise
+from sentiment.data.tokenizer import EncodedTexts, Tokenizer, fit, tokenize
 from sentiment.errors import DamagedFileError
 
 TEXTS = ["a b a b", "b a c", "A B! c"]
@@ -34,19 +34,19 @@ TEXTS = ["a b a b", "b a c", "A B! c"]
     ],
 )
 def test_texts_become_these_tokens(text, tokens):
-    assert tokenise(text) == tokens
+    assert tokenize(text) == tokens
 
 
 def test_a_review_of_a_hundred_thousand_words_takes_no_time():
     started = time.perf_counter()
-    assert len(tokenise("<br />word's " * 100_000)) == 100_000
-    assert len(tokenise("<" * 100_000 + "a" * 100_000)) == 1
+    assert len(tokenize("<br />word's " * 100_000)) == 100_000
+    assert len(tokenize("<" * 100_000 + "a" * 100_000)) == 1
     assert time.perf_counter() - started < 5
 
 
 @given(st.text())
 def test_tokens_are_lower_case_and_hold_no_space_whatever_the_text(text):
-    for token in tokenise(text):
+    for token in tokenize(text):
         assert token and token == token.lower() and not any(c.isspace() for c in token)
 
 
@@ -98,7 +98,7 @@ def test_fewer_orders_keep_the_ids_of_those_that_stay():
 
 
 def test_reviews_can_be_taken_and_cut():
-    reviews = Encoded(np.arange(6, dtype=np.int32), np.array([0, 2, 2, 6]))
+    reviews = EncodedTexts(np.arange(6, dtype=np.int32), np.array([0, 2, 2, 6]))
     assert reviews.lengths.tolist() == [2, 0, 4]
     taken = reviews.take(np.array([2, 0, 1, 0]))
     assert taken.tokens.tolist() == [2, 3, 4, 5, 0, 1, 0, 1]
@@ -130,7 +130,7 @@ def test_what_is_written_is_read_back(tmp_path):
         [*TEXTS, "caf\u00e9 \U0001f600"], most_words=9, least_word=1, least_ngram=(1,)
     )
     tokenizer.write(tmp_path)
-    read = Tokenizer.read(tmp_path, remedy="")
+    read = Tokenizer.read(tmp_path, hint="")
     assert read.words == tokenizer.words
     np.testing.assert_array_equal(read.ngrams, tokenizer.ngrams)
 
@@ -145,7 +145,7 @@ def test_no_known_ngram_is_missed_and_no_other_is_taken_for_one():
     draws = np.random.default_rng(0)
     words = [f"w{number}" for number in range(300)]
     rows = draws.integers(1, 302, (50, 200)).astype(np.int32)
-    encoded = Encoded(rows.ravel(), np.arange(51) * 200)
+    encoded = EncodedTexts(rows.ravel(), np.arange(51) * 200)
     size = 302
     pairs = [(int(a), int(b)) for row in rows[::2] for a, b in itertools.pairwise(row)]
     known = sorted({a * size + b for a, b in pairs if min(a, b) > 1})
@@ -193,7 +193,7 @@ def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
     assert known < key  # so that the search for `key` ends behind all that is known
     tokenizer = Tokenizer([f"w{number}" for number in range(size - 2)], np.array([known]))
     pairs = np.array([*divmod(key, size), *divmod(known, size)], np.int32)
-    found = tokenizer.features(Encoded(pairs, np.array([0, 2, 4])), 2)
+    found = tokenizer.features(EncodedTexts(pairs, np.array([0, 2, 4])), 2)
     assert found[:, 1].tolist() == [0, 0, 0, size]
 
 
@@ -211,9 +211,9 @@ def test_what_cannot_be_a_vocabulary_is_refused_by_name(tmp_path, name, write, m
     fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))[0].write(tmp_path)
     write(tmp_path / name)
     with pytest.raises(DamagedFileError) as caught:
-        Tokenizer.read(tmp_path, remedy="sentiment again")
+        Tokenizer.read(tmp_path, hint="sentiment again")
     assert caught.value.fact.startswith(f"{tmp_path}/{message}")
-    assert caught.value.remedy == "sentiment again"
+    assert caught.value.hint == "sentiment again"
 
 
 def test_words_are_written_in_utf8_one_a_line(tmp_path):

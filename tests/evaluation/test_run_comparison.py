@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sentiment.cli import _runs_view as compared
-from sentiment.cli import app
+from sentiment.cli import _runs_view, app
 from sentiment.cli._sparkline import sparkline
 from sentiment.errors import InputError
-from sentiment.evaluation import run_comparison as compare
+from sentiment.evaluation import run_comparison
 from sentiment.evaluation.run_comparison import Condition, Query
 from sentiment.reports import comparison
 from sentiment.tracking.history import Predictions, RunRecord
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import LABELS, add_run, said, strictly
 
 
@@ -43,7 +42,7 @@ RUNS = [
 
 def chosen(*filters, sort=None):
     query = Query(conditions=tuple(map(Condition.parse, filters)), sort=sort)
-    return "".join(run.name for run in compare.select(RUNS, query))
+    return "".join(run.name for run in run_comparison.select_runs(RUNS, query))
 
 
 @pytest.mark.parametrize(
@@ -102,17 +101,17 @@ def test_a_value_may_hold_signs_itself():
 )
 def test_a_name_that_no_run_has_is_refused_with_those_that_are_near(query, close):
     with pytest.raises(InputError, match=f"no run has a setting or metric .*is it .*{close}"):
-        compare.select(RUNS, query)
+        run_comparison.select_runs(RUNS, query)
 
 
 def test_settings_that_are_equal_in_all_are_left_out():
     # 0 and 0.0 are one seed.
-    assert compare.differing(RUNS) == {
+    assert run_comparison.differing_settings(RUNS) == {
         "units": ["16", "32", "8"],
         "recipe": ["words", "default", "default"],
         "bidirectional": ["–", "–", "yes"],
     }
-    assert compare.differing(RUNS[:1]) == {}
+    assert run_comparison.differing_settings(RUNS[:1]) == {}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_settings_that_are_equal_in_all_are_left_out():
      ("inf", "inf"), ("my file.csv", "my file.csv"), (None, "–"), (0.25, "0.25")],
 )  # fmt: skip
 def test_values_are_written_as_a_person_would(value, expected):
-    assert compare.readable(value) == expected
+    assert run_comparison.format_value(value) == expected
 
 
 def test_a_pair_is_tested_on_the_same_reviews():
@@ -129,7 +128,7 @@ def test_a_pair_is_tested_on_the_same_reviews():
     # p = 2 (1 + 3) / 8 = 1.
     first = Predictions(said("++++++--"), LABELS, "d")
     second = Predictions(said("+++--+-+"), LABELS, "d")
-    found = compare.paired(first, second)
+    found = run_comparison.compare_predictions(first, second)
     assert (found.reviews, found.only_first, found.only_second, found.p) == (8, 2, 1, 1.0)
     assert found.difference == 1 / 8
     assert found.low < 1 / 8 < found.high
@@ -140,15 +139,17 @@ def test_a_pair_is_tested_on_the_same_reviews():
 )
 def test_a_pair_on_other_reviews_is_not_tested(changed):
     first = Predictions(said("++++++--"), LABELS, "d")
-    assert compare.paired(first._replace(**changed), first) == "on other reviews"
+    assert (
+        run_comparison.compare_predictions(first._replace(**changed), first) == "on other reviews"
+    )
     unknown = first._replace(digest="")
-    assert compare.paired(unknown, unknown) == "on other reviews"
+    assert run_comparison.compare_predictions(unknown, unknown) == "on other reviews"
 
 
 def test_what_is_missing_says_which_of_a_pair_lacks_it():
     given = Predictions(said("++++++--"), LABELS, "d")
-    assert compare.paired("not evaluated", given) == "not evaluated"
-    assert compare.paired(given, "not evaluated") == "reference not evaluated"
+    assert run_comparison.compare_predictions("not evaluated", given) == "not evaluated"
+    assert run_comparison.compare_predictions(given, "not evaluated") == "reference not evaluated"
 
 
 def test_a_sparkline_spans_the_lowest_and_the_highest():
@@ -169,7 +170,7 @@ HOSTILE = "bad \x1b]0;owned\x07 [red]name"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    folders = Folders(home)
+    folders = ProjectPaths(home)
     points = np.array([[0.1, 0.2], [0.3, -0.4]], np.float32)
     shot = {"ids": np.array(["x", "y"]), "labels": np.array([0, 1], np.int8), "points": points}
     with pytest.MonkeyPatch.context() as patch:
@@ -235,7 +236,7 @@ def test_each_run_is_tested_against_the_first_that_is_named(home):
 
 
 def test_a_run_on_other_reviews_takes_no_test_from_those_that_share_theirs(tmp_path, monkeypatch):
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     for name, right, digest in [
         ("a", "++++----", "A"),
         ("b", "++++++--", "A"),
@@ -272,7 +273,7 @@ def test_a_narrow_terminal_gets_tables_below_one_another(home, monkeypatch):
 
 
 def test_a_long_setting_keeps_its_end(tmp_path, monkeypatch):
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     for name in "xy":
         add_run(folders, name, settings={"dataset": f"/a/long/path/to/some/file/{name}.csv"})
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
@@ -304,7 +305,9 @@ def test_json_holds_all_of_it(home):
 
 
 def test_json_has_null_where_a_loss_is_no_number(home, tmp_path, monkeypatch):
-    add_run(Folders(tmp_path), "away", losses=(0.5, float("nan"), float("inf")), status="FAILED")
+    add_run(
+        ProjectPaths(tmp_path), "away", losses=(0.5, float("nan"), float("inf")), status="FAILED"
+    )
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     run = strictly(sentiment("--json"))["runs"][0]
     assert run["validation_loss"] == [[1, 0.5], [2, None], [3, None]]
@@ -368,5 +371,5 @@ def test_a_page_is_given_runs_and_tables(home, tmp_path, monkeypatch):
 
 
 def test_without_an_evaluated_run_there_is_no_reference_to_hold_others_against():
-    made = compare.Comparison(RUNS, len(RUNS), {}, None, {})
-    assert compared.pairs_sheet(made).rows == []
+    made = run_comparison.Comparison(RUNS, len(RUNS), {}, None, {})
+    assert _runs_view.pairs_sheet(made).rows == []

@@ -9,21 +9,19 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from sentiment import recipe as recipes
-from sentiment.cli import _compare_readouts as printed
-from sentiment.cli import _console as show
-from sentiment.cli import app
+from sentiment.cli import _compare_readouts, _console, app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import InputError
-from sentiment.evaluation.evaluate import evaluate, labelled_test
-from sentiment.experiments import readout_ablation as readouts
-from sentiment.experiments.ablation_result import Contrast, Measured, spread
+from sentiment.evaluation.evaluate import evaluate, test_texts
+from sentiment.experiments import readout_ablation
+from sentiment.experiments.ablation_result import AblationResult, NetworkResult, mean_std
 from sentiment.experiments.review_groups import Group, in_equal_parts, opinion_centres
 from sentiment.inference import bundle
 from sentiment.nn import network
 from sentiment.tracking import store
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 
 TINY = ModelSettings(units=4, embedding=4, ngrams=2, bidirectional=False)
 
@@ -94,7 +92,7 @@ def test_a_review_read_from_its_end_has_its_opinion_as_far_from_the_other_side(r
 
 
 def made(readout, seed, accuracy, gradients=(1.0, 2.0, 4.0)):
-    return Measured(
+    return NetworkResult(
         readout, seed, f"{readout}-{seed}", "", accuracy, gradients,
         by_length=(accuracy + 0.1, accuracy - 0.1), by_position=(accuracy - 0.05, accuracy + 0.05),
     )  # fmt: skip
@@ -102,14 +100,14 @@ def made(readout, seed, accuracy, gradients=(1.0, 2.0, 4.0)):
 
 def contrast(*networks):
     halves = (Group(1.0, 9.0, 50), Group(10.0, 20.0, 50))
-    return Contrast("films-1", halves, (Group(0.1, 0.4, 50), Group(0.5, 0.9, 50)), networks)
+    return AblationResult("films-1", halves, (Group(0.1, 0.4, 50), Group(0.5, 0.9, 50)), networks)
 
 
 def test_mean_and_sample_standard_deviation_are_those_worked_by_hand():
     # Distances from 3: -2, -1, 3; their squares add up to 14, over two: 7.
-    found = spread([1.0, 2.0, 6.0])
+    found = mean_std([1.0, 2.0, 6.0])
     assert (found.mean, found.deviation) == (3.0, pytest.approx(7**0.5))
-    assert spread([0.5]).deviation is None
+    assert mean_std([0.5]).deviation is None
 
 
 def test_a_summary_is_over_the_seeds_of_one_readout():
@@ -118,7 +116,7 @@ def test_a_summary_is_over_the_seeds_of_one_readout():
     )
     assert (three.readouts, three.seeds) == (["last", "max"], [0, 1])
     found = three.summary("last")
-    assert found.accuracy == spread([0.6, 0.8])
+    assert found.accuracy == mean_std([0.6, 0.8])
     assert [part.mean for part in found.gradients] == [1, 2, 4]
     assert found.by_length[1].mean == pytest.approx(0.6)
 
@@ -144,14 +142,16 @@ def test_findings_follow_from_the_numbers():
 
 def test_one_group_of_lengths_or_places_rises_and_falls_with_nothing():
     one = (Group(1.0, 9.0, 50),)
-    told = Contrast("films-1", one, one, (made("last", 0, 0.6), made("max", 0, 0.5))).findings()
+    told = AblationResult(
+        "films-1", one, one, (made("last", 0, 0.6), made("max", 0, 0.5))
+    ).findings()
     assert len(told) == 2 and told[1].startswith("Gradient at the first step")
 
 
 # A real run
 
 
-class Listener(Watcher):
+class Listener(Progress):
     def __init__(self):
         self.notes = []
 
@@ -161,7 +161,7 @@ class Listener(Watcher):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return Folders(tmp_path_factory.mktemp("project"))
+    return ProjectPaths(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
@@ -172,17 +172,17 @@ def sample(folders):
 @pytest.fixture(scope="module")
 def compared(sample, folders):
     """A contrast over two seeds, what was told meanwhile, and the first weights of each network."""
-    starts, listener, begin = [], Listener(), network.begin_with
+    starts, listener, begin = [], Listener(), network.add_prior
 
     def remembered(made, ratios, *, seed):
         begin(made, ratios, seed=seed)
-        starts.append(network.arrays(made))
+        starts.append(network.get_arrays(made))
 
     settings = TrainSettings(epochs=1, own_labels=0, seed=5)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "begin_with", remembered)
-        found = readouts.compare(
-            sample, TINY, settings, folders, seeds=2, track=False, watcher=listener
+        patch.setattr(network, "add_prior", remembered)
+        found = readout_ablation.compare_readouts(
+            sample, TINY, settings, folders, seeds=2, track=False, progress=listener
         )
     return found, listener.notes, starts
 
@@ -211,14 +211,14 @@ def test_with_one_seed_the_readouts_differ_in_nothing_else(compared, folders):
         stated = [record["settings"] for record in records]
         assert stated[0]["train"] == stated[1]["train"] == stated[2]["train"]
         shapes = [dict(settings["model"]) for settings in stated]
-        assert [shape.pop("readout") for shape in shapes] == list(readouts.READOUTS)
+        assert [shape.pop("readout") for shape in shapes] == list(readout_ablation.READOUTS)
         assert shapes[0] == shapes[1] == shapes[2]
     assert not np.array_equal(starts[0][0], starts[3][0])
 
 
 def test_what_is_measured_is_what_evaluation_measures(compared, sample, folders):
     found = compared[0]
-    test = labelled_test(sample)
+    test = test_texts(sample)
     for groups in (found.lengths, found.positions):
         assert sum(group.reviews for group in groups) == len(test.labels) == 80
     for made in found.networks:
@@ -236,10 +236,10 @@ def test_what_is_measured_is_what_evaluation_measures(compared, sample, folders)
 
 def test_the_tables_hold_what_the_result_holds(compared, capsys):
     found = compared[0]
-    for table in printed.tables(found):
-        show.console().print(table)
+    for table in _compare_readouts.tables(found):
+        _console.console().print(table)
     out = capsys.readouterr().out
-    for readout in readouts.READOUTS:
+    for readout in readout_ablation.READOUTS:
         summary = found.summary(readout)
         for value in (summary.accuracy, *summary.by_length, *summary.by_position):
             assert f"{100 * value.mean:.2f} ± {100 * value.deviation:.2f} %" in out
@@ -256,7 +256,7 @@ def command(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(folders.root))
     recipe = tmp_path / "tiny.toml"
     settled = recipes.Recipe(PrepareSettings(dataset="sample"), TINY, TrainSettings())
-    recipe.write_text(recipes.as_text(settled))
+    recipe.write_text(recipes.to_toml(settled))
     begun = ["compare", "--readout", "--recipe", str(recipe), "--no-track"]
     return lambda *words: CliRunner().invoke(app, [*begun, *map(str, words)])
 
@@ -264,7 +264,9 @@ def command(folders, tmp_path, monkeypatch):
 def test_the_command_prints_tables_and_what_they_say(command, compared, monkeypatch):
     asked = {}
     monkeypatch.setattr(
-        readouts, "compare", lambda *given, **options: asked.update(options) or compared[0]
+        readout_ablation,
+        "compare_readouts",
+        lambda *given, **options: asked.update(options) or compared[0],
     )
     result = command("--seeds", 2)
     assert result.exit_code == 0, result.output
@@ -277,7 +279,7 @@ def test_the_command_prints_tables_and_what_they_say(command, compared, monkeypa
 
 def test_json_holds_what_the_result_holds(command, compared, monkeypatch):
     found = compared[0]
-    monkeypatch.setattr(readouts, "compare", lambda *_, **__: found)
+    monkeypatch.setattr(readout_ablation, "compare_readouts", lambda *_, **__: found)
     result = command("--json")
     told = json.loads(result.stdout)
     assert told["seeds"] == [5, 6] and list(told["readouts"]) == ["last", "mean", "max"]
@@ -292,20 +294,24 @@ def test_what_can_not_be_done_is_said_before_any_training(command, sample, folde
     for words in (["some-run"], ["--filter", "units=4"], ["--seeds", 0]):
         assert command(*words).exit_code == 2
     with pytest.raises(InputError, match="1 seed or more, got 0"):
-        readouts.compare(sample, TINY, TrainSettings(), folders, seeds=0, track=False)
+        readout_ablation.compare_readouts(
+            sample, TINY, TrainSettings(), folders, seeds=0, track=False
+        )
     last = TrainSettings(seed=2**31 - 1)
     with pytest.raises(InputError, match="--seed must be"):
-        readouts.compare(sample, TINY, last, folders, seeds=2, track=False)
+        readout_ablation.compare_readouts(sample, TINY, last, folders, seeds=2, track=False)
 
 
 def test_tracked_networks_are_ordinary_runs_with_their_test_measures(sample, tmp_path):
     from mlflow import MlflowClient
 
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     settings = TrainSettings(epochs=1, own_labels=0)
-    found = readouts.compare(sample, TINY, settings, folders, seeds=1, experiment="three")
+    found = readout_ablation.compare_readouts(
+        sample, TINY, settings, folders, seeds=1, experiment="three"
+    )
     assert found.summary("last").accuracy.deviation is None
-    client = MlflowClient(store.uri(folders))
+    client = MlflowClient(store.tracking_uri(folders))
     for made in found.networks:
         run = client.get_run(made.run_id)
         assert run.info.status == "FINISHED"

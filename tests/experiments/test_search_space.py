@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.errors import InputError
-from sentiment.experiments import search_space as space
+from sentiment.experiments import search_space
 from sentiment.recipe import Recipe
 
 
@@ -17,7 +17,7 @@ def run(*words, status=2):
 
 
 def parsed(text):
-    return space.parse(text, "mine.toml")
+    return search_space.parse(text, "mine.toml")
 
 
 def test_a_range_has_the_kind_of_its_setting():
@@ -43,7 +43,7 @@ def test_a_range_has_the_kind_of_its_setting():
 def test_a_space_that_makes_no_sense_is_refused(text, part):
     with pytest.raises(InputError) as caught:
         parsed(text)
-    assert part in caught.value.fact and caught.value.remedy == "sentiment sweep --show-space"
+    assert part in caught.value.fact and caught.value.hint == "sentiment sweep --show-space"
 
 
 def test_the_recipe_is_tried_where_it_lies_in_the_space():
@@ -57,7 +57,7 @@ def test_the_recipe_is_tried_where_it_lies_in_the_space():
 def test_the_default_space_is_shown_and_can_be_read():
     shown = CliRunner().invoke(app, ["sweep", "--show-space"])
     assert shown.exit_code == 0 and parsed(shown.output).settings
-    assert shown.output == space.read("default").text
+    assert shown.output == search_space.load_space("default").text
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ def rewrite(folder, name, write):
     """Change a file and record the new digests, as somebody who forges a bundle would."""
     write(folder / name)
     record = json.loads((folder / "bundle.json").read_text())
-    record["files"][name] = files.record(folder)[name]
-    files.write_json(folder / "bundle.json", files.sealed(record))
+    record["files"][name] = files.checksums(folder)[name]
+    files.write_json(folder / "bundle.json", files.add_checksum(record))
 
 
 def test_what_is_written_is_read_back(made):
@@ -37,7 +37,7 @@ def refused(folder, fact):
     with pytest.raises(DamagedFileError) as caught:
         bundle.read(folder)
     assert caught.value.fact.startswith(f"{folder}{fact}")
-    assert caught.value.remedy == "sentiment train"
+    assert caught.value.hint == "sentiment train"
 
 
 def test_the_shapes_of_all_weights_by_hand():
@@ -96,9 +96,7 @@ def test_a_record_that_is_newer_or_incomplete_is_refused(made, changes, message)
         bundle.read(made.folder)
     assert caught.value.fact.startswith(f"{made.folder}/bundle.json is ")
     newer = changes.get("format") == 3
-    assert caught.value.remedy == (
-        "pip install --upgrade sentiment" if newer else "sentiment train"
-    )
+    assert caught.value.hint == ("pip install --upgrade sentiment" if newer else "sentiment train")
 
 
 def test_a_record_that_is_changed_by_hand_is_refused(made):
@@ -111,7 +109,7 @@ def test_a_record_that_is_changed_by_hand_is_refused(made):
 
 @pytest.mark.parametrize("temperature", [0.25, 1, 40])
 def test_any_positive_temperature_will_do(made, temperature):
-    bundle.update_record(made, temperature=temperature)
+    bundle.update_manifest(made, temperature=temperature)
     assert bundle.read(made.folder).temperature == temperature
 
 
@@ -166,44 +164,44 @@ def test_a_forged_bundle_is_refused(made, name, change, message):
 
 def test_the_remedy_depends_on_which_of_the_two_is_older(made):
     record = json.loads((made.folder / "bundle.json").read_text())
-    for found, remedy in ((3, "pip install --upgrade sentiment"), (1, "sentiment train")):
+    for found, hint in ((3, "pip install --upgrade sentiment"), (1, "sentiment train")):
         (made.folder / "bundle.json").write_text(json.dumps(record | {"format": found}))
         with pytest.raises(DamagedFileError) as caught:
             bundle.read(made.folder)
-        assert caught.value.remedy == remedy
+        assert caught.value.hint == hint
 
 
 def test_a_folder_without_a_bundle_is_missing_not_damaged(tmp_path):
     with pytest.raises(MissingFileError, match="no model in") as caught:
         bundle.read(tmp_path)
-    assert caught.value.remedy == "sentiment train"
+    assert caught.value.hint == "sentiment train"
 
 
 def test_the_newest_is_the_last_created_and_half_written_ones_do_not_count(tmp_path):
     with pytest.raises(MissingFileError) as caught:
-        bundle.newest(tmp_path)
+        bundle.newest_bundle(tmp_path)
     assert caught.value.fact == f"no trained model in {tmp_path}"
-    assert caught.value.remedy == "sentiment train"
+    assert caught.value.hint == "sentiment train"
     tiny_bundle(tmp_path / "b", seed=2)
     tiny_bundle(tmp_path / "a", seed=3)
     tiny_bundle(tmp_path / "c", seed=1)
     tiny_bundle(tmp_path / ".d.half", seed=9)
     (tmp_path / "undated").mkdir()
     files.write_json(tmp_path / "undated" / "bundle.json", {})
-    assert bundle.newest(tmp_path) == tmp_path / "a"
+    assert bundle.newest_bundle(tmp_path) == tmp_path / "a"
     for damage, said in (
         ('{"created": "3000", "digest": ""}', "is damaged"),
         ("", "can't be read"),
     ):
         (tmp_path / "undated" / "bundle.json").write_text(damage)
         with pytest.raises(DamagedFileError) as caught:
-            bundle.newest(tmp_path)
+            bundle.newest_bundle(tmp_path)
         assert caught.value.fact.startswith(f"{tmp_path}/undated/bundle.json {said}")
-        assert caught.value.remedy == "sentiment train"
+        assert caught.value.hint == "sentiment train"
 
 
 def test_measures_are_added_without_touching_the_rest(made):
-    bundle.update_record(made, metrics={"test/accuracy": 0.5})
+    bundle.update_manifest(made, metrics={"test/accuracy": 0.5})
     read = bundle.read(made.folder)
     assert read.record["metrics"] == {"test/accuracy": 0.5}
     assert read.record["files"] == made.record["files"]

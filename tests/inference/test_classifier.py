@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sentiment.inference import classifier as runtime
-from sentiment.inference.classifier import Classifier, pack, recur
+from sentiment.inference.classifier import Classifier, pack_by_step, recur
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a good film with a heart", "bad", "", "never seen words", "a bad film, a bad heart"]
@@ -130,11 +130,11 @@ def test_neither_the_batch_nor_the_order_changes_a_probability(tmp_path, changes
 
 def test_packing_puts_the_longest_first_and_each_step_together():
     # Reviews of 2, 0 and 3 tokens, at places 0-1, none and 2-4 of the flat array.
-    packed = pack(np.array([0, 2, 2, 5]))
+    packed = pack_by_step(np.array([0, 2, 2, 5]))
     assert packed.order.tolist() == [2, 0, 1]
     assert packed.active.tolist() == [2, 2, 1]
     assert packed.where.tolist() == [2, 0, 3, 1, 4]
-    assert pack(np.array([0, 2, 2, 5]), backward=True).where.tolist() == [4, 1, 3, 0, 2]
+    assert pack_by_step(np.array([0, 2, 2, 5]), backward=True).where.tolist() == [4, 1, 3, 0, 2]
 
 
 def test_reviews_without_tokens_have_the_initial_state(tmp_path):
@@ -147,19 +147,19 @@ def test_reviews_without_tokens_have_the_initial_state(tmp_path):
 def test_reviews_of_one_length_keep_their_order():
     lengths = np.resize([2, 1, 3], 300)
     expected = [*range(2, 300, 3), *range(0, 300, 3), *range(1, 300, 3)]
-    assert pack(np.append(0, np.cumsum(lengths))).order.tolist() == expected
+    assert pack_by_step(np.append(0, np.cumsum(lengths))).order.tolist() == expected
 
 
 @pytest.mark.parametrize("offsets", [[0], [0, 0, 0]])
 def test_where_there_is_no_token_there_is_no_step(offsets):
-    packed = pack(np.array(offsets))
+    packed = pack_by_step(np.array(offsets))
     assert (packed.active.tolist(), packed.where.tolist()) == ([], [])
     assert packed.order.tolist() == [*range(len(offsets) - 1)]
 
 
 def test_states_and_what_is_pooled_of_them_stay_float32():
     offsets, projected = np.array([0, 2, 2, 3]), np.ones((3, 2), np.float32)
-    assert recur(projected, np.eye(2, dtype=np.float32), pack(offsets)).dtype == np.float32
+    assert recur(projected, np.eye(2, dtype=np.float32), pack_by_step(offsets)).dtype == np.float32
     for kind in ("mean", "max"):
         assert runtime._pool(projected, offsets, kind).dtype == np.float32
     table = np.ones((3, 2), np.float16)
@@ -170,7 +170,9 @@ def test_every_group_of_reviews_is_read(tmp_path, monkeypatch):
     classifier = Classifier(tiny_bundle(tmp_path / "model"))
     encoded = classifier.encode(TEXTS)
     states, finals = classifier.states(encoded), classifier.final_states(encoded)
-    monkeypatch.setattr(runtime, "GROUP", 2)  # five reviews: two groups and one that is not full
+    monkeypatch.setattr(
+        runtime, "BATCH_SIZE", 2
+    )  # five reviews: two groups and one that is not full
     np.testing.assert_allclose(classifier.states(encoded), states, atol=1e-6)
     np.testing.assert_allclose(classifier.final_states(encoded), finals, atol=1e-6)
     assert classifier.states(encoded.take(np.arange(0))).shape == (0, 3)

@@ -3,8 +3,8 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.errors import DamagedFileError, MissingFileError
-from sentiment.inference import resolve as choice
-from sentiment.utils.paths import Folders
+from sentiment.inference import resolve
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
 
 
@@ -17,43 +17,45 @@ def places(tmp_path, monkeypatch):
             (tmp_path / "a", tmp_path / "b", tmp_path / "data" / "models" / "c", tmp_path / "d")
         )
     )
-    monkeypatch.setattr(choice, "BOX", boxed)
+    monkeypatch.setattr(resolve, "PRETRAINED", boxed)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
     return {"named": named, "set_in": set_in, "newest": newest, "boxed": boxed}
 
 
 def test_the_one_named_the_one_set_the_newest_and_the_one_in_the_box(places, tmp_path, monkeypatch):
-    project = Folders(tmp_path)
-    assert choice.choose(None, Folders(tmp_path / "none")).folder == places["boxed"]
-    assert choice.choose(None, project).folder == places["newest"]
+    project = ProjectPaths(tmp_path)
+    assert resolve.resolve_model(None, ProjectPaths(tmp_path / "none")).folder == places["boxed"]
+    assert resolve.resolve_model(None, project).folder == places["newest"]
     monkeypatch.setenv("SENTIMENT_MODEL", str(places["set_in"]))
-    assert choice.choose(None, project).folder == places["set_in"]
-    assert choice.choose(str(places["named"]), project).folder == places["named"]
+    assert resolve.resolve_model(None, project).folder == places["set_in"]
+    assert resolve.resolve_model(str(places["named"]), project).folder == places["named"]
 
 
 def test_a_trained_model_is_named_by_its_run(places, tmp_path, monkeypatch):
-    project = Folders(tmp_path)
-    assert choice.choose("c", project).folder == places["newest"]
+    project = ProjectPaths(tmp_path)
+    assert resolve.resolve_model("c", project).folder == places["newest"]
     monkeypatch.chdir(tmp_path)
     tiny_bundle(tmp_path / "c", seed=5)
-    assert choice.choose("c", project).folder.samefile(tmp_path / "c")  # a folder that is here
+    assert resolve.resolve_model("c", project).folder.samefile(
+        tmp_path / "c"
+    )  # a folder that is here
 
 
 def test_without_any_the_command_that_makes_one_is_named(places, tmp_path, monkeypatch):
-    monkeypatch.setattr(choice, "BOX", tmp_path / "nothing")
+    monkeypatch.setattr(resolve, "PRETRAINED", tmp_path / "nothing")
     with pytest.raises(MissingFileError) as raised:
-        choice.choose(None, Folders(tmp_path / "none"))
-    assert raised.value.remedy == "sentiment train"
+        resolve.resolve_model(None, ProjectPaths(tmp_path / "none"))
+    assert raised.value.hint == "sentiment train"
 
 
 def test_a_damaged_model_is_not_passed_over_for_the_next(places, tmp_path, monkeypatch):
     (places["newest"] / "weights.npz").write_bytes(b"")
     with pytest.raises(DamagedFileError):
-        choice.choose(None, Folders(tmp_path))
+        resolve.resolve_model(None, ProjectPaths(tmp_path))
     monkeypatch.setenv("SENTIMENT_MODEL", str(places["newest"].parent / "gone"))
     with pytest.raises(MissingFileError, match="gone"):
-        choice.choose(None, Folders(tmp_path))
+        resolve.resolve_model(None, ProjectPaths(tmp_path))
 
 
 @pytest.mark.parametrize("command", [["predict", "a good film"], ["evaluate", "--no-track"]])

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.inference import partial_file as parts
+from sentiment.inference import partial_file
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.predict import Bands, predict
+from sentiment.inference.predict import LabelRule, predict
 from tests.helpers.build import tiny_bundle
 from tests.helpers.commands import hear_interrupts
 
@@ -46,7 +46,7 @@ def score(*words, status=0):
 
 
 def said(model, *texts):
-    return [(one.label, one.probability) for one in predict(Classifier(model), Bands(), texts)]
+    return [(one.label, one.probability) for one in predict(Classifier(model), LabelRule(), texts)]
 
 
 def test_a_csv_file_goes_out_as_it_came_with_two_columns_more(model, tmp_path):
@@ -213,7 +213,7 @@ def test_a_file_that_cannot_be_read_is_named(name, data, message, tmp_path):
 def test_work_reaches_a_process_that_shares_no_memory(model):
     again = pickle.loads(pickle.dumps(Classifier(model)))
     texts = ["a good film", "a bad heart"]
-    assert predict(again, Bands(), texts) == predict(Classifier(model), Bands(), texts)
+    assert predict(again, LabelRule(), texts) == predict(Classifier(model), LabelRule(), texts)
 
 
 # From here on real processes with enough rows for several chunks.
@@ -362,7 +362,7 @@ def test_a_full_disk_leaves_nothing_of_what_can_not_be_gone_on_with(tmp_path):
 
 
 def test_a_full_disk_leaves_what_can_be_gone_on_with(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "_EVERY", 0)  # saved after each chunk
+    monkeypatch.setattr(partial_file, "_EVERY", 0)  # saved after each chunk
     source, target, whole = (tmp_path / f"{name}.csv" for name in ("in", "out", "whole"))
     many(source, rows=30_000)
     score("--input", source, "--output", whole)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sentiment.inference import validation as faults
+from sentiment.inference import validation
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,12 @@ from sentiment.inference import validation as faults
     ],
 )
 def test_a_text_with_a_word_in_it_is_taken(text, found):
-    assert faults.in_text(text) == found
+    assert validation.check_text(text) == found
 
 
 @pytest.mark.parametrize("text", ["", "  ", "<br />", "<p><b></b>"])
 def test_a_text_with_no_word_in_it_is_not(text):
-    taken, why = faults.in_text(text)
+    taken, why = validation.check_text(text)
     assert taken is None and why
 
 
@@ -38,6 +38,6 @@ def test_a_text_with_no_word_in_it_is_not(text):
     ],
 )
 def test_a_line_of_json_is_taken_or_said_what_is_wrong_with_it(line, text, why):
-    taken, fault = faults.in_json(line, "text", ["label", "probability"])
+    taken, fault = validation.check_json(line, "text", ["label", "probability"])
     assert taken == text
     assert fault is None if why is None else why in fault

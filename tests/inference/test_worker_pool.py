@@ -6,9 +6,11 @@ import time
 
 import pytest
 
-from sentiment.inference import worker_pool as workers
+from sentiment.inference import worker_pool
 
-pytestmark = pytest.mark.skipif(workers.cores() < 2, reason="one core: no processes are started")
+pytestmark = pytest.mark.skipif(
+    worker_pool.cores() < 2, reason="one core: no processes are started"
+)
 
 # In a process of its own: forking is safe where no library has started threads.
 PARENT = """
@@ -24,7 +26,7 @@ def jobs():
     global taken
     for taken in range(1, 21):
         yield str(taken), taken
-for kept, (square, pid) in workers.ordered(work, jobs()):
+for kept, (square, pid) in workers.ordered_map(work, jobs()):
     print(kept, square, pid, taken, flush=True)
     time.sleep({pause})
 """
@@ -56,8 +58,8 @@ def test_answers_come_in_order_from_several_processes_and_few_jobs_wait():
     assert [(kept, int(square)) for kept, square, *_ in said] == [
         (str(n), n * n) for n in range(1, 21)
     ], err
-    assert len({pid for _, _, pid, _ in said}) == min(workers.cores(), 8)
-    assert all(int(taken) - int(kept) <= min(workers.cores(), 8) for kept, _, _, taken in said)
+    assert len({pid for _, _, pid, _ in said}) == min(worker_pool.cores(), 8)
+    assert all(int(taken) - int(kept) <= min(worker_pool.cores(), 8) for kept, _, _, taken in said)
 
 
 def test_what_the_work_raises_is_raised_where_it_was_asked_for():
@@ -77,8 +79,8 @@ def test_no_process_is_left_behind_by_a_parent_that_was_killed():
 
 
 def test_a_single_core_does_the_work_where_it_stands(monkeypatch):
-    monkeypatch.setattr(workers, "cores", lambda: 1)
-    done = list(workers.ordered(lambda n: (n * n, os.getpid()), [("a", 2), ("b", 3)]))
+    monkeypatch.setattr(worker_pool, "cores", lambda: 1)
+    done = list(worker_pool.ordered_map(lambda n: (n * n, os.getpid()), [("a", 2), ("b", 3)]))
     assert done == [("a", (4, os.getpid())), ("b", (9, os.getpid()))]
     with pytest.raises(ZeroDivisionError):
-        list(workers.ordered(lambda n: 1 / n, [("a", 0)]))
+        list(worker_pool.ordered_map(lambda n: 1 / n, [("a", 0)]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.inference.classifier import GROUP, Classifier
+from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.inspection import explain
 from tests.helpers.build import TINY, tiny_bundle
 
@@ -72,7 +72,7 @@ def test_effects_by_hand(tmp_path):
     # good film: h = tanh(tanh(0.06)) = 0.0598565; log-odds 4h at temperature 1.25 = 0.1915407.
     # P = 0.547739. Without good: h = 0, P 0.5. Without film: h = tanh(0.06) = 0.0599281, log-odds
     # 0.1917699, P 0.547796.
-    found = explain.why(signed(tmp_path), "good film")
+    found = explain.word_effects(signed(tmp_path), "good film")
     assert found.probability == pytest.approx(0.547739, abs=1e-6)
     np.testing.assert_allclose(found.without, [0.5, 0.547796], atol=1e-6)
     np.testing.assert_allclose(found.effects, [0.1915407, 0.1915407 - 0.1917699], atol=1e-6)
@@ -82,7 +82,7 @@ def test_effects_by_hand(tmp_path):
 @pytest.mark.parametrize("changes", [{}, {"bidirectional": True, "ngrams": 2}])
 def test_an_effect_is_what_predicting_without_the_word_says(tmp_path, changes):
     classifier = classifier_of(tmp_path, **changes)
-    found = explain.why(classifier, TEXT)
+    found = explain.word_effects(classifier, TEXT)
     words = found.tokens
     without = [" ".join(words[:at] + words[at + 1 :]) for at in range(len(words))]
     expected = classifier.predict(without)
@@ -100,7 +100,7 @@ def test_without_the_words_it_names_the_probability_moves_as_it_says(tmp_path, b
     draws = np.random.default_rng(seed)
     words = draws.choice([*LEANINGS, "a", "film", "with"], size=30)
     whole = classifier.predict([" ".join(words)])[0]
-    positive, negative = explain.why(classifier, " ".join(words)).strongest(4)
+    positive, negative = explain.word_effects(classifier, " ".join(words)).strongest(4)
     chance = [draws.choice(30, size=4, replace=False) for _ in range(50)]
     up, down, *random = classifier.predict(
         [" ".join(np.delete(words, out)) for out in (negative, positive, *chance)]
@@ -111,23 +111,23 @@ def test_without_the_words_it_names_the_probability_moves_as_it_says(tmp_path, b
 
 
 def test_a_long_review_is_cut_as_in_predict_and_read_in_several_groups(tmp_path):
-    longest = 2 * GROUP + 100
+    longest = 2 * BATCH_SIZE + 100
     classifier = classifier_of(tmp_path, longest_review=longest, bidirectional=True)
     words = (TEXT.split() * 150)[: longest + 50]
-    traced, found = (f(classifier, " ".join(words)) for f in (explain.trace, explain.why))
+    traced, found = (f(classifier, " ".join(words)) for f in (explain.trace, explain.word_effects))
     read = words[50:]
     assert traced.tokens == found.tokens == [word.strip(",").lower() for word in read]
-    ends = [1, GROUP, GROUP + 1, 2 * GROUP + 1, longest]
+    ends = [1, BATCH_SIZE, BATCH_SIZE + 1, 2 * BATCH_SIZE + 1, longest]
     expected = classifier.predict([" ".join(read[:end]) for end in ends])
     np.testing.assert_allclose(traced.probabilities[np.subtract(ends, 1)], expected, atol=1e-6)
-    out = [0, GROUP - 1, GROUP, 2 * GROUP, longest - 1]
+    out = [0, BATCH_SIZE - 1, BATCH_SIZE, 2 * BATCH_SIZE, longest - 1]
     expected = classifier.predict([" ".join(read[:at] + read[at + 1 :]) for at in out])
     np.testing.assert_allclose(found.without[out], expected, atol=1e-6)
 
 
 def test_a_text_of_one_word_without_it_leaves_the_initial_state(tmp_path):
     classifier = classifier_of(tmp_path)
-    found = explain.why(classifier, "good")
+    found = explain.word_effects(classifier, "good")
     assert found.without[0] == pytest.approx(classifier.predict([""])[0], abs=1e-6)
 
 
@@ -135,12 +135,12 @@ def test_words_out_of_the_vocabulary_are_told(tmp_path):
     classifier = classifier_of(tmp_path)
     for explained in (
         explain.trace(classifier, "good xyzzy"),
-        explain.why(classifier, "good xyzzy"),
+        explain.word_effects(classifier, "good xyzzy"),
     ):
         assert explained.known.tolist() == [True, False]
 
 
-@pytest.mark.parametrize("act", [explain.trace, explain.why])
+@pytest.mark.parametrize("act", [explain.trace, explain.word_effects])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -152,5 +152,5 @@ def test_words_out_of_the_vocabulary_are_told(tmp_path):
 def test_where_there_is_nothing_to_explain_it_says_so(tmp_path, act, text, message):
     with pytest.raises(InputError, match=message) as raised:
         act(classifier_of(tmp_path), text)
-    assert raised.value.remedy == explain.REMEDY
+    assert raised.value.hint == explain.HINT
     assert raised.value.fact.isprintable()

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.errors import UnavailableError
-from sentiment.inference.classifier import GROUP, Classifier
-from sentiment.inspection import hidden_states as states
+from sentiment.inference.classifier import BATCH_SIZE, Classifier
+from sentiment.inspection import hidden_states
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["A good film", "", "bad xyzzy!"]
@@ -37,7 +37,7 @@ def rows_of(text):
 
 
 def test_each_state_stands_beside_its_word(classifier):
-    part = next(states.read(classifier, TEXTS, "all"))
+    part = next(hidden_states.compute_states(classifier, TEXTS, "all"))
     assert part.tokens == WORDS and part.offsets.tolist() == [0, 3, 3, 6]
     assert part.states.shape == (6, 6) and part.states.dtype == np.float32
     rows = list(part.rows())
@@ -50,23 +50,23 @@ def test_each_state_stands_beside_its_word(classifier):
 
 
 def test_the_last_state_is_the_final_one_and_a_text_without_words_has_the_initial(classifier):
-    part = next(states.read(classifier, TEXTS, "last"))
+    part = next(hidden_states.compute_states(classifier, TEXTS, "last"))
     np.testing.assert_array_equal(part.states, classifier.final_states(classifier.encode(TEXTS)))
     assert [row[:3] for row in part.rows()] == [(1, 3, "film"), (2, 0, ""), (3, 3, "!")]
     assert [*part.rows()][1].state == [0.0] * 6
 
 
 def test_of_a_long_review_the_words_read_are_the_last(classifier):
-    part = next(states.read(classifier, ["none heart bad a good film"], "all"))
+    part = next(hidden_states.compute_states(classifier, ["none heart bad a good film"], "all"))
     assert part.tokens == ["bad", "a", "good", "film"]
     assert len(part.states) == 4
 
 
 @pytest.mark.parametrize("steps", ["all", "last"])
 def test_reading_in_several_parts_numbers_texts_through(classifier, steps):
-    texts = TEXTS * (GROUP // 2)
-    parts = list(states.read(classifier, iter(texts), steps))
-    assert [part.first for part in parts] == [1, GROUP + 1]
+    texts = TEXTS * (BATCH_SIZE // 2)
+    parts = list(hidden_states.compute_states(classifier, iter(texts), steps))
+    assert [part.first for part in parts] == [1, BATCH_SIZE + 1]
     rows = [row for part in parts for row in part.rows()]
     assert rows[-1][:3] == (len(texts), 3, "!")
     assert all(early.text <= late.text <= early.text + 2 for early, late in pairwise(rows))
@@ -75,7 +75,7 @@ def test_reading_in_several_parts_numbers_texts_through(classifier, steps):
 @pytest.mark.parametrize("steps", ["all", "last"])
 def test_every_format_holds_the_same(classifier, tmp_path, steps):
     pyarrow = pytest.importorskip("pyarrow.parquet")
-    part = next(states.read(classifier, TEXTS, steps))
+    part = next(hidden_states.compute_states(classifier, TEXTS, steps))
     source = tmp_path / "texts.txt"
     source.write_text("\n".join(TEXTS) + "\n", "utf-8")
     for kind in ("csv", "parquet", "npz"):
@@ -87,9 +87,13 @@ def test_every_format_holds_the_same(classifier, tmp_path, steps):
     assert words == places
     np.testing.assert_array_equal(numbers, part.states)
     table = pyarrow.read_table(tmp_path / "made.parquet")
-    assert table.column_names == ["text", "step", "word", *states.columns(classifier)]
-    assert [[str(row[name]) for name in states.PLACE] for row in table.to_pylist()] == places
-    stored = np.stack([table.column(name).to_numpy() for name in states.columns(classifier)], 1)
+    assert table.column_names == ["text", "step", "word", *hidden_states.column_names(classifier)]
+    assert [
+        [str(row[name]) for name in hidden_states.TEXT_COLUMNS] for row in table.to_pylist()
+    ] == places
+    stored = np.stack(
+        [table.column(name).to_numpy() for name in hidden_states.column_names(classifier)], 1
+    )
     assert stored.dtype == np.float32
     np.testing.assert_array_equal(stored, part.states)
     with np.load(tmp_path / "made.npz", allow_pickle=False) as made:
@@ -102,18 +106,22 @@ def test_every_format_holds_the_same(classifier, tmp_path, steps):
 
 
 def test_no_texts_make_a_file_without_rows(classifier, tmp_path):
-    names = states.columns(classifier)
+    names = hidden_states.column_names(classifier)
     for kind in ("csv", "npz"):
-        states.write(tmp_path / f"made.{kind}", names, iter([]))
-    assert (tmp_path / "made.csv").read_text() == ",".join([*states.PLACE, *names]) + "\n"
+        hidden_states.write_states(tmp_path / f"made.{kind}", names, iter([]))
+    assert (tmp_path / "made.csv").read_text() == ",".join(
+        [*hidden_states.TEXT_COLUMNS, *names]
+    ) + "\n"
     with np.load(tmp_path / "made.npz") as made:
         assert made["states"].shape == (0, 6) and made["offsets"].tolist() == [0]
 
 
 def test_a_text_without_words_alone_can_be_stored(classifier, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    parts = states.read(classifier, [""], "all")
-    states.write(tmp_path / "made.parquet", states.columns(classifier), parts)
+    parts = hidden_states.compute_states(classifier, [""], "all")
+    hidden_states.write_states(
+        tmp_path / "made.parquet", hidden_states.column_names(classifier), parts
+    )
     assert parquet.read_table(tmp_path / "made.parquet").num_rows == 0
 
 
@@ -129,14 +137,14 @@ def test_texts_come_as_arguments_from_a_pipe_or_from_the_column_of_a_file(classi
 
 
 def test_a_terminal_gets_a_table(classifier, monkeypatch):
-    from sentiment.cli import states as cli
+    from sentiment.cli import states
 
     file = io.StringIO()
     file.isatty = lambda: True
     monkeypatch.setattr(sys, "stdout", file)
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "dumb")
-    cli.command(["good \x1b[2J film"], steps="last")
+    states.command(["good \x1b[2J film"], steps="last")
     shown = file.getvalue()
     state = classifier.final_states(classifier.encode(["good 2j film"]))[0]
     assert "forward above backward, 3 units" in shown
@@ -178,8 +186,8 @@ def test_what_cannot_be_done_is_named(classifier, words, given, status, message)
 def test_without_pyarrow_the_way_to_have_it_is_named(classifier, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UnavailableError, match="need pyarrow, which is not installed") as raised:
-        states.write(tmp_path / "made.parquet", [], iter([]))
-    assert raised.value.remedy == "pip install pyarrow"
+        hidden_states.write_states(tmp_path / "made.parquet", [], iter([]))
+    assert raised.value.hint == "pip install pyarrow"
     assert not (tmp_path / "made.parquet").exists()
 
 

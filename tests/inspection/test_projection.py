@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sentiment.inspection.projection import principal_points, towards
+from sentiment.inspection.projection import fit_rotation, principal_points
 
 DRAW = np.random.default_rng(0)
 LABELS = np.repeat([0, 1], 20)
@@ -25,21 +25,21 @@ def test_the_reference_by_hand():
 @pytest.mark.parametrize("size", [6, 9, 32])
 def test_another_basis_of_the_units_changes_no_point(size):
     reference = principal_points(STATES, LABELS)
-    expected = towards(reference, STATES).points(STATES) * np.sqrt(6)
+    expected = fit_rotation(reference, STATES).points(STATES) * np.sqrt(6)
     other = turned(STATES, size)
-    found = towards(reference, other).points(other) * np.sqrt(size)
+    found = fit_rotation(reference, other).points(other) * np.sqrt(size)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_the_reference_lies_upon_itself():
     reference = principal_points(STATES, LABELS)
-    points = towards(reference, STATES).points(STATES) * np.sqrt(6)
+    points = fit_rotation(reference, STATES).points(STATES) * np.sqrt(6)
     np.testing.assert_allclose(points - points.mean(axis=0), reference, atol=1e-5)
 
 
 def test_nothing_is_stretched_and_the_first_state_of_all_is_the_origin():
     reference = principal_points(STATES, LABELS)
-    rotation = towards(reference * 100, STATES)
+    rotation = fit_rotation(reference * 100, STATES)
     np.testing.assert_allclose(rotation.directions.T @ rotation.directions, np.eye(2), atol=1e-12)
     assert not rotation.points(np.zeros((1, 6))).any()
     saturated = np.sign(DRAW.normal(size=(1000, 6)))
@@ -48,14 +48,14 @@ def test_nothing_is_stretched_and_the_first_state_of_all_is_the_origin():
 
 def test_points_move_only_where_states_do():
     reference = principal_points(STATES, LABELS)
-    before = towards(reference, STATES).points(STATES)
+    before = fit_rotation(reference, STATES).points(STATES)
     nudged = STATES + DRAW.normal(size=STATES.shape) * 0.01
-    after = towards(reference, nudged).points(nudged)
+    after = fit_rotation(reference, nudged).points(nudged)
     assert np.abs(after - before).max() < 0.05
 
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_network_of_one_or_two_units_has_points_too(size):
     states = STATES[:, :size]
-    points = towards(principal_points(states, LABELS), states).points(states)
+    points = fit_rotation(principal_points(states, LABELS), states).points(states)
     assert points.shape == (40, 2) and np.isfinite(points).all()

@@ -8,7 +8,7 @@ from sentiment.inspection import probes, snapshots
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
-PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
+PROBES = probes.make_probes(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
 
 
 @pytest.fixture(params=[False, True], ids=["forward", "bidirectional"])
@@ -20,7 +20,7 @@ def classifier(request, tmp_path):
 @pytest.fixture
 def snapshot(classifier):
     reference = snapshots.reference_points(classifier, PROBES)
-    return snapshots.observe(classifier, PROBES, reference)
+    return snapshots.take_snapshot(classifier, PROBES, reference)
 
 
 def test_it_is_what_the_classifier_says(snapshot, classifier):

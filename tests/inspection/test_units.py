@@ -114,7 +114,7 @@ def test_words_and_ngrams_stand_in_the_order_of_what_they_add(tmp_path):
     assert tokenizer.ngrams[place] == pair
     bundle.embedding[tokenizer.vocabulary_size + place] = (-6, 0)
 
-    first, second, third = units.analyse(bundle, TEXTS)
+    first, second, third = units.analyze_units(bundle, TEXTS)
     assert [one.name for one in (first, second, third)] == ["forward 1", "forward 2", "forward 3"]
     assert (first.weight, second.weight, third.weight) == (-2.0, 1.0, 0.5)
     assert first.up == [("heart", 1.5), ("good", 1.0)] and first.down == [("bad", -0.5)]
@@ -125,18 +125,21 @@ def test_words_and_ngrams_stand_in_the_order_of_what_they_add(tmp_path):
 def test_the_units_that_weigh_most_come_first_and_others_may_be_left_out(tmp_path):
     weight = np.array([[0.1], [-3.0], [2.0]], np.float32)
     bundle = by_hand(tmp_path, **{"classifier.kernel": weight})
-    assert [one.name for one in units.analyse(bundle, TEXTS, most=2)] == ["forward 2", "forward 3"]
+    assert [one.name for one in units.analyze_units(bundle, TEXTS, most=2)] == [
+        "forward 2",
+        "forward 3",
+    ]
 
 
 def test_a_unit_is_saturated_in_the_texts_that_leave_it_beyond_099(tmp_path):
     bias = np.array([3.0, 2.0, 0.0], np.float32)  # tanh 0.995, 0.964, 0
     bundle = by_hand(tmp_path, **{"rnn_1.forward.bias": bias})
-    assert [one.saturation for one in units.analyse(bundle, TEXTS)] == [1.0, 0.0, 0.0]
+    assert [one.saturation for one in units.analyze_units(bundle, TEXTS)] == [1.0, 0.0, 0.0]
 
 
 def test_of_stacked_layers_the_first_is_told_of_without_a_weight(tmp_path):
     settings = replace(TINY, layers=2, bidirectional=True)
-    found = units.analyse(tiny_bundle(tmp_path / "model", settings), TEXTS)
+    found = units.analyze_units(tiny_bundle(tmp_path / "model", settings), TEXTS)
     assert [one.name for one in found] == [
         "forward 1", "forward 2", "forward 3", "backward 1", "backward 2", "backward 3",
     ]  # fmt: skip
@@ -145,5 +148,5 @@ def test_of_stacked_layers_the_first_is_told_of_without_a_weight(tmp_path):
 
 
 def test_texts_without_a_word_leave_nothing_to_measure(tmp_path):
-    found = units.analyse(tiny_bundle(tmp_path / "model"), ["", "…"])
+    found = units.analyze_units(tiny_bundle(tmp_path / "model"), ["", "…"])
     assert len(found) == 3 and all(one.decay.tolist() == [1] for one in found)

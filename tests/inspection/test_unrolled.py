@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sentiment.inspection.unrolled import Cell, Decision, follow
+from sentiment.inspection.unrolled import Cell, Decision, unroll
 
 # Two features enter two units: feature 1 as it is into unit 1, feature 2 doubled into unit 2.
 KERNEL = np.array([[1.0, 0.0], [0.0, 2.0]], np.float32)
@@ -11,7 +11,7 @@ BIAS = np.array([0.0, 0.25], np.float32)
 
 
 def test_two_steps_worked_by_hand():
-    first, second = follow(np.array([[1.0, -0.5], [0.0, 0.0]]), Cell(KERNEL, RECURRENT, BIAS))
+    first, second = unroll(np.array([[1.0, -0.5], [0.0, 0.0]]), Cell(KERNEL, RECURRENT, BIAS))
     assert first.input_products.tolist() == [[1.0, 0.0], [0.0, -1.0]]
     assert first.recurrent_products.tolist() == [[0.0, 0.0], [0.0, 0.0]]
     # Unit 1: 1 + 0; unit 2: -1 + 0.25.
@@ -27,7 +27,7 @@ def test_two_steps_worked_by_hand():
 def test_products_and_bias_add_up_to_the_total_of_each_unit():
     draws = np.random.default_rng(0)
     cell = Cell(*(draws.normal(size=shape).astype("f4") for shape in ((4, 3), (3, 3), (3,))))
-    for step in follow(draws.normal(size=(6, 4)), cell):
+    for step in unroll(draws.normal(size=(6, 4)), cell):
         assert (step.input_products.shape, step.recurrent_products.shape) == ((4, 3), (3, 3))
         added = step.input_products.sum(axis=0) + step.recurrent_products.sum(axis=0) + cell.bias
         np.testing.assert_allclose(added, step.total, atol=1e-12)

@@ -3,7 +3,7 @@ import pytest
 
 from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
-from sentiment.inspection import walkthrough as sentence
+from sentiment.inspection import walkthrough
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXT = "A good film, bad xyzzy heart"
@@ -11,7 +11,7 @@ TEXT = "A good film, bad xyzzy heart"
 
 def of(text, folder, **changes):
     classifier = Classifier(tiny_bundle(folder / "model", TINY.__class__(**vars(TINY) | changes)))
-    return classifier, sentence.read(classifier, text, remedy="sentiment lecture")
+    return classifier, walkthrough.walk_through(classifier, text, hint="sentiment lecture")
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_an_unknown_word_is_read_as_one(tmp_path):
 def test_a_text_that_cannot_be_followed_is_refused(tmp_path, text, fact):
     with pytest.raises(InputError, match=fact) as caught:
         of(text, tmp_path)
-    assert caught.value.remedy == "sentiment lecture"
+    assert caught.value.hint == "sentiment lecture"

@@ -12,7 +12,7 @@ from sentiment.errors import DamagedFileError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.training import checkpoint
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import TEXTS, tiny_bundle
 
 FLIPS, CUTS = 200, 50  # in each folder; in each file
@@ -25,7 +25,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folders = Folders(tmp_path_factory.mktemp("damage"))
+    folders = ProjectPaths(tmp_path_factory.mktemp("damage"))
     return prepare(PrepareSettings(dataset="sample"), folders)[0].folder
 
 
@@ -38,7 +38,7 @@ def what_a_model_says(folder):
 
 def what_a_set_holds(folder):
     """Return all that another reading of the prepared set must equal."""
-    opened = prepared.open_set(folder)
+    opened = prepared.open_dataset(folder)
     tokenizer = opened.tokenizer
     parts = [opened.settings, opened.splits, tokenizer.words, tokenizer.ngrams.tobytes()]
     for name in ("train", "test", "unsupervised"):
@@ -58,7 +58,7 @@ def state(tmp_path_factory):
         "optimizer.step": np.array(7),
         "labels": np.empty(0, np.float32),
     }
-    with checkpoint.writing(folder) as writer:
+    with checkpoint.open_writer(folder) as writer:
         job = {"track": True, "record": {"run": {"id": "0123", "name": "run"}}}
         report = {"epoch": 7, "validation_loss": 0.1 + 0.2, "best": True}
         writer.write(7, {"job": job, "rounds": [[report]]}, arrays)
@@ -153,7 +153,7 @@ def test_a_damaged_date_does_not_let_an_older_model_speak(tmp_path):
     newer = tiny_bundle(tmp_path / "newer", seed=2).folder / "bundle.json"
     newer.write_text(newer.read_text("utf-8").replace('"2026-01', '"2016-01'), "utf-8")
     with pytest.raises(DamagedFileError, match=r"newer.bundle\.json is damaged"):
-        bundle.newest(tmp_path)
+        bundle.newest_bundle(tmp_path)
 
 
 def test_what_was_written_before_records_had_a_digest_is_still_read(model):

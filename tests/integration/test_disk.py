@@ -18,8 +18,8 @@ from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
 from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 from tests.helpers.build import tiny_bundle
 from tests.helpers.commands import COMMAND, start
 
@@ -65,9 +65,9 @@ def check_told(done, *parts):
 def home(tmp_path_factory):
     """Return a home with a prepared set, and a model that says it was made from that."""
     home = tmp_path_factory.mktemp("project")
-    data, _ = prepare(PrepareSettings(dataset="sample"), Folders(home))
+    data, _ = prepare(PrepareSettings(dataset="sample"), ProjectPaths(home))
     made = tiny_bundle(home / "data" / "models" / "tiny")
-    bundle.update_record(made, data={"dataset": "sample", "folder": data.folder.name})
+    bundle.update_manifest(made, data={"dataset": "sample", "folder": data.folder.name})
     return home
 
 
@@ -148,14 +148,14 @@ def test_folders_that_can_not_be_written_are_named(home, tmp_path):
 
 
 def test_a_training_stops_where_its_folder_can_not_be_written(home, tmp_path):
-    data, _ = prepare(PrepareSettings(dataset="sample"), Folders(home))
+    data, _ = prepare(PrepareSettings(dataset="sample"), ProjectPaths(home))
     checkpoints = tmp_path / "data" / "checkpoints"
     checkpoints.mkdir(parents=True)
     with forbidden(checkpoints), pytest.raises(InputError, match=f"can't write in {checkpoints}"):
-        train(data, SMALL, SETTINGS, Folders(tmp_path), track=False)
+        train(data, SMALL, SETTINGS, ProjectPaths(tmp_path), track=False)
 
 
-class Meddler(Watcher):
+class Meddler(Progress):
     """Does something once an epoch is over."""
 
     def __init__(self, epoch, act):
@@ -173,8 +173,8 @@ class Meddler(Watcher):
 @pytest.fixture(scope="module")
 def whole(home):
     """Train without a break."""
-    data, _ = prepare(PrepareSettings(dataset="sample"), Folders(home))
-    made = train(data, SMALL, SETTINGS, Folders(home), name="whole", track=False)
+    data, _ = prepare(PrepareSettings(dataset="sample"), ProjectPaths(home))
+    made = train(data, SMALL, SETTINGS, ProjectPaths(home), name="whole", track=False)
     return bundle.read(made.folder)
 
 
@@ -190,13 +190,13 @@ def assert_same(made, whole):
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_training_that_fills_the_disk_goes_on_once_there_is_room(home, whole, tmp_path, epoch):
     shutil.copytree(home / "data" / "prepared", tmp_path / "data" / "prepared")
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     data, _ = prepare(PrepareSettings(dataset="sample"), folders)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     full = Meddler(epoch, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1])))
     try:
         with pytest.raises(InputError, match="can't write in"):
-            train(data, SMALL, SETTINGS, folders, name="full", track=False, watcher=full)
+            train(data, SMALL, SETTINGS, folders, name="full", track=False, progress=full)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert f"to go on after epoch {epoch}: sentiment train --resume full" in full.notes
@@ -208,12 +208,12 @@ def test_a_training_that_fills_the_disk_goes_on_once_there_is_room(home, whole, 
 
 def test_a_training_whose_data_goes_keeps_what_it_has_come_to(home, tmp_path):
     shutil.copytree(home / "data" / "prepared", tmp_path / "data" / "prepared")
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     data, _ = prepare(PrepareSettings(dataset="sample"), folders)
     gone = Meddler(1, lambda: shutil.rmtree(tmp_path / "data"))
     with pytest.raises(DamagedFileError, match=r"data/prepared/.*\.npy is missing") as caught:
-        train(data, SMALL, SETTINGS, folders, name="gone", track=False, watcher=gone)
-    assert caught.value.remedy == "sentiment prepare --again"
+        train(data, SMALL, SETTINGS, folders, name="gone", track=False, progress=gone)
+    assert caught.value.hint == "sentiment prepare --again"
     assert bundle.read(folders.models / "gone").name == "gone"
     assert checkpoint.newest(folders.checkpoints / "gone", pytest.fail).epoch == 2
 
@@ -224,7 +224,7 @@ def test_a_training_on_a_disk_that_is_really_full(tmp_path):
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a disk can't be mounted here")
     try:
-        prepare(PrepareSettings(dataset="sample"), Folders(tmp_path))
+        prepare(PrepareSettings(dataset="sample"), ProjectPaths(tmp_path))
         (tmp_path / "ballast").write_bytes(b"\0" * 200_000)
         words = ["--dataset", "sample", "--own-labels", "0", "--no-track", "--name", "full"]
         process = start("train", *words, home=tmp_path)

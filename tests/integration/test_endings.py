@@ -59,7 +59,7 @@ def test_a_model_that_is_being_saved_is_whole_or_the_one_before(tmp_path, how, r
 def test_of_checkpoints_the_newest_is_always_whole(tmp_path, how):
     folder, seen = tmp_path / "at" / "run", set()
     arrays = {"network.00": np.arange(6, dtype=np.float32)}
-    with checkpoint.writing(tmp_path / "before") as writer:
+    with checkpoint.open_writer(tmp_path / "before") as writer:
         for epoch in (1, 2):
             writer.write(epoch, {"epoch": epoch}, arrays)
 
@@ -68,7 +68,7 @@ def test_of_checkpoints_the_newest_is_always_whole(tmp_path, how):
         shutil.copytree(tmp_path / "before", folder)
 
     def work():
-        with checkpoint.writing(folder) as writer:
+        with checkpoint.open_writer(folder) as writer:
             writer.write(3, {"epoch": 3}, arrays)
             writer.remove()
 
@@ -80,7 +80,7 @@ def test_of_checkpoints_the_newest_is_always_whole(tmp_path, how):
         assert found.state == {"epoch": found.epoch}
         np.testing.assert_array_equal(found.arrays["network.00"], arrays["network.00"])
         seen.add(found.epoch)
-        with checkpoint.writing(folder):
+        with checkpoint.open_writer(folder):
             pass  # the lock is nobody's
 
     assert everywhere(how, set_up, work, check) > TIMES

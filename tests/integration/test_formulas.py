@@ -12,9 +12,8 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.cli._terminal import Meter
-from sentiment.data import readers as tables
-from sentiment.data import writers as columns
-from sentiment.inference import partial_file as part
+from sentiment.data import readers, writers
+from sentiment.inference import partial_file
 from tests.helpers.build import tiny_bundle
 
 TABLE = (
@@ -82,8 +81,8 @@ def test_only_cells_that_would_run_change_and_by_one_apostrophe(rows, delimiter)
         quoting = csv.QUOTE_ALL if number % 2 else csv.QUOTE_MINIMAL
         csv.writer(given, delimiter=delimiter, quoting=quoting).writerow(row)
     data = given.getvalue().encode()
-    reader = tables.CsvReader(io.BytesIO(data), delimiter)
-    writer = columns.writer_of(reader, ["label", "probability"], defuse=True)
+    reader = readers.CsvReader(io.BytesIO(data), delimiter)
+    writer = writers.make_writer(reader, ["label", "probability"], defuse=True)
     found = list(reader.rows())
     done = (writer.head + writer.chunk(found, [["x", 0.5]] * len(found))).decode()
     again = list(csv.reader(io.StringIO(done, newline=""), delimiter=delimiter))[1:]
@@ -103,7 +102,7 @@ def test_a_job_goes_on_with_the_same_choice_alone(monkeypatch):
 
     words = ["--input", "in.csv", "--output", "out.csv", "--defuse-formulas"]
     with monkeypatch.context() as patch:
-        patch.setattr(part, "_EVERY", 0)
+        patch.setattr(partial_file, "_EVERY", 0)
         patch.setattr(Meter, "__call__", interrupt)
         score(*words, status=130)
     refused = score(*words[:-1], "--resume", status=1).stderr

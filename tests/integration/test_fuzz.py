@@ -16,15 +16,13 @@ import pytest
 from hypothesis import HealthCheck, find, given, seed, settings
 from hypothesis import strategies as st
 
-from sentiment.data import readers as tables
-from sentiment.data import sources as reviews
-from sentiment.data import writers as columns
+from sentiment.data import readers, sources, writers
 from sentiment.data.tokenizer import fit
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
 from tests.helpers.stored import add_run
 from tests.helpers.terminal import OBEYED, call
@@ -124,7 +122,7 @@ LONG = st.tuples(ANY, st.sampled_from([1, 50, 5000])).map(lambda part: part[0] *
 
 
 def opened(kind, data):
-    return tables.reader_of(Path(f"a{kind}"), io.BytesIO(data))
+    return readers.make_reader(Path(f"a{kind}"), io.BytesIO(data))
 
 
 def test_a_table_comes_out_row_for_row_with_its_cells_as_they_were():
@@ -138,7 +136,7 @@ def test_a_table_comes_out_row_for_row_with_its_cells_as_they_were():
         assert reader.offset == len(data)
         if not reader.columns:
             return
-        writer = columns.writer_of(reader, ["label", "probability"], defuse=defuse)
+        writer = writers.make_writer(reader, ["label", "probability"], defuse=defuse)
         done = writer.head + writer.chunk(rows, [["x", 0.5]] * len(rows))
         again = opened(kind, done)
         assert len(again.columns) == len(reader.columns) + 2
@@ -159,7 +157,7 @@ def test_every_line_of_json_comes_out_as_one_object():
         reader = opened(".jsonl", data)
         rows = list(reader.rows())
         assert reader.offset == len(data)
-        writer = columns.writer_of(reader, ["label", "probability", "warnings"])
+        writer = writers.make_writer(reader, ["label", "probability", "warnings"])
         done = writer.chunk(rows, [["x", 0.5, []]] * len(rows)).split(b"\n")[:-1]
         assert len(done) == len(rows)
         for line in done:
@@ -172,7 +170,7 @@ def test_labelled_files_are_read_or_refused_by_name(tmp_path):
     def check(kind, data):
         path = tmp_path / f"a{kind}"
         path.write_bytes(data)
-        for read in (reviews.read_labelled, lambda path: list(reviews.read_texts(path))):
+        for read in (sources.read_labelled, lambda path: list(sources.read_texts(path))):
             try:
                 read(path)
             except InputError as error:
@@ -255,8 +253,8 @@ def test_a_part_of_a_model_that_holds_anything_is_refused_or_speaks(model):
         try:
             # With the digests of what is there now: otherwise those alone would be tried.
             stated = json.loads(record)
-            stated["files"][name] = files.record(model)[name]
-            (model / "bundle.json").write_text(json.dumps(files.sealed(stated)), "utf-8")
+            stated["files"][name] = files.checksums(model)[name]
+            (model / "bundle.json").write_text(json.dumps(files.add_checksum(stated)), "utf-8")
             says_or_refuses(model)
         finally:
             path.write_bytes(whole)
@@ -288,7 +286,7 @@ def test_a_record_that_holds_anything_is_refused_or_its_model_speaks(model):
         at[name] = data.draw(JSON)
         by_bytes = data.draw(st.none() | spoiled(record))
         try:
-            path.write_bytes(by_bytes or json.dumps(files.sealed(stated)).encode())
+            path.write_bytes(by_bytes or json.dumps(files.add_checksum(stated)).encode())
             says_or_refuses(model)
         finally:
             path.write_bytes(record)
@@ -379,7 +377,9 @@ def at_home(tmp_path, model, monkeypatch):
         Path(f"in{kind}").write_text("".join(f"{mark.join(row)}\n" for row in rows))
     Path("in.jsonl").write_text('{"text": "a good film", "label": "pos"}\n{"text": 1}\n[]\n')
     for name in ("first", "second"):
-        add_run(Folders(root), name, settings={"units": 16}, losses=(0.5, 0.3), right="+++++++-")
+        add_run(
+            ProjectPaths(root), name, settings={"units": 16}, losses=(0.5, 0.3), right="+++++++-"
+        )
     # All that is imported when it is needed first takes longer than a second.
     for words in (["runs"], ["compare", "--html", "x.html"], ["states", "a"], ["train", "--show"]):
         assert call(*words).status == 0

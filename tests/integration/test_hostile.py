@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.data import readers as tables
-from sentiment.data.tokenizer import tokenise
+from sentiment.data import readers
+from sentiment.data.tokenizer import tokenize
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
@@ -64,8 +64,8 @@ def forge(folder, name, content):
     """Put `content` in the place of a file, and its digest in the record."""
     (folder / name).write_bytes(content)
     record = json.loads((folder / "bundle.json").read_text("utf-8"))
-    record["files"][name] = files.record(folder)[name]
-    files.write_json(folder / "bundle.json", files.sealed(record))
+    record["files"][name] = files.checksums(folder)[name]
+    files.write_json(folder / "bundle.json", files.add_checksum(record))
 
 
 def claiming(rows, kind, shape=()):
@@ -148,17 +148,17 @@ def test_arrays_of_runs_may_be_compressed_up_to_a_limit(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(zipped({"a.npy": BOMB}))
     with pytest.raises(DamagedFileError, match=r"a\.npz can't be read: .*100,000,128 bytes"):
-        files.read_arrays(path, remedy="x", most=10**8)
-    assert files.read_arrays(path, remedy="x", most=10**9)["a"].shape == (25_000_000,)
+        files.read_arrays(path, hint="x", most=10**8)
+    assert files.read_arrays(path, hint="x", most=10**9)["a"].shape == (25_000_000,)
 
 
 def test_a_checkpoint_is_an_archive_too(tmp_path):
-    with checkpoint.writing(tmp_path / "run") as writer:
+    with checkpoint.open_writer(tmp_path / "run") as writer:
         writer.write(1, {}, {"a": np.arange(3)})
         path = tmp_path / "run" / "epoch-0001"
         np.testing.assert_array_equal(checkpoint.read(path).arrays["a"], np.arange(3))
         (path / "arrays.npz").write_bytes(zipped({"a.npy": BOMB}))
-        record = {"format": checkpoint.FORMAT, "files": files.record(path)}
+        record = {"format": checkpoint.FORMAT, "files": files.checksums(path)}
         files.write_json(path / "checkpoint.json", record)
         with pytest.raises(DamagedFileError, match=r"arrays\.npz can't be read: .*bytes"):
             checkpoint.read(path)
@@ -234,8 +234,8 @@ def test_what_to_do_with_a_pipe_is_told(home):
     pipe = home / "a pipe.csv"
     os.mkfifo(pipe)
     with pytest.raises(InputError, match="is a pipe or a device, not a file") as refused:
-        tables.opened(pipe)
-    assert refused.value.remedy == f"cat {shlex.quote(str(pipe))} > texts.csv, and give that file"
+        readers.open_binary(pipe)
+    assert refused.value.hint == f"cat {shlex.quote(str(pipe))} > texts.csv, and give that file"
 
 
 def test_a_folder_or_a_part_that_is_a_link_is_read_like_what_it_points_to(model, tmp_path):
@@ -279,7 +279,7 @@ def test_an_archive_of_reviews_that_climbs_out_is_refused_unread(home, monkeypat
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "txt"])
 def test_a_row_without_end_is_told_before_it_fills_the_memory(kind, home, model, monkeypatch):
-    monkeypatch.setattr(tables, "LONGEST_ROW", 1 << 20)
+    monkeypatch.setattr(readers, "LONGEST_ROW", 1 << 20)
     path = home / f"a.{kind}"
     # In CSV the quotation mark is never closed: each line goes on with the cell.
     endless = b'good,"film\n' + b"heart\n" * 400_000 if kind == "csv" else b"x" * (2 << 20)
@@ -303,12 +303,12 @@ def test_a_row_without_end_is_told_before_it_fills_the_memory(kind, home, model,
 )
 def test_a_text_made_to_take_long_takes_less_than_a_second(text, tokens):
     signal.setitimer(signal.ITIMER_REAL, 1)
-    found = tokenise(text)
+    found = tokenize(text)
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert len(found) == tokens and found[-1] == "good"
 
 
 def test_few_marks_on_a_letter_are_dropped_as_ever():
-    assert tokenise("caf\u00e9 cafe\u0301 cafe" + "\u0301" * 40 + " \uff76\uff9e") == [
+    assert tokenize("caf\u00e9 cafe\u0301 cafe" + "\u0301" * 40 + " \uff76\uff9e") == [
         "cafe", "cafe", "cafe", "\u30ac",
     ]  # fmt: skip

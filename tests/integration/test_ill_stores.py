@@ -12,21 +12,21 @@ from mlflow import MlflowClient
 from sentiment.errors import UnavailableError
 from sentiment.tracking import history, store
 from sentiment.tracking import run as runs
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Folders(tmp_path)
+    return ProjectPaths(tmp_path)
 
 
 def test_what_mlflow_does_not_take_as_it_is(folders, capfd):
     long = {"long": "x" * 7000}
-    run = runs.create(folders, "e", "n", {})
+    run = runs.create_run(folders, "e", "n", {})
     run.begin(long, [])
     run.metrics({"a": float("nan"), "b": float("inf"), "c": -float("inf")}, 1, None)
-    (record,) = history.runs(folders, "e")
+    (record,) = history.list_runs(folders, "e")
     assert record.parameters == {"long": "x" * 5999 + "…"}
     assert math.isnan(record.metrics.pop("a"))
     assert record.metrics == {"b": math.inf, "c": -math.inf}
@@ -35,15 +35,15 @@ def test_what_mlflow_does_not_take_as_it_is(folders, capfd):
 
 def test_a_deleted_experiment_is_named_with_what_restores_it(folders):
     number = store.open_experiment(folders, "gone")
-    MlflowClient(store.uri(folders)).delete_experiment(number)
+    MlflowClient(store.tracking_uri(folders)).delete_experiment(number)
     with pytest.raises(UnavailableError, match="has been deleted") as caught:
         store.open_experiment(folders, "gone")
-    assert f"mlflow experiments restore --experiment-id {number}" in caught.value.remedy
+    assert f"mlflow experiments restore --experiment-id {number}" in caught.value.hint
 
 
 def test_a_store_of_an_older_schema_names_what_upgrades_it(folders):
     folders.mlruns.mkdir()
-    uri = store.own_uri(folders)
+    uri = store.local_uri(folders)
     subprocess.run([sys.executable, "-c", OLDER, uri], check=True, timeout=120)
     # Where whole tables are missing MLflow adds them by itself.
     assert store.open_experiment(folders, "e")
@@ -51,10 +51,10 @@ def test_a_store_of_an_older_schema_names_what_upgrades_it(folders):
         kept.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
     # In a process of its own, as this one has the store open.
     code = (
-        "import sys; from pathlib import Path; from sentiment.utils.paths import Folders;"
+        "import sys; from pathlib import Path; from sentiment.utils.paths import ProjectPaths;"
         "from sentiment.tracking import store\n"
-        "try: store.open_experiment(Folders(Path(sys.argv[1])), 'e')\n"
-        "except Exception as error: print(error.fact, '|', error.remedy)"
+        "try: store.open_experiment(ProjectPaths(Path(sys.argv[1])), 'e')\n"
+        "except Exception as error: print(error.fact, '|', error.hint)"
     )
     command = [sys.executable, "-c", code, str(folders.root)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout

@@ -10,12 +10,11 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.data.examples import Examples
-from sentiment.data.prepared import open_set
-from sentiment.inference import bundle
-from sentiment.inference import resolve as choice
+from sentiment.data.prepared import open_dataset
+from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.nn import network
-from sentiment.training import batching as batches
+from sentiment.training import batching
 
 SHARED = Path(__file__).parents[3] / "shared" / "tensorflow_datasets"
 
@@ -40,7 +39,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(home):
-    return open_set(next((home / "data" / "prepared").iterdir()))
+    return open_dataset(next((home / "data" / "prepared").iterdir()))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,7 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     split = prepared.split("test")
     rows = np.random.default_rng(0).choice(len(split), 1000, replace=False)
     texts = [split.text(row) for row in rows]
-    keras_model = network.build(
+    keras_model = network.build_network(
         model.settings, words=model.tokenizer.feature_count, ngrams=0, seed=0
     )
     network.set_arrays(keras_model, model.embedding, model.weights)
@@ -89,15 +88,15 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     features = model.tokenizer.features(encoded, model.settings.ngrams)
     examples = Examples(features, encoded.offsets, np.zeros(1000, np.float32))
     expected = np.zeros(1000)
-    for part in batches.arrange(examples, 50, None):
-        ids, _, _ = batches.fill(examples, part, 50)
+    for part in batching.arrange_batches(examples, 50, None):
+        ids, _, _ = batching.fill_batch(examples, part, 50)
         logits = keras_model(ids)["logit"].numpy()[:, 0]
         expected[part] = 1 / (1 + np.exp(-logits / model.temperature))
     np.testing.assert_allclose(classifier.predict(texts), expected, atol=1e-5)
 
 
 def test_the_model_in_the_box_has_the_accuracy_that_its_record_tells(prepared):
-    boxed = bundle.read(choice.BOX)
+    boxed = bundle.read(resolve.PRETRAINED)
     split = prepared.split("test")
     said = Classifier(boxed).predict(split.text(row) for row in range(len(split))) >= 0.5
     accuracy = np.mean(said == (split.labels == 1))

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentiment.inference import bundle
-from sentiment.inference import resolve as choice
+from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.predict import Bands, predict
+from sentiment.inference.predict import LabelRule, predict
 
 SLOW = bool(os.environ.get("SENTIMENT_SLOW"))
 COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict"]
@@ -94,9 +93,9 @@ def many_texts(count):
 
 @pytest.mark.parametrize("count", [100_000, *[1_000_000] * SLOW])
 def test_hours_of_predicting_change_no_answer_and_take_no_memory(count):
-    classifier = Classifier(bundle.read(choice.BOX))
+    classifier = Classifier(bundle.read(resolve.PRETRAINED))
     kinds, texts = many_texts(count)
-    alone = {text: predict(classifier, Bands(), [text])[0] for text in kinds}
+    alone = {text: predict(classifier, LabelRule(), [text])[0] for text in kinds}
     at_once = dict(zip(kinds, classifier.predict(kinds).tolist(), strict=True))
     exact = {text: float(classifier.predict([text])[0]) for text in kinds}
     np.testing.assert_allclose(list(exact.values()), list(at_once.values()), rtol=0, atol=1e-6)
@@ -105,7 +104,7 @@ def test_hours_of_predicting_change_no_answer_and_take_no_memory(count):
         batch = list(islice(texts, size))
         if not batch:
             break
-        for one, said in zip(batch, predict(classifier, Bands(), batch), strict=True):
+        for one, said in zip(batch, predict(classifier, LabelRule(), batch), strict=True):
             assert said.label == alone[one].label and said.warnings == alone[one].warnings
             # Other texts beside it in a product of matrices move the last bits at most.
             assert abs(said.probability - alone[one].probability) < 2e-6
@@ -122,7 +121,7 @@ def test_hours_of_predicting_change_no_answer_and_take_no_memory(count):
 def test_a_review_of_a_million_words(way):
     words = "good film bad heart " * 250_000
     kept = " ".join(words.split()[-1024:])
-    expected = predict(Classifier(bundle.read(choice.BOX)), Bands(), [kept])[0]
+    expected = predict(Classifier(bundle.read(resolve.PRETRAINED)), LabelRule(), [kept])[0]
     path = Path("long.csv" if way == "csv" else "long.txt")
     path.write_text(f"text\n{words}\n" if way == "csv" else f"{words}\n")
     started = time.monotonic()

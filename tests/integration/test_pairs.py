@@ -13,14 +13,12 @@ from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data import prepared
 from sentiment.data.prepare import prepare
 from sentiment.errors import InputError, MissingFileError
-from sentiment.inference import bundle
-from sentiment.inference import resolve as choice
+from sentiment.inference import bundle, resolve
 from sentiment.tracking import store
-from sentiment.training import checkpoint
-from sentiment.training import run_name as naming
+from sentiment.training import checkpoint, run_name
 from sentiment.training.train import train
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 from tests.helpers.build import tiny_bundle
 from tests.helpers.commands import start
 
@@ -50,11 +48,11 @@ def test_two_that_prepare_the_same_make_one_set(tmp_path, more):
     errors = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     (folder,) = (tmp_path / "data" / "prepared").iterdir()  # and nothing aside
-    found = prepared.open_set(folder)
+    found = prepared.open_dataset(folder)
     assert sum(len(found.split(name)) for name in found.splits) == 9_000
 
 
-class Overtaken(Watcher):
+class Overtaken(Progress):
     """Lets another prepare the same while this one does."""
 
     def __init__(self, folders):
@@ -69,17 +67,17 @@ class Overtaken(Watcher):
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_set_that_may_be_read_already_stays_unless_another_is_asked_for(tmp_path, again):
-    folders = Folders(tmp_path)
-    watcher = Overtaken(folders)
-    made, new = prepare(PrepareSettings(dataset="sample"), folders, again=again, watcher=watcher)
-    assert new and made.manifest == watcher.made.manifest
+    folders = ProjectPaths(tmp_path)
+    progress = Overtaken(folders)
+    made, new = prepare(PrepareSettings(dataset="sample"), folders, again=again, progress=progress)
+    assert new and made.manifest == progress.made.manifest
     assert list(folders.prepared.iterdir()) == [made.folder]
-    assert (made.folder.stat().st_ino == watcher.place) is not again
+    assert (made.folder.stat().st_ino == progress.place) is not again
 
 
 def histories(folders):
     """Return for each run by its model its status and the steps of its metrics."""
-    client = MlflowClient(store.uri(folders))
+    client = MlflowClient(store.tracking_uri(folders))
     found = {}
     for run in client.search_runs(["1"]):
         steps = {
@@ -92,12 +90,12 @@ def histories(folders):
 
 def test_two_trainings_and_those_who_ask_them_meanwhile(tmp_path):
     # Nothing is there yet: both prepare the reviews, make the store and choose a name.
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     words = [*WORDS, "--no-evaluate", "--snapshots", "off"]
     both = [start("train", *words, home=tmp_path) for _ in range(2)]
     spoken = set()
     while any(process.poll() is None for process in both):
-        name = choice.choose(None, folders).name
+        name = resolve.resolve_model(None, folders).name
         if name not in spoken:
             spoken.add(name)
             asked = start("predict", "--quiet", "a good film", home=tmp_path)
@@ -119,16 +117,18 @@ def test_two_trainings_and_those_who_ask_them_meanwhile(tmp_path):
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    return prepare(PrepareSettings(dataset="sample"), Folders(tmp_path_factory.mktemp("data")))[0]
+    return prepare(
+        PrepareSettings(dataset="sample"), ProjectPaths(tmp_path_factory.mktemp("data"))
+    )[0]
 
 
 def test_a_name_that_another_trains_is_refused_until_that_one_is_dead(sample, tmp_path):
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     code = """
 import sys
 from pathlib import Path
-from sentiment.training.checkpoint import writing
-with writing(Path(sys.argv[1])):
+from sentiment.training.checkpoint import open_writer
+with open_writer(Path(sys.argv[1])):
     print("training", flush=True)
     sys.stdin.read()
 """
@@ -137,23 +137,23 @@ with writing(Path(sys.argv[1])):
     refused = f"training mine is what process {other.pid} is doing already"
     with pytest.raises(InputError, match=refused) as raised:
         train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
-    assert raised.value.remedy == f"wait for it, or end it: kill {other.pid}"
+    assert raised.value.hint == f"wait for it, or end it: kill {other.pid}"
     other.kill()
     other.communicate()
-    with checkpoint.writing(folders.checkpoints / "mine"):
+    with checkpoint.open_writer(folders.checkpoints / "mine"):
         pass
     assert not list(folders.checkpoints.iterdir())
 
 
 def test_a_name_that_another_has_finished_meanwhile_is_refused(sample, tmp_path, monkeypatch):
-    folders, check, checked = Folders(tmp_path), naming.check, []
+    folders, check, checked = ProjectPaths(tmp_path), run_name.check_run_name, []
 
     def finished(folders, name):
         check(folders, name)
         if not checked:
             checked.append(tiny_bundle(folders.models / name))
 
-    monkeypatch.setattr(naming, "check", finished)
+    monkeypatch.setattr(run_name, "check_run_name", finished)
     with pytest.raises(InputError, match="mine is there already"):
         train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
     assert bundle.read(folders.models / "mine").record == checked[0].record
@@ -165,16 +165,16 @@ import sys
 from pathlib import Path
 from sentiment.training import run_name as naming
 from sentiment.config import ModelSettings, TrainSettings
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 for _ in range(50):
-    print(naming.claim(Folders(Path(sys.argv[1])), "r", "d", ModelSettings(), TrainSettings()))
+    print(naming.claim_run_name(ProjectPaths(Path(sys.argv[1])), "r", "d", ModelSettings(), TrainSettings()))
 """
     racers = [python(code, tmp_path) for _ in range(3)]
     names = [name for racer in racers for name in racer.communicate()[0].split()]
     assert len(names) == len(set(names)) == 150
 
 
-class Meanwhile(Watcher):
+class Meanwhile(Progress):
     """Does something once the first epoch is over."""
 
     def __init__(self, act):
@@ -186,7 +186,7 @@ class Meanwhile(Watcher):
 
 
 def test_a_training_goes_on_while_its_data_is_prepared_again(tmp_path):
-    folders = Folders(tmp_path)
+    folders = ProjectPaths(tmp_path)
     data, _ = prepare(PrepareSettings(dataset="sample"), folders)
     before = data.folder.stat().st_ino
 
@@ -197,7 +197,7 @@ def test_a_training_goes_on_while_its_data_is_prepared_again(tmp_path):
 
     # With a round that is to come, which reads what has taken the place of the data.
     settings = TrainSettings(epochs=1, own_labels=1)
-    made = train(data, SMALL, settings, folders, track=False, watcher=Meanwhile(again))
+    made = train(data, SMALL, settings, folders, track=False, progress=Meanwhile(again))
     assert len(made.epochs) == 2 and bundle.read(made.folder).name == made.name
 
 
@@ -238,15 +238,15 @@ def test_who_reads_a_model_that_is_replaced_gets_the_one_or_the_other(tmp_path):
 LOG = """
 import sys
 from pathlib import Path
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from sentiment.tracking.offline import logging as delivery
 from sentiment.tracking import run as runs
 home, model, number = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
 used = [runs.Dataset(f"the same {n}", "training", "0" * 64, {}) for n in range(20)]
-begins = delivery.Beginning("many", number, {"seed": number}, used)
-with delivery.tracked(Folders(Path(home)), begins, print) as run:
+begins = delivery.RunStart("many", number, {"seed": number}, used)
+with delivery.track_run(ProjectPaths(Path(home)), begins, print) as run:
     for step in range(1, 6):
         values = {f"validation/{n}": int(number) + step + n / 100 for n in range(40)}
         run.epoch(values, step, Path(model))
@@ -264,7 +264,7 @@ def test_of_four_that_log_at_once_none_loses_a_metric(tmp_path):
         process.stdin.flush()
     told = [process.communicate(timeout=300)[1] for process in four]
     assert [process.returncode for process in four] == [0, 0, 0, 0], told
-    client = MlflowClient(store.uri(Folders(tmp_path)))
+    client = MlflowClient(store.tracking_uri(ProjectPaths(tmp_path)))
     (experiment,) = client.search_experiments(filter_string="name = 'many'")
     found = client.search_runs([experiment.experiment_id])
     assert sorted(run.data.params["seed"] for run in found) == ["1000", "2000", "3000", "4000"]
@@ -287,7 +287,7 @@ def test_of_two_trainings_of_one_name_one_is_refused(tmp_path):
     assert refused.count("Error: ") == 1 and "Try: " in refused
     assert bundle.read(tmp_path / "data" / "models" / "same").name == "same"
     assert not checkpoint.exists(tmp_path / "data" / "checkpoints" / "same")
-    (status, _) = histories(Folders(tmp_path))["same"]
+    (status, _) = histories(ProjectPaths(tmp_path))["same"]
     assert status == "FINISHED"
 
 

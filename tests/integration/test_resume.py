@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from sentiment import cli
-from sentiment.cli import _errors as guard
+from sentiment.cli import _errors
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import InputError
@@ -21,8 +21,8 @@ from sentiment.tracking import run as runs
 from sentiment.tracking import stale, store
 from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 from tests.helpers.commands import start
 
 # Every way in which chance enters a training: dropout of units, words and n-grams.
@@ -31,7 +31,7 @@ SMALL = ModelSettings(units=4, embedding=4, dropout=0.3, word_dropout=0.2, ngram
 SETTINGS = TrainSettings(epochs=2, own_labels=1, learning_rate=0.02, batch_size=32)
 
 
-class Stopper(Watcher):
+class Stopper(Progress):
     """Stops training after an epoch, or within the one that follows."""
 
     def __init__(self, epoch, within=False):
@@ -52,7 +52,7 @@ class Stopper(Watcher):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return Folders(tmp_path_factory.mktemp("project"))
+    return ProjectPaths(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_training_stopped_anywhere_ends_as_the_one_that_never_was(
     name = f"stopped-{epoch}-{within}"
     stopper = Stopper(epoch, within)
     with pytest.raises(KeyboardInterrupt):
-        train(sample, SMALL, SETTINGS, folders, name=name, track=False, watcher=stopper)
+        train(sample, SMALL, SETTINGS, folders, name=name, track=False, progress=stopper)
     assert f"to go on after epoch {epoch}: sentiment train --resume {name}" in stopper.notes
     found = checkpoint.newest(folders.checkpoints / name, pytest.fail)
     assert found.epoch == epoch
@@ -118,7 +118,7 @@ class Ender(Stopper):
 def ending():
     """Hear signals as the command line does."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    guard.end_on_signals()
+    _errors.end_on_signals()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -129,8 +129,8 @@ def test_a_training_asked_to_end_goes_on_to_the_same_weights(
     sample, folders, whole, ending, epoch, damaged
 ):
     name, ender, said = f"asked-{epoch}", Ender(epoch), []
-    with pytest.raises(guard.TerminatedError) as raised:
-        train(sample, SMALL, SETTINGS, folders, name=name, track=False, watcher=ender)
+    with pytest.raises(_errors.TerminatedError) as raised:
+        train(sample, SMALL, SETTINGS, folders, name=name, track=False, progress=ender)
     assert raised.value.status == 143 and ender.batches[-1] == (epoch, 2)
     assert bundle.read(folders.models / name).name == name
     if damaged:
@@ -144,7 +144,7 @@ def test_a_training_asked_to_end_goes_on_to_the_same_weights(
 
 def history(folders, run_id):
     """Return the run, and the steps at which each of its metrics has a value."""
-    client = MlflowClient(store.uri(folders))
+    client = MlflowClient(store.tracking_uri(folders))
     run = client.get_run(run_id)
     names = run.data.metrics
     return run, {
@@ -157,7 +157,7 @@ def assert_one_whole_run(folders, made):
     run, steps = history(folders, made.run_id)
     assert run.info.status == "FINISHED" and "failure" not in run.data.tags
     assert steps and all(found == [1, 2, 3, 4] for found in steps.values()), steps
-    client = MlflowClient(store.uri(folders))
+    client = MlflowClient(store.tracking_uri(folders))
     assert len(client.search_runs([run.info.experiment_id], run_view_type=3)) == 1
     logged = client.get_logged_model(run.data.tags["model_id"])
     assert {metric.step for metric in logged.metrics} == {made.best.epoch}
@@ -171,7 +171,7 @@ def assert_one_whole_run(folders, made):
 def tracked_home(sample, folder):
     """Return the folders of a project with a store of its own and the same reviews."""
     shutil.copytree(sample.folder, folder / "data" / "prepared" / sample.folder.name)
-    return Folders(folder)
+    return ProjectPaths(folder)
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -179,7 +179,7 @@ def test_a_training_goes_on_in_the_same_run_and_logs_no_epoch_twice(
     sample, whole, tmp_path, monkeypatch, heard
 ):
     folders = tracked_home(sample, tmp_path)
-    log = runs.Run.epoch
+    log = runs.MlflowRun.epoch
 
     def deaf(run, metrics, step, folder):
         """Stop where the checkpoint of an epoch is written and the run has not heard of it."""
@@ -188,10 +188,10 @@ def test_a_training_goes_on_in_the_same_run_and_logs_no_epoch_twice(
         return log(run, metrics, step, folder)
 
     if not heard:
-        monkeypatch.setattr(runs.Run, "epoch", deaf)
+        monkeypatch.setattr(runs.MlflowRun, "epoch", deaf)
     stopper = Stopper(3 if heard else 9)
     with pytest.raises(KeyboardInterrupt):
-        train(sample, SMALL, SETTINGS, folders, name="tracked", watcher=stopper)
+        train(sample, SMALL, SETTINGS, folders, name="tracked", progress=stopper)
     monkeypatch.undo()
     found = checkpoint.newest(folders.checkpoints / "tracked", pytest.fail)
     stopped, steps = history(folders, found.state["job"]["record"]["run"]["id"])
@@ -205,7 +205,7 @@ def test_a_training_goes_on_in_the_same_run_and_logs_no_epoch_twice(
 
 def test_other_data_than_it_began_with_is_refused(sample, folders):
     with pytest.raises(KeyboardInterrupt):
-        train(sample, SMALL, SETTINGS, folders, name="other", track=False, watcher=Stopper(1))
+        train(sample, SMALL, SETTINGS, folders, name="other", track=False, progress=Stopper(1))
     found = checkpoint.newest(folders.checkpoints / "other", pytest.fail)
     found.state["job"]["record"]["data"]["digests"]["train"] = "0" * 64
     with pytest.raises(InputError, match="is not the data that other began with"):
@@ -216,7 +216,7 @@ def test_other_data_than_it_began_with_is_refused(sample, folders):
 
 def test_the_command_goes_on_with_the_settings_and_the_data_of_the_run(sample, whole, folders):
     with pytest.raises(KeyboardInterrupt):
-        train(sample, SMALL, SETTINGS, folders, name="typed", track=False, watcher=Stopper(3))
+        train(sample, SMALL, SETTINGS, folders, name="typed", track=False, progress=Stopper(3))
     shutil.rmtree(folders.models / "typed")  # as a process that was killed leaves it
     again = command("--name", "typed", "--dataset", "sample", home=folders.root)
     assert again.exit_code == 1
@@ -314,6 +314,6 @@ def test_a_second_signal_ends_a_process_at_once_and_leaves_nothing_half(
         assert bundle.read(model).name == "twice"
     found = checkpoint.newest(folders.checkpoints / "twice", pytest.fail)
     assert found.epoch >= 2
-    stale.end(folders)  # where the run was just being ended it is left RUNNING
-    (run,) = MlflowClient(store.uri(folders)).search_runs(["1"])
+    stale.end_stale_runs(folders)  # where the run was just being ended it is left RUNNING
+    (run,) = MlflowClient(store.tracking_uri(folders)).search_runs(["1"])
     assert run.info.status == "KILLED"

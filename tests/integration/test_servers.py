@@ -23,8 +23,8 @@ def typed(tmp_path, monkeypatch):
         raise UnavailableError("not started in a test")
 
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.setattr(registry, "fetch", lambda place, model: place)
-    monkeypatch.setattr(server, "ui_address", lambda place, experiment, base: base)
+    monkeypatch.setattr(registry, "download_bundle", lambda place, model: place)
+    monkeypatch.setattr(server, "ui_url", lambda place, experiment, base: base)
     monkeypatch.setattr(server, "_start", start)
 
     def command(*words):
@@ -50,9 +50,9 @@ def test_what_is_no_address_of_this_machine_is_refused(host):
     with pytest.raises(InputError) as caught:
         server.free_port(0, host)
     assert caught.value.fact == f"{host} is no IPv4 address of this machine"
-    assert caught.value.remedy == "--host 127.0.0.1"
+    assert caught.value.hint == "--host 127.0.0.1"
 
 
 def test_a_server_everywhere_is_reached_from_here_at_the_local_address():
-    assert server.base("0.0.0.0", 5000) == "http://127.0.0.1:5000"
-    assert server.base("127.0.0.2", 5000) == "http://127.0.0.2:5000"
+    assert server.base_url("0.0.0.0", 5000) == "http://127.0.0.1:5000"
+    assert server.base_url("127.0.0.2", 5000) == "http://127.0.0.2:5000"

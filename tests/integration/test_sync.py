@@ -19,25 +19,24 @@ from sentiment.cli import app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.evaluation.evaluate import evaluate, log, test_split
+from sentiment.evaluation.evaluate import evaluate, load_test_split, log_evaluation
 from sentiment.inference.bundle import read
 from sentiment.tracking import server, store
-from sentiment.tracking.offline import connection as reach
-from sentiment.tracking.offline import queue as spool
+from sentiment.tracking.offline import connection, queue
 from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 from tests.helpers.commands import start
 from tests.helpers.faulty import BREAK, LATE, LOSE, PASS, SLEEP, faulty
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 EPOCHS = 3
 ALL = bool(os.environ.get("SENTIMENT_SLOW"))
-test_split.__test__ = False  # a function of the stage, not a test
+load_test_split.__test__ = False  # a function of the stage, not a test
 
 
-class Listener(Watcher):
+class Listener(Progress):
     """Keeps what is said, and does something after an epoch."""
 
     def __init__(self, after=None):
@@ -58,7 +57,7 @@ class Served:
 
     def __init__(self, root):
         (root / "mlruns").mkdir(parents=True)
-        self._folders, self._port = Folders(root), server.free_port(0)
+        self._folders, self._port = ProjectPaths(root), server.free_port(0)
         self.address = f"http://127.0.0.1:{self._port}"
         self._running = None
 
@@ -83,7 +82,7 @@ def served(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    folders = Folders(tmp_path_factory.mktemp("sample"))
+    folders = ProjectPaths(tmp_path_factory.mktemp("sample"))
     return prepare(PrepareSettings(dataset="sample"), folders)[0]
 
 
@@ -92,18 +91,18 @@ def folders(sample, tmp_path, monkeypatch):
     shutil.copytree(sample.folder, tmp_path / "data" / "prepared" / sample.folder.name)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Folders(tmp_path)
+    return ProjectPaths(tmp_path)
 
 
-def trained(data, folders, watcher=None, epochs=EPOCHS, **options):
+def trained(data, folders, progress=None, epochs=EPOCHS, **options):
     settings = TrainSettings(epochs=epochs, own_labels=0, patience=epochs)
-    return train(data, SMALL, settings, folders, watcher=watcher, **options)
+    return train(data, SMALL, settings, folders, progress=progress, **options)
 
 
-def evaluated(made, folders, watcher=None):
+def evaluated(made, folders, progress=None):
     opened = read(made.folder)
-    data = test_split(opened, folders)
-    return log(opened, evaluate(opened, data), data, folders, watcher)
+    data = load_test_split(opened, folders)
+    return log_evaluation(opened, evaluate(opened, data), data, folders, progress)
 
 
 def sync():
@@ -154,13 +153,13 @@ def test_a_server_that_dies_gets_everything_later_and_once(served, sample, folde
             time.sleep(0.05)
         served.kill()
 
-    watcher = Listener({1: kill})
-    made = trained(sample, folders, watcher, experiment="dies")
+    progress = Listener({1: kill})
+    made = trained(sample, folders, progress, experiment="dies")
     assert read(made.folder).record["run"]["id"] == made.run_id
-    assert len(watcher.said("does not answer")) == 2  # when it went, and at the end
-    assert str(folders.spool) in watcher.notes[-1]
-    assert watcher.notes[-1].endswith("\nTry: sentiment sync")
-    assert evaluated(made, folders, watcher)
+    assert len(progress.said("does not answer")) == 2  # when it went, and at the end
+    assert str(folders.spool) in progress.notes[-1]
+    assert progress.notes[-1].endswith("\nTry: sentiment sync")
+    assert evaluated(made, folders, progress)
     before = pending(folders)
     assert before
     result = sync()
@@ -276,14 +275,14 @@ def test_an_ill_server_does_not_hold_training_up(sample, folders, monkeypatch, i
         monkeypatch.setenv("MLFLOW_TRACKING_URI", there.address if ill else "http://127.0.0.1:9")
         plain = time.monotonic()
         trained(sample, folders, epochs=1, track=False)
-        watcher, started = Listener(), time.monotonic()
-        made = trained(sample, folders, watcher, epochs=1, snapshots="off")
-        assert evaluated(made, folders, watcher)
+        progress, started = Listener(), time.monotonic()
+        made = trained(sample, folders, progress, epochs=1, snapshots="off")
+        assert evaluated(made, folders, progress)
         # The first call takes 3 s at most, and no other is waited for.
         assert time.monotonic() - started < (started - plain) + 10
     read(made.folder)
-    assert len(watcher.said("does not answer")) == 2
-    assert len(watcher.said("Try: sentiment sync")) == 1
+    assert len(progress.said("does not answer")) == 2
+    assert len(progress.said("Try: sentiment sync")) == 1
     # start, begin, epoch, best, end, evaluation
     assert pending(folders) == 6
 
@@ -297,9 +296,9 @@ def stopped(sample, folders, name):
         trained(sample, folders, Listener({2: stopper}), name=name, experiment=name)
 
 
-def gone_on(sample, folders, name, watcher=None):
+def gone_on(sample, folders, name, progress=None):
     found = checkpoint.newest(folders.checkpoints / name, pytest.fail)
-    return resume(sample, found, folders, watcher=watcher)
+    return resume(sample, found, folders, progress=progress)
 
 
 WAYS = list(itertools.product((False, True), repeat=3))
@@ -320,8 +319,8 @@ def test_a_run_that_goes_on_is_the_same(served, sample, folders, monkeypatch, fi
             answers = True
             assert sync().exit_code == 0
         answers = then
-        watcher = Listener()
-        gone_on(sample, folders, name, watcher)
+        progress = Listener()
+        gone_on(sample, folders, name, progress)
         assert then or pending(folders)
         answers = True
         assert sync().exit_code == 0
@@ -357,13 +356,13 @@ def test_a_spool_that_can_not_be_written_is_said_once(sample, folders, monkeypat
             folders.spool.rename(folders.root / "aside")
         folders.spool.write_text("in the way")
 
-    watcher = Listener({epoch: spoil})
+    progress = Listener({epoch: spoil})
     if epoch == 0:
         spoil()
-    made = trained(sample, folders, watcher)
+    made = trained(sample, folders, progress)
     read(made.folder)
-    assert len(watcher.said("tracked")) == 1 and len(watcher.said(str(folders.spool))) == 1
-    assert evaluated(made, folders, watcher) or not made.run_id
+    assert len(progress.said("tracked")) == 1 and len(progress.said(str(folders.spool))) == 1
+    assert evaluated(made, folders, progress) or not made.run_id
 
 
 def test_a_spool_that_loses_its_head_ends_no_training(sample, folders, monkeypatch):
@@ -373,9 +372,9 @@ def test_a_spool_that_loses_its_head_ends_no_training(sample, folders, monkeypat
         (header,) = folders.spool.glob("*/spool.json")
         header.write_text("{")
 
-    watcher = Listener({2: spoil})
-    read(trained(sample, folders, watcher).folder)
-    assert watcher.said("spool.json can't be read")
+    progress = Listener({2: spoil})
+    read(trained(sample, folders, progress).folder)
+    assert progress.said("spool.json can't be read")
 
 
 def test_a_server_that_refuses_a_run_does_so_before_anything_is_trained(
@@ -398,7 +397,7 @@ def test_a_run_that_the_server_does_not_know_does_not_go_on(served, sample, fold
     client.delete_run(run.info.run_id)
     with pytest.raises(UnavailableError, match="the run known has been deleted") as caught:
         gone_on(sample, folders, "known")
-    assert f"mlflow runs restore --run-id {run.info.run_id}" in caught.value.remedy
+    assert f"mlflow runs restore --run-id {run.info.run_id}" in caught.value.hint
     found = checkpoint.newest(folders.checkpoints / "known", pytest.fail)
     found.state["job"]["record"]["run"]["id"] = "0" * 32
     with pytest.raises(MissingFileError, match="the run known is not in"):
@@ -412,7 +411,7 @@ def test_a_run_that_the_server_does_not_know_does_not_go_on(served, sample, fold
 
 @pytest.mark.parametrize("early", [False, True])
 def test_a_run_in_a_file_goes_on_whether_its_spool_can_be_sent_or_not(sample, folders, early):
-    address, number = store.uri(folders), []
+    address, number = store.tracking_uri(folders), []
 
     def delete():
         client = MlflowClient(address)
@@ -441,9 +440,9 @@ def test_an_evaluation_is_said_of_no_other_run(served, sample, folders, monkeypa
     # Away, it waits; a second one, of another process, joins it.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     for expected in ("is kept in", "with its run"):
-        watcher = Listener()
-        assert evaluated(made, folders, watcher)
-        assert watcher.said(expected) and watcher.said("Try: sentiment sync")
+        progress = Listener()
+        assert evaluated(made, folders, progress)
+        assert progress.said(expected) and progress.said("Try: sentiment sync")
         for header in folders.spool.glob("*/spool.json"):
             told = json.loads(header.read_text())
             header.write_text(json.dumps(told | {"writer": {}}))
@@ -456,17 +455,17 @@ def test_an_experiment_deleted_between_two_epochs_costs_no_epoch(
 ):
     if through == "a server":
         monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
-    address, number = store.uri(folders), []
+    address, number = store.tracking_uri(folders), []
 
     def delete():
         client = MlflowClient(address)
         number.append(client.get_experiment_by_name("deleted").experiment_id)
         client.delete_experiment(number[0])
 
-    watcher = Listener({1: delete})
-    made = trained(sample, folders, watcher, experiment="deleted")
-    assert evaluated(made, folders, watcher)
-    assert watcher.said("Try: sentiment sync") and pending(folders)
+    progress = Listener({1: delete})
+    made = trained(sample, folders, progress, experiment="deleted")
+    assert evaluated(made, folders, progress)
+    assert progress.said("Try: sentiment sync") and pending(folders)
     result = sync()
     assert result.exit_code == 1 and "'deleted' has been deleted" in result.stderr
     restore = f"MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id"
@@ -494,7 +493,7 @@ def test_a_damaged_spool_holds_no_other_up(served, sample, folders, monkeypatch)
 def test_a_run_that_is_being_sent_is_left_to_who_sends_it(served, sample, folders, monkeypatch):
     made = kept(sample, folders, monkeypatch, "busy", epochs=1)
     readdress(folders, served.address)
-    (waiting,) = spool.spools(folders)
+    (waiting,) = queue.list_queues(folders)
     with waiting.held() as mine:
         assert mine
         result = sync()
@@ -506,9 +505,9 @@ def test_a_run_that_is_being_sent_is_left_to_who_sends_it(served, sample, folder
 def test_what_a_store_says_is_told_apart():
     """A store that is away may take a run later; one that refuses it will refuse it again."""
     away = MlflowException("busy", error_code=TEMPORARILY_UNAVAILABLE)
-    with pytest.raises(reach.AwayError, match="does not answer: busy"):
-        raise reach._named(away, "http://there")
+    with pytest.raises(connection.StoreUnreachableError, match="does not answer: busy"):
+        raise connection._named(away, "http://there")
     refusal = MlflowException("no", error_code=INVALID_PARAMETER_VALUE)
-    assert "refuses a run: no" in reach._named(refusal, "http://there").fact
+    assert "refuses a run: no" in connection._named(refusal, "http://there").fact
     own = UnavailableError("it is deleted")
-    assert reach._named(own, "http://there") is own
+    assert connection._named(own, "http://there") is own

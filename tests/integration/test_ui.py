@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.tracking import history
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.browser import chromium, needs_browser
 from tests.helpers.commands import interrupt, start
 from tests.helpers.mlflow_ui import QUIET, Runs, sources
@@ -38,12 +38,12 @@ def folders(tmp_path_factory):
             for options in TRAININGS:
                 result = CliRunner().invoke(app, ["train", *small, *options])
                 assert result.exit_code == 0, result.output
-    return Folders(home)
+    return ProjectPaths(home)
 
 
 @pytest.fixture(scope="module")
 def runs(folders):
-    found = history.runs(folders)
+    found = history.list_runs(folders)
     assert len(found) == len(TRAININGS)
     return found
 

@@ -16,10 +16,10 @@ def test_ratios_by_hand():
 
 
 def test_a_network_begins_with_the_ratios_along_one_direction():
-    made = network.build(ModelSettings(units=4), words=3, ngrams=2, seed=0)
+    made = network.build_network(ModelSettings(units=4), words=3, ngrams=2, seed=0)
     table = made.get_layer("embedding").table
     before = table.get_weights()[0]
-    network.begin_with(made, np.array([0, 0, 0.5, -1, 0], np.float32), seed=0)
+    network.add_prior(made, np.array([0, 0, 0.5, -1, 0], np.float32), seed=0)
     added = table.get_weights()[0] - before
     np.testing.assert_allclose(
         np.abs(added), [[0] * 16, [0] * 16, [0.5] * 16, [1] * 16, [0] * 16], atol=1e-6

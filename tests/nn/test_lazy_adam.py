@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sentiment.nn.lazy_adam import RowAdam
+from sentiment.nn.lazy_adam import LazyAdam
 
 
 def variable(values, name="table"):
@@ -15,7 +15,7 @@ def slices(rows, values, size):
 
 def test_every_row_touched_at_every_step_is_plain_adam():
     ours, theirs = variable([[1.0], [2.0]]), variable([[1.0], [2.0]])
-    mine, stock = RowAdam(0.1), keras.optimizers.Adam(0.1)
+    mine, stock = LazyAdam(0.1), keras.optimizers.Adam(0.1)
     for step in range(5):
         values = [[0.5 - step], [0.25 * step]]
         mine.apply([slices([0, 1], values, 2)], [ours])
@@ -25,7 +25,7 @@ def test_every_row_touched_at_every_step_is_plain_adam():
 
 def test_rows_that_a_batch_has_not_used_stay_as_they_are():
     table = variable([[1.0], [2.0], [3.0]])
-    optimizer = RowAdam(0.1)
+    optimizer = LazyAdam(0.1)
     optimizer.apply([slices([2], [[1.0]], 3)], [table])
     optimizer.apply([slices([0], [[1.0]], 3)], [table])
     # Adam's first step for a row that is new at step t is rate·√(1-β₂ᵗ)/(1-β₁ᵗ)·(1-β₁)/√(1-β₂):
@@ -35,19 +35,19 @@ def test_rows_that_a_batch_has_not_used_stay_as_they_are():
 
 def test_a_row_used_twice_in_a_batch_gets_the_sum_of_its_gradients():
     twice, once = variable([[1.0]]), variable([[1.0]])
-    RowAdam(0.1).apply([slices([0, 0], [[0.5], [0.25]], 1)], [twice])
-    RowAdam(0.1).apply([slices([0], [[0.75]], 1)], [once])
+    LazyAdam(0.1).apply([slices([0, 0], [[0.5], [0.25]], 1)], [twice])
+    LazyAdam(0.1).apply([slices([0], [[0.75]], 1)], [once])
     np.testing.assert_array_equal(twice.numpy(), once.numpy())
 
 
 def test_a_variable_learns_at_its_share_of_the_rate():
     kernels = [variable([[1.0]], "kernel"), variable([[1.0]], "recurrent_kernel")]
-    optimizer = RowAdam(0.1, shares={kernels[1].path: 0.02})
+    optimizer = LazyAdam(0.1, shares={kernels[1].path: 0.02})
     optimizer.apply([tf.ones((1, 1)), tf.ones((1, 1))], kernels)
     # Adam's first step is the learning rate, whatever the gradient.
     np.testing.assert_allclose([k.numpy()[0, 0] for k in kernels], [0.9, 0.998], atol=1e-6)
 
 
 def test_settings_survive_saving():
-    settings = RowAdam(0.1, shares={"a/kernel": 0.5}).get_config()
-    assert RowAdam.from_config(settings).shares == {"a/kernel": 0.5}
+    settings = LazyAdam(0.1, shares={"a/kernel": 0.5}).get_config()
+    assert LazyAdam.from_config(settings).shares == {"a/kernel": 0.5}

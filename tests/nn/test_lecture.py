@@ -4,13 +4,13 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.inspection.unrolled import follow
-from sentiment.nn.lecture import PASSES, Lecture
+from sentiment.inspection.unrolled import unroll
+from sentiment.nn.lecture import PASSES, LectureExample
 
 
 @pytest.fixture(scope="module")
 def taught():
-    lecture = Lecture(seed=0)
+    lecture = LectureExample(seed=0)
     return lecture, list(lecture.train())
 
 
@@ -69,13 +69,13 @@ def test_followed_by_hand_every_sample_ends_where_keras_does(taught):
     for sample, states, probability in zip(
         lecture.samples, lecture.encode(), lecture.probabilities(), strict=True
     ):
-        steps = follow(sample, network.cell)
+        steps = unroll(sample, network.cell)
         np.testing.assert_allclose([step.h for step in steps], states, atol=1e-5)
         assert network.decide(steps[-1].h).probability == pytest.approx(probability, abs=1e-5)
 
 
 def test_weights_taken_before_training_stay_as_they_were():
-    lecture = Lecture(seed=0)
+    lecture = LectureExample(seed=0)
     before = lecture.network()
     kept = before.cell.kernel.copy()
     next(lecture.train())

@@ -17,7 +17,7 @@ SHAPES = [
 
 
 def build(settings):
-    made = network.build(settings, words=50, ngrams=0, seed=0)
+    made = network.build_network(settings, words=50, ngrams=0, seed=0)
     draws = np.random.default_rng(0)
     made.set_weights(
         [draws.normal(0, 0.5, w.shape) if w.dtype == np.float32 else w for w in made.get_weights()]
@@ -62,7 +62,7 @@ def test_the_state_is_that_of_stock_layers_on_the_summed_vectors():
     settings = ModelSettings(units=4, embedding=3, ngrams=2, bidirectional=False)
     made, ids = build(settings), draw_ids(settings, 3, 8)
     ids[1, 5:] = 0
-    table, weights = network.arrays(made)
+    table, weights = network.get_arrays(made)
     vectors = (table[ids] * (ids > 0)[..., None]).sum(axis=2).astype(np.float32)
     stock = keras.layers.SimpleRNN(4)
     stock.build((None, None, 3))
@@ -76,13 +76,13 @@ PARTS = ("kernel", "recurrent_kernel", "bias")
 
 @pytest.mark.parametrize("settings", SHAPES)
 def test_arrays_have_the_names_and_shapes_of_a_bundle(settings):
-    table, weights = network.arrays(build(settings))
+    table, weights = network.get_arrays(build(settings))
     assert table.shape == (50, 3)
     assert {name: array.shape for name, array in weights.items()} == weight_shapes(settings)
 
 
 def test_ngrams_begin_as_zeros_and_words_at_random():
-    made = network.build(ModelSettings(units=4), words=30, ngrams=20, seed=0)
+    made = network.build_network(ModelSettings(units=4), words=30, ngrams=20, seed=0)
     table = made.get_layer("embedding").get_weights()[0]
     assert table.shape == (50, 16)
     assert not table[30:].any() and np.unique(table[:30]).size == 30 * 16
@@ -90,7 +90,7 @@ def test_ngrams_begin_as_zeros_and_words_at_random():
 
 
 def test_the_recurrent_kernel_begins_as_the_identity():
-    made = network.build(ModelSettings(units=4), words=50, ngrams=0, seed=0)
+    made = network.build_network(ModelSettings(units=4), words=50, ngrams=0, seed=0)
     np.testing.assert_array_equal(made.get_layer("rnn_1").get_weights()[1], np.eye(4))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import explain
-from sentiment.inspection.explain import Effects, Trace
+from sentiment.inspection.explain import Trace, WordEffects
 from sentiment.reports import svg as drawing
 from sentiment.reports.explanation import page
 from tests.helpers.build import TINY, tiny_bundle
@@ -28,7 +28,7 @@ HOSTILE = (
 
 def of(text, folder, **changes):
     classifier = Classifier(tiny_bundle(folder / "model", TINY.__class__(**vars(TINY) | changes)))
-    return explain.trace(classifier, text), explain.why(classifier, text)
+    return explain.trace(classifier, text), explain.word_effects(classifier, text)
 
 
 def by_hand(bidirectional=False, steps=2):
@@ -42,7 +42,7 @@ def by_hand(bidirectional=False, steps=2):
     probabilities = np.array([0.75, 0.6], np.float32)
     return (
         Trace("Good xyzzy", tokens, known, probabilities, states, states, ways, deciding),
-        Effects(tokens, known, 0.6, np.array([0.5, 0.7]), np.array([0.4, -0.2])),
+        WordEffects(tokens, known, 0.6, np.array([0.5, 0.7]), np.array([0.4, -0.2])),
     )
 
 

@@ -5,19 +5,19 @@ import pytest
 
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import probes, snapshots
-from sentiment.reports import figures as pictures
+from sentiment.reports import figures
 from sentiment.reports.svg import NEGATIVE, POSITIVE
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
-PROBES = probes.probes_of(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
-KINDS = [pictures.StatesPicture, pictures.ProjectionPicture, pictures.SentencesPicture]
+PROBES = probes.make_probes(["review 1", "review 2", "review 3"], TEXTS, np.array([0, 1, 1]))
+KINDS = [figures.HiddenStatesFigure, figures.ProjectionFigure, figures.SentencesFigure]
 
 
 def snapshot(folder, units=3):
     classifier = Classifier(tiny_bundle(folder, TINY.__class__(**vars(TINY) | {"units": units})))
     reference = snapshots.reference_points(classifier, PROBES)
-    return snapshots.observe(classifier, PROBES, reference)
+    return snapshots.take_snapshot(classifier, PROBES, reference)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,14 +53,14 @@ def test_a_picture_shows_what_it_is_of(kind, tmp_path):
 def test_points_beyond_the_axes_stand_on_their_border(tmp_path):
     one = snapshot(tmp_path / "a")
     far = replace(one, points=np.full_like(one.points, 3.0))
-    corner = replace(one, points=np.tile(np.float32(pictures.REACH), (len(one.points), 1)))
-    made = pictures.ProjectionPicture(one)
+    corner = replace(one, points=np.tile(np.float32(figures.REACH), (len(one.points), 1)))
+    made = figures.ProjectionFigure(one)
     np.testing.assert_array_equal(made.draw(far, "t"), made.draw(corner, "t"))
 
 
 def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
     states = np.array([[1.0, 0.0], [-1.0, 0.5]], np.float32)  # two words, two units
-    drawn = pictures.path(states, height=4, width=6)
+    drawn = figures.state_image(states, height=4, width=6)
     assert drawn.shape == (6, 6, 3)
     assert (drawn[4:] == 255).all()
     assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == list(POSITIVE)

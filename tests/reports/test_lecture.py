@@ -8,15 +8,15 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.inference import resolve as choice
+from sentiment.inference import resolve
 from sentiment.inference.classifier import Classifier
-from sentiment.inspection import walkthrough as sentence
-from sentiment.inspection.unrolled import Cell, Network
+from sentiment.inspection import walkthrough
+from sentiment.inspection.unrolled import Cell, SmallNetwork
 from sentiment.nn import lecture
 from sentiment.reports import arithmetic
 from sentiment.reports import walkthrough as sentence_panels
 from sentiment.reports.lecture import Example, page
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.browser import chromium, needs_browser
 from tests.helpers.build import TINY, tiny_bundle
 
@@ -30,7 +30,7 @@ def by_hand():
     """Return two samples of two timesteps of two features for two units, and a network."""
     kernel = np.array([[1.0, 0.0], [0.0, 2.0]], np.float32)
     recurrent = np.array([[0.0, 0.5], [0.0, 0.0]], np.float32)
-    network = Network(
+    network = SmallNetwork(
         Cell(kernel, recurrent, np.array([0.0, 0.25], np.float32)),
         np.array([1.0, -1.0], np.float32),
         0.5,
@@ -45,7 +45,7 @@ def random():
 
     def network():
         cell = Cell(*(draws.normal(size=shape).astype("f4") for shape in ((2, 5), (5, 5), (5,))))
-        return Network(cell, draws.normal(size=5).astype("f4"), 0.25)
+        return SmallNetwork(cell, draws.normal(size=5).astype("f4"), 0.25)
 
     samples = draws.normal(size=(8, 3, 2)).astype("f4")
     networks = {"before training": network(), "after training": network()}
@@ -55,7 +55,7 @@ def random():
 def reading(text, folder, **changes):
     settings = TINY.__class__(**vars(TINY) | changes)
     classifier = Classifier(tiny_bundle(folder / "model", settings))
-    return sentence.read(classifier, text, remedy="")
+    return walkthrough.walk_through(classifier, text, hint="")
 
 
 def part(shown, only):
@@ -259,7 +259,7 @@ def test_a_browser_runs_nothing_of_the_text(tmp_path):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.setenv("SENTIMENT_MODEL", str(choice.BOX))
+    monkeypatch.setenv("SENTIMENT_MODEL", str(resolve.PRETRAINED))
     monkeypatch.setattr(lecture, "PASSES", 1)
     return tmp_path
 
@@ -276,7 +276,7 @@ def test_the_command_writes_the_page_and_prints_what_it_prints_without(home):
     assert result.stderr == f"lecture written to {file}\n"
     shown = file.read_text("utf-8")
     assert "I &lt;b&gt;loved&lt;/b&gt; it." in shown and "<b>loved" not in shown
-    probability = Classifier(choice.choose(None, Folders(home))).predict(
+    probability = Classifier(resolve.resolve_model(None, ProjectPaths(home))).predict(
         ["A slow start, but I loved it."]
     )
     assert f"P(positive) {probability[0]:.4f}" in shown

@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sentiment.data import sources as reviews
-from sentiment.inference import bundle
-from sentiment.inference import resolve as choice
+from sentiment.data import sources
+from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import probes, snapshots
-from sentiment.reports import run_report as report
-from sentiment.reports.run_report import Story
-from sentiment.utils.progress import EpochReport
+from sentiment.reports import run_report
+from sentiment.reports.run_report import TrainingReport
+from sentiment.utils.progress import EpochMetrics
 from tests.helpers.browser import HIDDEN, column, needs_browser, opened
 from tests.helpers.build import TINY, tiny_bundle
 
@@ -40,19 +39,19 @@ def told(epoch, **changes):
         "train_loss": 0.5 / epoch, "train_accuracy": 0.8, "validation_loss": 0.4,
         "validation_accuracy": 0.85, "best": epoch < 3,
     }  # fmt: skip
-    return EpochReport(**(parts | changes))
+    return EpochMetrics(**(parts | changes))
 
 
 def story(model, texts, labels, *, name="quiet-otter", mistakes=(), shares=(0.2, 1.0)):
     """Return a story of `model`, whose earlier snapshots have but a share of its vectors."""
-    seen = probes.probes_of([f"train {row}" for row in range(len(texts))], texts, labels)
+    seen = probes.make_probes([f"train {row}" for row in range(len(texts))], texts, labels)
     reference = snapshots.reference_points(Classifier(model), seen)
     taken = []
     for epoch, share in enumerate(shares, 1):
         weaker = replace(model, embedding=(share * model.embedding).astype(np.float16))
-        taken.append((float(epoch), snapshots.observe(Classifier(weaker), seen, reference)))
+        taken.append((float(epoch), snapshots.take_snapshot(Classifier(weaker), seen, reference)))
     settings = {"units": model.settings.units, "readout": model.settings.readout}
-    return Story(name, settings, [told(1), told(2), told(3)], taken, model, list(mistakes))
+    return TrainingReport(name, settings, [told(1), told(2), told(3)], taken, model, list(mistakes))
 
 
 def data_of(shown):
@@ -62,10 +61,10 @@ def data_of(shown):
 @pytest.fixture(scope="module")
 def real():
     """Return a story of the model in the box, and what it says of reviews of the sample."""
-    train = reviews.load_sample()["train"]
+    train = sources.load_sample()["train"]
     rows = np.argsort(train.labels, kind="stable")[np.linspace(0, 239, 64).astype(int)]
     chosen = train.take(rows)
-    model = bundle.read(choice.BOX)
+    model = bundle.read(resolve.PRETRAINED)
     doubt = np.abs(Classifier(model).predict(chosen.texts) - chosen.labels)
     worst = np.argsort(-doubt, kind="stable")[:10]
     mistakes = [(chosen.texts[row], int(chosen.labels[row])) for row in worst]
@@ -74,7 +73,7 @@ def real():
 
 @pytest.fixture(scope="module")
 def shown(real):
-    return report.page(real)
+    return run_report.page(real)
 
 
 def tiny(folder, **changes):
@@ -86,8 +85,10 @@ def tiny(folder, **changes):
 
 def test_the_page_of_the_model_in_the_box_is_below_two_megabytes(real, shown):
     assert len(shown.encode("utf-8")) < 2_000_000
-    long = " ".join(reviews.load_sample()["train"].texts)
-    none, one = (report.page(replace(real, mistakes=mistakes)) for mistakes in ([], [(long, 0)]))
+    long = " ".join(sources.load_sample()["train"].texts)
+    none, one = (
+        run_report.page(replace(real, mistakes=mistakes)) for mistakes in ([], [(long, 0)])
+    )
     assert len(data_of(one)["mistakes"][0]["words"].split()) == 1024
     # What a mistake of 1,024 words takes, ten times, fits beside everything else.
     assert len(none) + 10 * (len(one) - len(none)) < 2_000_000
@@ -115,7 +116,7 @@ def test_the_page_holds_every_sentence_and_every_mistake(real, shown):
     [{}, {"bidirectional": True, "layers": 2}, {"readout": "mean", "ngrams": 1}, {"units": 70}],
 )
 def test_every_shape_of_network_has_a_page(tmp_path, changes):
-    shown = report.page(tiny(tmp_path, **changes))
+    shown = run_report.page(tiny(tmp_path, **changes))
     assert ("These are the units of the first layer" in shown) == ("layers" in changes)
     assert ("Shown are 64 of 70 units" in shown) == ("units" in changes)
     assert "The model knows no word of it." in shown
@@ -123,12 +124,12 @@ def test_every_shape_of_network_has_a_page(tmp_path, changes):
 
 def test_a_mistake_too_long_to_explain_is_shown_without(tmp_path):
     long = replace(tiny(tmp_path, longest_review=5000), mistakes=[("good film " * 600, 0)])
-    shown = report.page(long)
+    shown = run_report.page(long)
     assert "Its 1,200 words are too many" in shown and data_of(shown)["mistakes"] == [None]
 
 
 def test_a_run_without_snapshots_or_reports_has_a_page(tmp_path):
-    shown = report.page(replace(tiny(tmp_path), snapshots=[], reports=[], mistakes=[]))
+    shown = run_report.page(replace(tiny(tmp_path), snapshots=[], reports=[], mistakes=[]))
     assert re.findall(r'<section id="(\w+)">', shown) == ["summary", "curves", "units", "mistakes"]
     assert "No epoch was reported." in shown and "There is none to show." in shown
 
@@ -138,12 +139,12 @@ def test_numbers_that_are_none_do_not_break_the_page(tmp_path):
     last = whole.snapshots[-1][1]
     broken = replace(last, points=np.full_like(last.points, np.nan))
     reports = [told(1, validation_loss=float("nan"), best=False)]
-    shown = report.page(replace(whole, reports=reports, snapshots=[(1.0, broken)]))
+    shown = run_report.page(replace(whole, reports=reports, snapshots=[(1.0, broken)]))
     assert data_of(shown)["snapshots"][0]["x"] == [None] * 15
 
 
 def test_nothing_in_a_text_becomes_markup(tmp_path):
-    shown = report.page(tiny(tmp_path))
+    shown = run_report.page(tiny(tmp_path))
     assert shown.encode("utf-8") and not re.search("[\x00-\x08\x1b\u202e]", shown[:20000])
     outside = re.sub(r"<script[^>]*>.*?</script>", "", shown, flags=re.S)
     assert not re.search(r"<(script|img|link|iframe|b>x)", outside)
@@ -187,7 +188,7 @@ def test_a_viewer_in_its_sandbox_shows_a_page_that_moves(shown, tmp_path, how):
 
 @needs_browser
 def test_a_browser_runs_nothing_of_a_hostile_text(tmp_path):
-    shown = report.page(tiny(tmp_path))
+    shown = run_report.page(tiny(tmp_path))
     # Without the policy too, escaping alone must keep the scripts from running.
     open_wide = re.sub(r'<meta http-equiv="Content-Security.*?>', "", shown, flags=re.S)
     assert "Content-Security" not in open_wide

@@ -16,8 +16,8 @@ from sentiment.cli._workers import free_ports
 from sentiment.config import PrepareSettings
 from sentiment.data.prepare import prepare
 from sentiment.inference import bundle
-from sentiment.training import tf_config as task
-from sentiment.utils.paths import Folders
+from sentiment.training import tf_config
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.commands import start
 
 SAMPLE = ["--dataset", "sample", "--own-labels", "0", "--no-evaluate", "--snapshots", "off"]
@@ -26,7 +26,7 @@ SAMPLE = ["--dataset", "sample", "--own-labels", "0", "--no-evaluate", "--snapsh
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     place = tmp_path_factory.mktemp("cluster")
-    prepare(PrepareSettings(dataset="sample"), Folders(place))
+    prepare(PrepareSettings(dataset="sample"), ProjectPaths(place))
     return place
 
 
@@ -41,7 +41,7 @@ def trained(home, name, workers, *, batch, dropout):
     processes = [
         subprocess.Popen(
             [sys.executable, script, str(home), str(output), str(batch), str(dropout)],
-            env=os.environ | (task.environment(there, index) if workers > 1 else {}),
+            env=os.environ | (tf_config.worker_environment(there, index) if workers > 1 else {}),
             stderr=subprocess.PIPE,
         )
         for index, output in enumerate(outputs)
@@ -97,7 +97,13 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_together(home):
     there = addresses(2)
     chief, other = (
         start(
-            "train", *SAMPLE, *words, "--name", "cut", home=home, **task.environment(there, index)
+            "train",
+            *SAMPLE,
+            *words,
+            "--name",
+            "cut",
+            home=home,
+            **tf_config.worker_environment(there, index),
         )
         for index in range(2)
     )
@@ -114,7 +120,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_together(home):
     other.communicate()
     run_again = [
         start("train", "--resume", "cut", "--no-evaluate", home=home,
-              **task.environment(addresses_again, index))
+              **tf_config.worker_environment(addresses_again, index))
         for addresses_again in [addresses(2)]
         for index in range(2)
     ]  # fmt: skip

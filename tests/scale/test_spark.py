@@ -11,8 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from sentiment.data.sources import load_sample
-from sentiment.inference import resolve as choice
-from sentiment.utils.paths import Folders
+from sentiment.inference import resolve
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.commands import start
 from tests.helpers.executors import executors
 
@@ -188,4 +188,4 @@ def test_what_does_not_go_together_is_a_usage_error(words, tmp_path):
 
 
 def test_the_model_in_the_box_is_what_speaks(tmp_path):
-    assert choice.choose(None, Folders(tmp_path)).folder == choice.BOX
+    assert resolve.resolve_model(None, ProjectPaths(tmp_path)).folder == resolve.PRETRAINED

@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from sentiment import recipe as recipes
-from sentiment.experiments import search_space as space
-from sentiment.experiments import study as studies
-from sentiment.experiments import sweep_plan as plan
+from sentiment import recipe
+from sentiment.experiments import search_space, study, sweep_plan
 from sentiment.tracking import store
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import EpochReport
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import EpochMetrics
 from tests.helpers.commands import interrupt, start
 from tests.helpers.executors import executors, with_children
 
@@ -54,13 +52,13 @@ def ended(process, status=0):
 
 
 def trials(home):
-    found = plan.find(Folders(home), "s")
-    return studies.in_file(found.journal, found.space, 0).trials()
+    found = sweep_plan.find_plan(ProjectPaths(home), "s")
+    return study.open_study(found.journal, found.space, 0).trials()
 
 
 def runs(home):
     """Return the run of the sweep and those of its trials, by number."""
-    client = MlflowClient(store.uri(Folders(home)))
+    client = MlflowClient(store.tracking_uri(ProjectPaths(home)))
     number = client.get_experiment_by_name("sentiment-sweeps").experiment_id
     found = client.search_runs([number])
     (parent,) = (run for run in found if "mlflow.parentRunId" not in run.data.tags)
@@ -105,14 +103,14 @@ def test_a_trial_whose_process_is_killed_is_tried_again(swept):
     home, said = swept
     assert said.count("its process has ended; its settings are tried again") == 1
     found = trials(home)
-    (lost,) = (trial for trial in found if trial.state == studies.FAILED)
+    (lost,) = (trial for trial in found if trial.state == study.FAILED)
     again = [trial for trial in found if trial.values == lost.values and trial is not lost]
-    assert len(again) == 1 and again[0].state in (studies.COMPLETE, studies.PRUNED)
+    assert len(again) == 1 and again[0].state in (study.COMPLETE, study.PRUNED)
     assert len(found) == 9 + 1  # exactly: the one that was lost does not count
 
 
 def test_the_settings_that_the_recipe_has_are_tried_first(swept):
-    own = {"units": 4, "dropout": recipes.Recipe().model.dropout}
+    own = {"units": 4, "dropout": recipe.Recipe().model.dropout}
     first = trials(swept[0])[0].values
     assert {name: first[name] for name in own} == own
 
@@ -124,9 +122,9 @@ def test_every_trial_is_a_run_nested_in_that_of_the_sweep(swept):
     assert parent.info.status == "FINISHED"
     for trial in told:
         run = found[trial.number]
-        lost = trial.state == studies.FAILED
+        lost = trial.state == study.FAILED
         assert run.info.status == ("KILLED" if lost else "FINISHED")  # pruned is not FAILED
-        assert ("pruned" in run.data.tags) == (trial.state == studies.PRUNED)
+        assert ("pruned" in run.data.tags) == (trial.state == study.PRUNED)
         assert {name: str(value) for name, value in trial.values.items()} == {
             name: run.data.params[name] for name in trial.values
         }
@@ -141,7 +139,7 @@ def test_the_best_trial_is_a_recipe_that_training_takes(swept):
     )
     path = home / "data" / "sweeps" / "s" / "s.toml"
     stated = tomllib.loads(path.read_text())
-    for (table, name), _ in space.parse(SPACE, "").settings.items():
+    for (table, name), _ in search_space.parse(SPACE, "").settings.items():
         assert stated[table][name] == best.values[name]
     assert stated["train"]["epochs"] == 6
     assert f"sentiment train --recipe {path}" in said
@@ -167,7 +165,7 @@ def test_an_interrupted_sweep_goes_on_in_its_run_to_the_number_of_trials(tmp_pat
     assert runs(tmp_path)[1].info.status == "KILLED"
     ended(start("sweep", "--resume", "s", home=tmp_path))
     found = trials(tmp_path)
-    assert len([trial for trial in found if trial.state != studies.FAILED]) == 4
+    assert len([trial for trial in found if trial.state != study.FAILED]) == 4
     _, parent, nested = runs(tmp_path)
     assert parent.info.status == "FINISHED" and len(nested) == len(found)
     assert not [run for run in nested.values() if run.info.status == "RUNNING"]
@@ -184,7 +182,7 @@ def test_a_sweep_that_is_killed_leaves_nothing_behind_that_runs(tmp_path):
         assert time.monotonic() < end
         time.sleep(0.2)
     ended(start("sweep", "--resume", "last", "--trials", "2", home=tmp_path))
-    assert len([trial for trial in trials(tmp_path) if trial.state != studies.FAILED]) >= 2
+    assert len([trial for trial in trials(tmp_path) if trial.state != study.FAILED]) >= 2
 
 
 def test_the_time_is_bounded_and_a_name_taken_once(tmp_path):
@@ -219,7 +217,7 @@ def test_without_optuna_one_message_says_what_to_install(tmp_path):
 
 
 def test_settings_that_end_their_process_twice_are_given_up(tmp_path):
-    found = studies.in_file(tmp_path / "journal", space.parse(SPACE, ""), 0)
+    found = study.open_study(tmp_path / "journal", search_space.parse(SPACE, ""), 0)
     first = found.ask()
     assert found.give_back(first.number) and found.waiting == 1
     second = found.ask()
@@ -228,31 +226,31 @@ def test_settings_that_end_their_process_twice_are_given_up(tmp_path):
 
 
 def test_an_objective_reports_each_epoch_and_ends_where_it_is_hopeless(tmp_path):
-    optuna = studies.library()
-    kept = optuna.create_study(sampler=studies.sampler(0, lie=False), pruner=studies.pruner())
+    optuna = study.import_optuna()
+    kept = optuna.create_study(sampler=study.sampler(0, lie=False), pruner=study.pruner())
     heard = []
 
     def train(values, hopeless):
         heard.append(values)
         # As good as the others at first, in the last one worse than all of them.
         for epoch in (1, 2, 3):
-            report = EpochReport(epoch, 3, 1.0, 1.0, 0.0, 0.0, float(len(heard)), 0.0, best=False)
+            report = EpochMetrics(epoch, 3, 1.0, 1.0, 0.0, 0.0, float(len(heard)), 0.0, best=False)
             if hopeless(report):
                 return None
         return float(len(heard))
 
-    kept.optimize(studies.objective(space.parse(SPACE, ""), train), n_trials=8)
-    found = studies.Study(kept, space.parse(SPACE, "")).trials()
+    kept.optimize(study.objective(search_space.parse(SPACE, ""), train), n_trials=8)
+    found = study.Study(kept, search_space.parse(SPACE, "")).trials()
     assert [trial.values for trial in found] == heard
-    assert {trial.state for trial in found[:5]} == {studies.COMPLETE}
-    assert {trial.state for trial in found[5:]} == {studies.PRUNED}
+    assert {trial.state for trial in found[:5]} == {study.COMPLETE}
+    assert {trial.state for trial in found[5:]} == {study.PRUNED}
     assert all(list(trial.losses.values()) == [trial.loss] * 3 for trial in found[:5])
 
 
 def test_trials_on_a_cluster_are_runs_of_the_sweep(tmp_path):
     process = sweep(tmp_path, "--trials", "4", "--jobs", "2", "--master", "local-cluster[2,1,1024]")
     said = ended(process)
-    client = MlflowClient(store.uri(Folders(tmp_path)))
+    client = MlflowClient(store.tracking_uri(ProjectPaths(tmp_path)))
     number = client.get_experiment_by_name("sentiment-sweeps").experiment_id
     found = client.search_runs([number])
     (parent,) = (run for run in found if "mlflow.parentRunId" not in run.data.tags)
@@ -268,7 +266,7 @@ def test_trials_on_a_cluster_are_runs_of_the_sweep(tmp_path):
 
 
 def test_a_sweep_on_a_cluster_outlives_an_executor(tmp_path):
-    before, client = set(executors()), MlflowClient(store.uri(Folders(tmp_path)))
+    before, client = set(executors()), MlflowClient(store.tracking_uri(ProjectPaths(tmp_path)))
     process = sweep(tmp_path, "--trials", "3", "--jobs", "2", "--master", "local-cluster[2,1,1024]")
 
     def nested():

@@ -7,16 +7,15 @@ import numpy as np
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
-from sentiment.data.split import divide
-from sentiment.training import distributed as cluster
-from sentiment.training import tf_config as task
-from sentiment.training.callbacks import Journal
-from sentiment.training.self_training import Rounds
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Clock, Watcher
+from sentiment.data.split import split_training_reviews
+from sentiment.training import distributed, tf_config
+from sentiment.training.callbacks import Callback
+from sentiment.training.self_training import SelfTraining
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress, Stopwatch
 
 
-class Kept(Journal):
+class Kept(Callback):
     """Keeps how the network looks after each epoch."""
 
     def epoch(self, report, look):
@@ -24,15 +23,17 @@ class Kept(Journal):
 
 
 def main(root, output, batch, dropout):
-    joined = cluster.join(task.of_environment())
-    data, _ = prepare(PrepareSettings(dataset="sample"), Folders(Path(root)))
+    joined = distributed.join_workers(tf_config.current_worker())
+    data, _ = prepare(PrepareSettings(dataset="sample"), ProjectPaths(Path(root)))
     model = ModelSettings(units=4, embedding=8, dropout=dropout, word_dropout=dropout,
                           ngram_dropout=dropout)  # fmt: skip
     settings = TrainSettings(epochs=3, batch_size=batch, own_labels=1, clip=0.5, patience=9)
     tokenizer = data.tokenizer.up_to(model.ngrams)
-    parts = divide(data.split("train"), tokenizer, model, 0.1)
+    parts = split_training_reviews(data.split("train"), tokenizer, model, 0.1)
     kept = Kept()
-    rounds = Rounds(data, parts, tokenizer, model, settings, kept, Watcher(), Clock(), joined)
+    rounds = SelfTraining(
+        data, parts, tokenizer, model, settings, kept, Progress(), Stopwatch(), joined
+    )
     rounds.run(lambda: None)
     losses = [[report.train_loss, report.validation_loss] for report in rounds.reports]
     weights = kept.moment.weights

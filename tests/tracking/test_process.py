@@ -14,9 +14,9 @@ def way(request, monkeypatch, tmp_path):
 
 
 def test_a_process_is_alive_until_it_has_ended(way):
-    assert process.is_alive(process.identity())
+    assert process.is_alive(process.process_tags())
     child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
-    there = process.identity() | {"process": f"{child.pid} {process._birth(child.pid)}"}
+    there = process.process_tags() | {"process": f"{child.pid} {process._birth(child.pid)}"}
     assert process.is_alive(there)
     child.communicate()
     assert process.is_alive(there) is False
@@ -24,6 +24,6 @@ def test_a_process_is_alive_until_it_has_ended(way):
 
 
 def test_another_process_with_the_number_of_one_that_has_ended_is_not_taken_for_it(way):
-    mine = process.identity()
+    mine = process.process_tags()
     birth = mine["process"].partition(" ")[2]
     assert process.is_alive(mine | {"process": f"1 {birth}"}) is False  # there since the boot

@@ -24,7 +24,7 @@ from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
 from sentiment.tracking import history, registry, server, store
 from sentiment.training.train import train
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.commands import COMMAND, interrupt, start
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -34,7 +34,7 @@ TEXTS = ["A wonderful film.", "Dreadful, dull and far too long."]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return Folders(tmp_path_factory.mktemp("project"))
+    return ProjectPaths(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,14 @@ def trained(folders):
     data = prepare(PrepareSettings(dataset="sample"), folders)[0]
     once = TrainSettings(epochs=1, own_labels=0)
     made = [train(data, SMALL, once, folders, name=name, snapshots="off") for name in ("a", "b")]
-    assert registry.champion(folders) is None
+    assert registry.get_champion(folders) is None
     assert crown(folders, made[0]).number == 1
     return made
 
 
 def crown(folders, trained):
     """Make the model of a training the champion; return its version."""
-    version = registry.version(folders, trained.run_id, None, name="r")
+    version = registry.get_or_register_version(folders, trained.run_id, None, name="r")
     registry.promote(folders, version)
     return version
 
@@ -81,17 +81,17 @@ def test_the_champion_is_a_model_like_any_other(trained, monkeypatch):
 
 
 def test_versions_and_logged_models_have_addresses_too(trained, folders):
-    version = registry.champion(folders)
+    version = registry.get_champion(folders)
     assert (version.number, version.run_id) == (1, trained[0].run_id)
     for address in ("models:/sentiment/1", f"models:/{version.model_id}"):
-        assert read(registry.fetch(folders, address)).name == "a"
-    assert read(registry.fetch(folders, "models:/sentiment/2")).name == "b"
+        assert read(registry.download_bundle(folders, address)).name == "a"
+    assert read(registry.download_bundle(folders, "models:/sentiment/2")).name == "b"
 
 
 def test_the_alias_moves(trained, folders):
     try:
         assert crown(folders, trained[1]).number == 2
-        assert registry.champion(folders).run_id == trained[1].run_id
+        assert registry.get_champion(folders).run_id == trained[1].run_id
     finally:
         crown(folders, trained[0])
 
@@ -115,13 +115,13 @@ def test_a_model_that_is_not_there_is_a_clear_error(address, trained):
 @pytest.mark.parametrize("model_id", [None, "m-0"])
 def test_a_run_without_a_model_can_not_be_promoted(trained, folders, model_id):
     with pytest.raises(MissingFileError, match="has no model"):
-        registry.version(folders, "0" * 32, model_id, name="r")
+        registry.get_or_register_version(folders, "0" * 32, model_id, name="r")
 
 
 def test_what_the_store_keeps_is_not_written_to(trained, folders, tmp_path):
     data = tmp_path / "mine.csv"
     data.write_text("text,label\na good film,1\na bad film,0\n")
-    kept = registry.fetch(folders, CHAMPION) / "bundle.json"
+    kept = registry.download_bundle(folders, CHAMPION) / "bundle.json"
     before = kept.read_bytes()
     words = ["evaluate", "--no-track", "--model", CHAMPION, "--data", str(data)]
     assert CliRunner().invoke(app, words).exit_code == 0
@@ -131,12 +131,12 @@ def test_what_the_store_keeps_is_not_written_to(trained, folders, tmp_path):
 def test_a_model_comes_from_a_server_once(trained, folders, tmp_path, monkeypatch):
     port = server.free_port(0)
     started = server.start_ui(folders, port)
-    elsewhere = Folders(tmp_path)
+    elsewhere = ProjectPaths(tmp_path)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     with server.running(started, f"http://127.0.0.1:{port}/health"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[0]), atol=1e-6)
-        kept = registry.fetch(elsewhere, CHAMPION)
+        kept = registry.download_bundle(elsewhere, CHAMPION)
         assert kept.parent == elsewhere.registry
         stamp = (kept / "bundle.json").stat().st_mtime_ns
         said("--model", CHAMPION)
@@ -239,9 +239,9 @@ def test_a_server_ends_with_the_window_that_it_was_started_in(trained, folders):
 def test_a_model_that_is_no_longer_registered_is_registered_again(trained, folders):
     # The last test: versions begin at 1 again.
     store.connect(folders).delete_registered_model(registry.NAME)
-    assert registry.champion(folders) is None
-    model_id = history.get(folders, trained[1].run_id).tags["model_id"]
-    made = registry.version(folders, trained[1].run_id, model_id, name="r")
+    assert registry.get_champion(folders) is None
+    model_id = history.get_run(folders, trained[1].run_id).tags["model_id"]
+    made = registry.get_or_register_version(folders, trained[1].run_id, model_id, name="r")
     assert (made.number, made.model_id) == (1, model_id)
     registry.promote(folders, made)
     np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[1]), atol=1e-6)
@@ -249,4 +249,4 @@ def test_a_model_that_is_no_longer_registered_is_registered_again(trained, folde
 
 def test_a_bundle_is_logged_from_a_folder_of_its_own_name(tmp_path):
     with pytest.raises(ValueError, match="expected a folder called bundle"):
-        registry.log("no run", tmp_path, 1)
+        registry.log_model("no run", tmp_path, 1)

@@ -19,23 +19,23 @@ from mlflow import MlflowClient
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import InputError, SentimentError, UnavailableError
-from sentiment.evaluation.evaluate import evaluate, keep, test_split
+from sentiment.evaluation.evaluate import evaluate, load_test_split, save_metrics
 from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
 from sentiment.tracking import run as runs
 from sentiment.tracking import server, store
 from sentiment.training.train import train
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 from tests.helpers.commands import start
 
 EPOCHS = 2
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
-test_split.__test__ = False  # a function of the stage, not a test
+load_test_split.__test__ = False  # a function of the stage, not a test
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return Folders(tmp_path_factory.mktemp("project with spaces"))
+    return ProjectPaths(tmp_path_factory.mktemp("project with spaces"))
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def sample(folders):
 def trained(sample, folders):
     made = train(sample, SMALL, TrainSettings(epochs=EPOCHS, own_labels=0), folders)
     opened = read(made.folder)
-    data = test_split(opened, folders)
+    data = load_test_split(opened, folders)
     result = evaluate(opened, data)
-    keep(opened, result, data)
+    save_metrics(opened, result, data)
     dataset = runs.Dataset("test", "testing", data.digest, {})
     assert runs.log_evaluation(
         folders,
@@ -64,7 +64,7 @@ def trained(sample, folders):
 
 @pytest.fixture(scope="module")
 def client(trained, folders):
-    return MlflowClient(store.uri(folders))
+    return MlflowClient(store.tracking_uri(folders))
 
 
 def snapshot(client, run_id, epoch, folder):
@@ -259,11 +259,11 @@ def test_an_evaluation_of_a_run_of_another_store_is_not_logged(folders):
 def test_an_exception_ends_a_run_as_failed(sample, folders, client, tmp_path):
     (tmp_path / "data").mkdir()
     # Where the models should lie there is a file: the run has trained and can't save.
-    elsewhere = Folders(tmp_path)
+    elsewhere = ProjectPaths(tmp_path)
     (tmp_path / "data" / "models").write_text("in the way")
     with pytest.raises(SentimentError, match="can't write in"):
         train(sample, SMALL, TrainSettings(epochs=1), elsewhere)
-    found = MlflowClient(store.uri(elsewhere)).search_runs(["1"])
+    found = MlflowClient(store.tracking_uri(elsewhere)).search_runs(["1"])
     assert [run.info.status for run in found] == ["FAILED"]
 
 
@@ -286,8 +286,8 @@ def test_a_process_that_is_stopped_leaves_a_killed_run(tmp_path, number, status)
 def test_two_first_uses_at_once_make_one_store(tmp_path):
     code = (
         "from pathlib import Path; from sentiment.tracking import server;"
-        "from sentiment.utils.paths import Folders;"
-        f"print(server.ui_address(Folders(Path({str(tmp_path)!r})), 'sentiment', ''))"
+        "from sentiment.utils.paths import ProjectPaths;"
+        f"print(server.ui_url(ProjectPaths(Path({str(tmp_path)!r})), 'sentiment', ''))"
     )
     racers = [
         subprocess.Popen(
@@ -304,12 +304,12 @@ def test_a_store_that_does_not_answer_is_a_clear_error(folders, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     started = time.monotonic()
     with pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:9 can't be used"):
-        server.ui_address(folders, "sentiment", "")
+        server.ui_url(folders, "sentiment", "")
     assert time.monotonic() - started < 60
 
 
 def test_where_nothing_is_tracked_nothing_is_written(sample, tmp_path):
-    made = train(sample, SMALL, TrainSettings(epochs=1), Folders(tmp_path), track=False)
+    made = train(sample, SMALL, TrainSettings(epochs=1), ProjectPaths(tmp_path), track=False)
     assert made.run_id == ""
     assert not (tmp_path / "mlruns").exists()
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sentiment.data.examples import Examples
-from sentiment.training import batching as batches
+from sentiment.training import batching
 
 # Three reviews of 2, 0 and 3 tokens, with one n-gram column.
 TINY = Examples(
@@ -19,7 +19,7 @@ def of_lengths(lengths):
 
 
 def test_a_batch_is_padded_at_the_end_and_filled_with_rows_that_weigh_nothing():
-    ids, labels, weights = batches.fill(TINY, np.array([2, 1]), size=3)
+    ids, labels, weights = batching.fill_batch(TINY, np.array([2, 1]), size=3)
     assert ids.shape == (3, 16, 2)
     assert ids[0, :4].tolist() == [[7, 0], [8, 80], [9, 90], [0, 0]]
     assert not ids[1:].any() and not ids[0, 3:].any()
@@ -29,13 +29,13 @@ def test_a_batch_is_padded_at_the_end_and_filled_with_rows_that_weigh_nothing():
 
 @pytest.mark.parametrize(("length", "width"), [(0, 16), (16, 16), (17, 32), (4097, 8192)])
 def test_widths_are_few(length, width):
-    assert batches.width(length) == width
+    assert batching.padded_width(length) == width
 
 
 @pytest.mark.parametrize("order", [None, np.random.default_rng(0)])
 def test_every_review_is_in_exactly_one_batch(order):
     examples = of_lengths(np.random.default_rng(1).integers(0, 900, 101))
-    found = batches.arrange(examples, 8, order)
+    found = batching.arrange_batches(examples, 8, order)
     assert sorted(np.concatenate(found)) == list(range(101))
     assert max(len(rows) for rows in found) == 8
 
@@ -43,7 +43,7 @@ def test_every_review_is_in_exactly_one_batch(order):
 def test_neighbours_in_length_share_a_batch_in_an_order_that_the_seed_decides():
     examples = of_lengths(np.random.default_rng(1).integers(10, 900, 400))
     first, again, other = (
-        batches.arrange(examples, 8, np.random.default_rng(seed)) for seed in (0, 0, 1)
+        batching.arrange_batches(examples, 8, np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
@@ -55,6 +55,6 @@ def test_neighbours_in_length_share_a_batch_in_an_order_that_the_seed_decides():
 
 def test_a_stream_gives_every_batch_in_order():
     rows = [np.array([0, 1]), np.array([2])]
-    found = list(batches.stream(TINY, rows, size=2))
+    found = list(batching.make_dataset(TINY, rows, size=2))
     assert [ids.shape for ids, _, _ in found] == [(2, 16, 2), (2, 16, 2)]
     assert [weights.numpy().tolist() for _, _, weights in found] == [[1, 1], [1, 0]]

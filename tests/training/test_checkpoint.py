@@ -8,14 +8,14 @@ import pytest
 
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.training import checkpoint
-from sentiment.training.checkpoint import newest, writing
+from sentiment.training.checkpoint import newest, open_writer
 from sentiment.utils import files
 
 ARRAYS = {"network.00": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
 def write(folder, epochs):
-    with writing(folder) as writer:
+    with open_writer(folder) as writer:
         for epoch in range(1, epochs + 1):
             writer.write(epoch, {"loss": 0.1 * epoch}, ARRAYS)
 
@@ -71,14 +71,16 @@ def test_where_none_is_whole_that_is_the_error(tmp_path):
     with pytest.raises(DamagedFileError) as caught:
         newest(tmp_path / "run", lambda text: None)
     assert caught.value.fact == f"no checkpoint in {tmp_path / 'run'} is whole"
-    assert caught.value.remedy == "sentiment train"
+    assert caught.value.hint == "sentiment train"
 
 
 def forge(path, **parts):
     """Change files of a checkpoint and record their digests, as somebody who forges one would."""
     for name, write in parts.items():
         write(path / name.replace("_", "."))
-    written = {name: stated for name, stated in files.record(path).items() if "check" not in name}
+    written = {
+        name: stated for name, stated in files.checksums(path).items() if "check" not in name
+    }
     files.write_json(path / "checkpoint.json", {"format": 1, "files": written})
 
 
@@ -125,12 +127,12 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, harm, fact):
     with pytest.raises(DamagedFileError) as caught:
         checkpoint.read(path)
     assert caught.value.fact.startswith(str(path)) and fact in caught.value.fact
-    assert caught.value.remedy == "sentiment train"
+    assert caught.value.hint == "sentiment train"
 
 
 def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
     write(tmp_path / "run", 2)
-    with writing(tmp_path / "run") as writer, pytest.raises(TypeError):
+    with open_writer(tmp_path / "run") as writer, pytest.raises(TypeError):
         writer.write(3, {"no JSON": object()}, ARRAYS)
     assert newest(tmp_path / "run", pytest.fail).epoch == 2
     assert not list((tmp_path / "run").glob(".epoch*"))
@@ -140,8 +142,8 @@ def test_one_run_is_not_trained_by_two_at_once(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from sentiment.training.checkpoint import writing
-with writing(Path(sys.argv[1])):
+from sentiment.training.checkpoint import open_writer
+with open_writer(Path(sys.argv[1])):
     print("writing", flush=True)
     sys.stdin.read()
 """
@@ -161,7 +163,7 @@ with writing(Path(sys.argv[1])):
 
 
 def test_a_run_without_checkpoints_leaves_nothing(tmp_path):
-    with writing(tmp_path / "run"):
+    with open_writer(tmp_path / "run"):
         (tmp_path / "run").mkdir()
     assert not list(tmp_path.iterdir())
 
@@ -173,7 +175,7 @@ def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):
     ):
         with pytest.raises(MissingFileError) as caught:
             checkpoint.find(tmp_path, name)
-        assert (caught.value.fact, caught.value.remedy) == (fact, "sentiment train")
+        assert (caught.value.fact, caught.value.hint) == (fact, "sentiment train")
     write(tmp_path / "first", 1)
     write(tmp_path / "second", 1)
     assert checkpoint.find(tmp_path, "last").name == "second"
@@ -185,7 +187,7 @@ def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):
     assert caught.value.fact == (
         "no training called 'third' can be resumed; there are checkpoints of second, first"
     )
-    assert caught.value.remedy == "sentiment train --resume second"
+    assert caught.value.hint == "sentiment train --resume second"
 
 
 def test_the_last_training_is_told_by_time_and_not_by_name(tmp_path):
@@ -204,7 +206,7 @@ def test_a_name_leads_to_no_other_folder(tmp_path):
 
 
 def test_the_tenth_epoch_comes_after_the_ninth(tmp_path):
-    with writing(tmp_path / "run") as writer:
+    with open_writer(tmp_path / "run") as writer:
         for epoch in (9, 10, 11):
             writer.write(epoch, {}, {})
         names = sorted(path.name for path in (tmp_path / "run").glob("epoch-*"))
@@ -218,7 +220,7 @@ def test_what_cannot_be_removed_troubles_nobody(tmp_path):
     (tmp_path / "run" / ".epoch-0002.abc").touch()  # no folder
     write(tmp_path / "run", 3)
     assert newest(tmp_path / "run", pytest.fail).epoch == 3
-    with writing(tmp_path / "run") as writer:
+    with open_writer(tmp_path / "run") as writer:
         writer.remove()
         writer.remove()
     assert not (tmp_path / "run").exists()
@@ -226,6 +228,6 @@ def test_what_cannot_be_removed_troubles_nobody(tmp_path):
 
 def test_where_nothing_can_be_written_that_is_said(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError) as caught, writing(tmp_path / "file" / "run"):
+    with pytest.raises(InputError) as caught, open_writer(tmp_path / "file" / "run"):
         pass
     assert caught.value.fact.startswith(f"can't write in {tmp_path}/file")

@@ -10,12 +10,12 @@ from sentiment.errors import DivergedError
 from sentiment.inference import bundle
 from sentiment.nn import network
 from sentiment.tracking import store
-from sentiment.training import diagnostics as diagnosis
+from sentiment.training import diagnostics
 from sentiment.training.diagnostics import Diagnosis, near_chance
 from sentiment.training.train import train
 from sentiment.training.trainer import Trainer
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 
 SMALL = ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=False)
 HEALTHY = {"gradients": (0.1, 0.2, 0.3), "saturated": 0.1, "truncated": 0.1, "learning_rate": 0.003}
@@ -24,10 +24,10 @@ HEALTHY = {"gradients": (0.1, 0.2, 0.3), "saturated": 0.1, "truncated": 0.1, "le
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     settings = PrepareSettings(dataset="sample")
-    return prepare(settings, Folders(tmp_path_factory.mktemp("project")))[0]
+    return prepare(settings, ProjectPaths(tmp_path_factory.mktemp("project")))[0]
 
 
-class Listener(Watcher):
+class Listener(Progress):
     def __init__(self):
         self.notes = []
 
@@ -80,7 +80,7 @@ def by_hand(model, table, weights, ids, label):
 @pytest.mark.parametrize("readout", ["last", "mean", "max"])
 def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
     model = dataclasses.replace(SMALL, readout=readout, bidirectional=bidirectional)
-    made = network.build(model, words=20, ngrams=0, seed=0)
+    made = network.build_network(model, words=20, ngrams=0, seed=0)
     draws = np.random.default_rng(0)
     table = made.get_layer("embedding").table
     table.set_weights([draws.normal(0, 0.5, (20, 3))])
@@ -88,7 +88,7 @@ def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
     examples = Examples(
         ids.reshape(-1, 1).astype(np.int32), np.array([0, 7, 14]), np.array([1, 0], np.float32)
     )
-    table, weights = network.arrays(made)
+    table, weights = network.get_arrays(made)
     expected = np.mean(
         [
             by_hand(model, table, weights, row, label)
@@ -96,7 +96,7 @@ def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
         ],
         axis=0,
     )
-    found = diagnosis.gradient_norms(made, model, examples)
+    found = diagnostics.gradient_norms(made, model, examples)
     np.testing.assert_allclose(found, expected[[0, 3, 6]], rtol=1e-4)
 
 
@@ -109,10 +109,10 @@ def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
     ],
 )
 def test_gradients_can_be_measured_in_every_shape_of_network(model):
-    made = network.build(model, words=20, ngrams=0, seed=0)
+    made = network.build_network(model, words=20, ngrams=0, seed=0)
     features = np.random.default_rng(0).integers(1, 20, (21, model.ngrams)).astype(np.int32)
     examples = Examples(features, np.array([0, 9, 9, 21]), np.array([1, 0, 1], np.float32))
-    assert all(0 < norm < 10 for norm in diagnosis.gradient_norms(made, model, examples))
+    assert all(0 < norm < 10 for norm in diagnostics.gradient_norms(made, model, examples))
 
 
 def test_chance_is_the_share_of_the_larger_class():
@@ -142,7 +142,7 @@ def test_findings_name_what_was_measured_and_what_to_change(changes, option):
 def test_training_that_does_not_learn_says_so_while_it_runs(sample, tmp_path):
     listener = Listener()
     settings = TrainSettings(epochs=3, learning_rate=1e-7, prior=0.0)
-    train(sample, SMALL, settings, Folders(tmp_path), track=False, watcher=listener)
+    train(sample, SMALL, settings, ProjectPaths(tmp_path), track=False, progress=listener)
     told = [note for note in listener.notes if "near chance" in note]
     assert told and "raise --learning-rate" in told[0]
 
@@ -152,7 +152,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_the_best_epoch_is_kept(
 ):
     from mlflow import MlflowClient
 
-    networks, build = [], network.build
+    networks, build = [], network.build_network
     monkeypatch.setattr(
         network, "build", lambda *a, **k: networks.append(build(*a, **k)) or networks[0]
     )
@@ -162,15 +162,15 @@ def test_a_loss_that_is_no_number_stops_the_run_and_the_best_epoch_is_kept(
             bias = networks[0].get_layer("classifier").bias
             bias.assign([float("nan")])
 
-    folders, saboteur = Folders(tmp_path), Saboteur()
+    folders, saboteur = ProjectPaths(tmp_path), Saboteur()
     settings = TrainSettings(learning_rate=0.003)
     with pytest.raises(DivergedError, match="no longer a number in epoch 2, batch 1") as caught:
-        train(sample, SMALL, settings, folders, name="diverges", watcher=saboteur)
-    assert "--clip 1 --learning-rate 0.001" in caught.value.remedy
+        train(sample, SMALL, settings, folders, name="diverges", progress=saboteur)
+    assert "--clip 1 --learning-rate 0.001" in caught.value.hint
     kept = bundle.read(folders.models / "diverges")
     assert np.isfinite(kept.weights["classifier.bias"]).all()
     assert any("epoch 1, the best so far, is kept in" in note for note in saboteur.notes)
-    (run,) = MlflowClient(store.uri(folders)).search_runs(["1"])
+    (run,) = MlflowClient(store.tracking_uri(folders)).search_runs(["1"])
     assert run.info.status == "FAILED"
     assert "no longer a number" in run.data.tags["failure"]
 
@@ -180,7 +180,7 @@ def test_clipping_bounds_the_norm_of_the_gradient():
     batch = [(ids, np.array([1, 0, 1, 0], np.float32), np.ones(4, np.float32))]
     moved = {}
     for clip in (0.0, 1e6, 1e-9):
-        made = network.build(SMALL, words=20, ngrams=0, seed=0)
+        made = network.build_network(SMALL, words=20, ngrams=0, seed=0)
         before = made.get_layer("classifier").get_weights()[0]
         settings = TrainSettings(clip=clip, batch_size=4, learning_rate=0.01)
         list(Trainer(made, settings, steps=10).run_epoch(batch))

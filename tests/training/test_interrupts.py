@@ -22,7 +22,7 @@ def heard():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_waits_until_it_is_let_through(heard, number):
-    with interrupts.held() as heed:
+    with interrupts.defer_interrupts() as heed:
         signal.raise_signal(number)
         assert heard == []
         heed()
@@ -31,13 +31,13 @@ def test_the_first_signal_waits_until_it_is_let_through(heard, number):
 
 
 def test_the_first_signal_waits_no_longer_than_the_body(heard):
-    with interrupts.held():
+    with interrupts.defer_interrupts():
         signal.raise_signal(signal.SIGINT)
     assert heard == [signal.SIGINT]
 
 
 def test_the_second_signal_has_its_effect_at_once(heard):
-    with interrupts.held() as heed:
+    with interrupts.defer_interrupts() as heed:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
         assert heard == [signal.SIGTERM]
@@ -47,14 +47,14 @@ def test_the_second_signal_has_its_effect_at_once(heard):
 
 def test_handlers_are_put_back_where_the_body_fails(heard):
     handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(ZeroDivisionError), interrupts.held():
+    with pytest.raises(ZeroDivisionError), interrupts.defer_interrupts():
         raise ZeroDivisionError
     assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_in_another_thread_nothing_is_held(heard):
     def body():
-        with interrupts.held() as heed:
+        with interrupts.defer_interrupts() as heed:
             heed()
 
     thread = threading.Thread(target=body)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sentiment.training.results import Kept, Round
-from sentiment.utils.progress import EpochReport
+from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.utils.progress import EpochMetrics
 
-REPORT = EpochReport(
+REPORT = EpochMetrics(
     epoch=1, epochs=3, seconds=0.1, reviews_per_second=1 / 3, train_loss=0.5, train_accuracy=0.75,
     validation_loss=0.25, validation_accuracy=0.875, best=True,
 )  # fmt: skip
@@ -16,7 +16,7 @@ REPORT = EpochReport(
 REPORTS = [replace(REPORT, epoch=epoch, best=epoch < 4) for epoch in (1, 2, 3, 4)]
 WEIGHTS = {"rnn_1.forward.kernel": np.ones((2, 3), "f4"), "classifier.bias": np.zeros(1, "f4")}
 LOGITS = np.array([2.0, -3.0, 0.0, 1.0, -1.0, -3.0], "f4")
-KEPT = Kept(REPORTS[2], np.full((4, 2), 0.5, "f4"), WEIGHTS, LOGITS)
+KEPT = BestEpoch(REPORTS[2], np.full((4, 2), 0.5, "f4"), WEIGHTS, LOGITS)
 
 
 def test_mistakes_come_the_most_confident_first_and_no_more_than_asked():
@@ -42,7 +42,7 @@ def test_the_temperature_is_that_of_its_logits():
 
 
 def test_a_round_comes_back_from_what_is_stored_of_it():
-    whole = Round(REPORTS, KEPT)
+    whole = RoundResult(REPORTS, KEPT)
     told, arrays = whole.as_json(), whole.arrays()
     assert told[1] == {
         "epoch": 2, "epochs": 3, "seconds": 0.1, "reviews_per_second": 1 / 3, "train_loss": 0.5,
@@ -52,7 +52,7 @@ def test_a_round_comes_back_from_what_is_stored_of_it():
     assert arrays.keys() == {
         "embedding", "logits", "weights.rnn_1.forward.kernel", "weights.classifier.bias",
     }  # fmt: skip
-    again = Round.of(told, arrays)
+    again = RoundResult.of(told, arrays)
     assert again.reports == REPORTS
     assert again.kept.report == REPORTS[2]
     assert again.kept.embedding is KEPT.embedding and again.kept.logits is KEPT.logits

@@ -10,16 +10,16 @@ from sentiment.data.prepare import prepare
 from sentiment.errors import InputError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
-from sentiment.training import self_training as stage
-from sentiment.training.loop import Session
+from sentiment.training import self_training
+from sentiment.training.loop import TrainingLoop
 from sentiment.training.train import divide, train
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 
 
-class Listener(Watcher):
+class Listener(Progress):
     def __init__(self):
         self.batches, self.epochs = [], []
 
@@ -32,7 +32,7 @@ class Listener(Watcher):
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return Folders(tmp_path_factory.mktemp("project"))
+    return ProjectPaths(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +114,13 @@ def test_every_shape_of_network_trains_and_its_bundle_gives_the_same_loss(sample
 def test_reviews_held_back_are_not_learnt_from_and_do_not_depend_on_the_seed(sample):
     tokenizer = sample.tokenizer
     parts = divide(sample.split("train"), tokenizer, SMALL, share=0.25)
-    assert (len(parts.held), len(parts.learnt)) == (60, 180)
+    assert (len(parts.validation), len(parts.train)) == (60, 180)
     rows = {
         name: {
             part.features[a:b].tobytes()
             for a, b in zip(part.offsets, part.offsets[1:], strict=False)
         }
-        for name, part in (("held", parts.held), ("learnt", parts.learnt))
+        for name, part in (("held", parts.validation), ("learnt", parts.train))
     }
     assert len(rows["held"] | rows["learnt"]) == 240
     assert not rows["held"] & rows["learnt"]
@@ -129,7 +129,7 @@ def test_reviews_held_back_are_not_learnt_from_and_do_not_depend_on_the_seed(sam
 def test_watchers_are_told_of_every_batch_and_epoch(sample, folders):
     listener = Listener()
     settings = TrainSettings(epochs=2, batch_size=32, own_labels=0)
-    train(sample, SMALL, settings, folders, track=False, watcher=listener)
+    train(sample, SMALL, settings, folders, track=False, progress=listener)
     assert len(listener.batches) == 2 * -(-216 // 32)
     assert [report.epoch for report in listener.epochs] == [1, 2]
     last = listener.batches[-1]
@@ -175,24 +175,24 @@ def test_a_later_round_learns_from_unlabelled_reviews_by_the_labels_of_the_first
 ):
     begun = []
 
-    class Watched(Session):
+    class Watched(TrainingLoop):
         def __init__(self, parts, model, settings, **others):
-            begun.append((parts.learnt, settings))
+            begun.append((parts.train, settings))
             super().__init__(parts, model, settings, **others)
 
-    monkeypatch.setattr(stage, "Session", Watched)
+    monkeypatch.setattr(self_training, "TrainingLoop", Watched)
     first = run(sample, folders, epochs=2, name="one-round")
     made = run(sample, folders, epochs=2, own_labels=1, name="two-rounds")
-    (_, _), (learnt, _), (both, settings) = begun
+    (_, _), (train, _), (both, settings) = begun
     assert [report.epoch for report in made.epochs] == [1, 2, 3, 4]
     assert made.epochs[-1].epochs == 4 and settings.label_smoothing == 0.0
-    np.testing.assert_array_equal(both.labels[: len(learnt)], learnt.labels)
+    np.testing.assert_array_equal(both.labels[: len(train)], train.labels)
     classifier = Classifier(bundle.read(first.folder))
     split = sample.split("unsupervised")
     texts = [split.text(row) for row in range(len(split))]
     logits = classifier.logits(classifier.final_states(classifier.encode(texts)))
     said = 1 / (1 + np.exp(-logits))
-    np.testing.assert_allclose(both.labels[len(learnt) :], said, atol=1e-3)
+    np.testing.assert_allclose(both.labels[len(train) :], said, atol=1e-3)
 
 
 def test_the_round_with_the_lowest_validation_loss_is_the_one_saved(sample, folders):

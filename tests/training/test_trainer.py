@@ -3,7 +3,7 @@ import pytest
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.nn import network
-from sentiment.training.trainer import Outcome, Trainer
+from sentiment.training.trainer import ModelOutputs, Trainer
 
 MODEL = ModelSettings(units=3, embedding=2, ngrams=1, dropout=0.0, word_dropout=0.0)
 BATCH = (
@@ -14,7 +14,7 @@ BATCH = (
 
 
 def trainer(**settings):
-    made = network.build(MODEL, words=20, ngrams=0, seed=0)
+    made = network.build_network(MODEL, words=20, ngrams=0, seed=0)
     return made, Trainer(made, TrainSettings(batch_size=4, **settings), steps=10)
 
 
@@ -59,7 +59,7 @@ def test_the_learning_rate_falls_to_zero():
 
 
 def test_loss_and_accuracy_of_an_outcome_by_hand():
-    outcome = Outcome(np.array([0.0, np.log(3)], np.float32), np.zeros((2, 1), np.float32))
+    outcome = ModelOutputs(np.array([0.0, np.log(3)], np.float32), np.zeros((2, 1), np.float32))
     # Probabilities 1/2 and 3/4; labels 1 and 0: losses log 2 and log 4.
     assert outcome.loss(np.array([1, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert outcome.accuracy(np.array([1, 0])) == 0.5

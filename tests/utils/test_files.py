@@ -34,11 +34,11 @@ def refused(read, fact):
     with pytest.raises(DamagedFileError) as caught:
         read()
     assert caught.value.fact.startswith(fact)
-    assert caught.value.remedy == "again"
+    assert caught.value.hint == "again"
 
 
 def test_a_folder_that_was_not_filled_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), files.whole_folder(tmp_path / "b" / "a" / "set") as aside:
+    with pytest.raises(RuntimeError), files.atomic_dir(tmp_path / "b" / "a" / "set") as aside:
         (aside / "part").write_text("half")
         raise RuntimeError
     assert not list((tmp_path / "b" / "a").iterdir())
@@ -46,13 +46,13 @@ def test_a_folder_that_was_not_filled_leaves_nothing(tmp_path):
 
 def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):
     target = tmp_path / "set"
-    with files.whole_folder(target) as aside:
+    with files.atomic_dir(target) as aside:
         (aside / "part").write_text("new")
         assert not target.exists()
         assert aside.parent == tmp_path and aside.name.startswith(".set.")
     assert (target / "part").read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o755
-    with files.whole_folder(target) as aside:
+    with files.atomic_dir(target) as aside:
         (aside / "other").write_text("newer")
     assert [path.name for path in target.iterdir()] == ["other"]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
@@ -60,7 +60,7 @@ def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):
 
 def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for whole in (files.whole_folder, files.whole_file):
+    for whole in (files.atomic_dir, files.atomic_file):
         with pytest.raises(InputError) as caught, whole(tmp_path / "file" / "set"):
             pass
         assert caught.value.fact in (
@@ -73,12 +73,12 @@ def test_a_folder_below_a_file_is_refused(tmp_path):
 def test_damage_is_noticed(tmp_path, damage):
     path = tmp_path / "part"
     path.write_bytes(b"content")
-    recorded = files.record(tmp_path)["part"]
-    files.check(path, recorded, remedy="again")
+    recorded = files.checksums(tmp_path)["part"]
+    files.verify_file(path, recorded, hint="again")
     assert recorded == {"bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
     path.unlink() if damage is None else path.write_bytes(damage)
     refused(
-        lambda: files.check(path, recorded, remedy="again"),
+        lambda: files.verify_file(path, recorded, hint="again"),
         f"{path} is missing"
         if damage is None
         else f"{path} is damaged: its digest is not the one recorded",
@@ -90,7 +90,7 @@ def test_json_is_replaced_whole(tmp_path):
     files.write_json(path, {"a": "é"})
     with pytest.raises(TypeError):
         files.write_json(path, {"a": object()})
-    assert files.read_json(path, remedy="") == {"a": "é"}
+    assert files.read_json(path, hint="") == {"a": "é"}
     assert path.read_bytes() == '{\n  "a": "é"\n}\n'.encode()
     assert path.stat().st_mode & 0o777 == 0o644
     assert [found.name for found in tmp_path.iterdir()] == ["record.json"]
@@ -101,7 +101,7 @@ def test_what_is_no_json_object_is_refused(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
     message = "holds no JSON object" if text == "[]" else "can't be read: "
     refused(
-        lambda: files.read_json(tmp_path / "record.json", remedy="again"),
+        lambda: files.read_json(tmp_path / "record.json", hint="again"),
         f"{tmp_path / 'record.json'} {message}",
     )
 
@@ -111,7 +111,7 @@ def test_an_array_that_would_run_code_is_refused(tmp_path):
     (tmp_path / "worse.npy").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     for name in ("evil.npy", "worse.npy"):
         refused(
-            lambda path=tmp_path / name: files.read_array(path, remedy="again"),
+            lambda path=tmp_path / name: files.read_array(path, hint="again"),
             f"{tmp_path / name} can't be read: ",
         )
     assert not (tmp_path / "sprung").exists()
@@ -138,12 +138,12 @@ def test_arrays_are_read_up_to_a_size(tmp_path):
     np.savez_compressed(tmp_path / "small.npz", numbers=numbers)
     assert (tmp_path / "small.npz").stat().st_size < size < (tmp_path / "plain.npz").stat().st_size
     for name, most in (("plain", None), ("plain", size), ("small", size)):
-        read = files.read_arrays(tmp_path / f"{name}.npz", remedy="again", most=most)
+        read = files.read_arrays(tmp_path / f"{name}.npz", hint="again", most=most)
         np.testing.assert_array_equal(read["numbers"], numbers)
     for name, most in (("plain", size - 1), ("small", size - 1), ("small", None)):
         path = tmp_path / f"{name}.npz"
         refused(
-            lambda path=path, most=most: files.read_arrays(path, remedy="again", most=most),
+            lambda path=path, most=most: files.read_arrays(path, hint="again", most=most),
             f"{path} can't be read: its arrays would take {size} bytes",
         )
 
@@ -162,7 +162,7 @@ def test_what_is_no_array_of_ours_is_named(tmp_path, name, compression, content,
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr(f"{name}.npy", content)
     refused(
-        lambda: files.read_arrays(path, remedy="again", most=1 << 20),
+        lambda: files.read_arrays(path, hint="again", most=1 << 20),
         f"{path} can't be read: {name}.npy {fact}",
     )
 
@@ -171,12 +171,14 @@ def test_what_is_sealed_can_be_told_from_what_was_changed(tmp_path):
     # Keys in order of the alphabet, ASCII, with the spaces that Python's json writes.
     digest = hashlib.sha256(b'{"a": "\\u00e9", "b": [1, 2]}').hexdigest()
     content = {"b": [1, 2], "a": "é"}
-    assert files.sealed(content) == {**content, "digest": digest}
-    assert files.sealed({**content, "digest": "of before"}) == {**content, "digest": digest}
-    files.check_seal(tmp_path, {"a": "é", "b": [1, 2], "digest": digest}, remedy="again")
-    files.check_seal(tmp_path, content, remedy="again")  # as before there were seals
+    assert files.add_checksum(content) == {**content, "digest": digest}
+    assert files.add_checksum({**content, "digest": "of before"}) == {**content, "digest": digest}
+    files.verify_checksum(tmp_path, {"a": "é", "b": [1, 2], "digest": digest}, hint="again")
+    files.verify_checksum(tmp_path, content, hint="again")  # as before there were seals
     refused(
-        lambda: files.check_seal(tmp_path, {**content, "a": "e", "digest": digest}, remedy="again"),
+        lambda: files.verify_checksum(
+            tmp_path, {**content, "a": "e", "digest": digest}, hint="again"
+        ),
         f"{tmp_path} is damaged: its digest is not the one recorded",
     )
 
@@ -184,12 +186,12 @@ def test_what_is_sealed_can_be_told_from_what_was_changed(tmp_path):
 def test_a_file_has_its_name_only_once_it_is_written(tmp_path):
     target = tmp_path / "part"
     target.write_text("old")
-    with pytest.raises(RuntimeError), files.whole_file(target) as aside:
+    with pytest.raises(RuntimeError), files.atomic_file(target) as aside:
         aside.write_text("half")
         assert aside.parent == tmp_path and aside.name.startswith(".part.")
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["part"] and target.read_text() == "old"
-    with files.whole_file(target) as aside:
+    with files.atomic_file(target) as aside:
         aside.write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["part"] and target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o644
@@ -202,14 +204,14 @@ def test_what_is_written_whole_is_on_the_disk_before_it_has_its_name(tmp_path, m
         synced.append((os.fstat(handle).st_ino, (tmp_path / "set").exists()))
 
     monkeypatch.setattr(os, "fsync", sync)
-    with files.whole_folder(tmp_path / "set") as aside:
+    with files.atomic_dir(tmp_path / "set") as aside:
         (aside / "part").write_text("new")
     # The file, the folder that holds it, and last, with the name in it, the folder above.
     places = (tmp_path / "set" / "part", tmp_path / "set", tmp_path)
     numbers = [path.stat().st_ino for path in places]
     assert synced == list(zip(numbers, (False, False, True), strict=True))
     del synced[:]
-    with files.whole_file(tmp_path / "file") as aside:
+    with files.atomic_file(tmp_path / "file") as aside:
         aside.write_text("new")
         assert not synced
     assert [number for number, _ in synced] == [(tmp_path / "file").stat().st_ino]
@@ -223,14 +225,14 @@ def next_handle():
 
 def test_handles_are_given_back(tmp_path):
     before = next_handle()
-    with files.whole_folder(tmp_path / "set") as aside:
+    with files.atomic_dir(tmp_path / "set") as aside:
         (aside / "part").write_text("new")
     files.write_json(tmp_path / "record.json", {})
     assert next_handle() == before
 
 
 @pytest.mark.parametrize(
-    ("error", "why", "remedy"),
+    ("error", "why", "hint"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "df -h "),
         (OSError(errno.EFBIG, "File too large"), "File too large", "df -h "),
@@ -238,28 +240,28 @@ def test_handles_are_given_back(tmp_path):
         (OSError(errno.EACCES, "Permission denied"), "Permission denied", "ls -ld "),
     ],
 )
-def test_why_a_folder_takes_nothing_is_told_of_the_outermost(tmp_path, error, why, remedy):
+def test_why_a_folder_takes_nothing_is_told_of_the_outermost(tmp_path, error, why, hint):
     folder = tmp_path / "a b"
     with (
         pytest.raises(InputError) as caught,
-        files.writable(folder),
-        files.writable(tmp_path / "x"),
+        files.write_errors(folder),
+        files.write_errors(tmp_path / "x"),
     ):
         raise error
     assert caught.value.fact == f"can't write in {folder}: {why}"
-    assert caught.value.remedy.startswith(f"{remedy}'{folder}', which tells ")
+    assert caught.value.hint.startswith(f"{hint}'{folder}', which tells ")
 
 
 def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
-    with pytest.raises(InputError) as caught, files.whole_file(tmp_path):
+    with pytest.raises(InputError) as caught, files.atomic_file(tmp_path):
         pass
     assert caught.value.fact == f"{tmp_path} is a folder"
-    assert caught.value.remedy == "the same with the name of a file in it"
+    assert caught.value.hint == "the same with the name of a file in it"
 
 
 def test_a_folder_that_can_not_be_renamed_leaves_the_one_before(tmp_path, monkeypatch):
     target, replaced = tmp_path / "model", Path.replace
-    with files.whole_folder(target) as folder:
+    with files.atomic_dir(target) as folder:
         (folder / "a").write_text("before")
 
     def replace(path, to):
@@ -268,7 +270,7 @@ def test_a_folder_that_can_not_be_renamed_leaves_the_one_before(tmp_path, monkey
         return replaced(path, to)
 
     monkeypatch.setattr(Path, "replace", replace)
-    with pytest.raises((OSError, InputError)), files.whole_folder(target, replace=True) as folder:
+    with pytest.raises((OSError, InputError)), files.atomic_dir(target, replace=True) as folder:
         (folder / "a").write_text("after")
     assert (target / "a").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

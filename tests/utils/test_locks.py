@@ -7,13 +7,13 @@ import time
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.utils.locks import held
+from sentiment.utils.locks import file_lock
 
 HOLD = """
 import os, sys, time
 from pathlib import Path
-from sentiment.utils.locks import held
-with held(Path(sys.argv[1]), "a test"):
+from sentiment.utils.locks import file_lock
+with file_lock(Path(sys.argv[1]), "a test"):
     if os.fork() == 0:
         time.sleep(float(sys.argv[2]))
         os._exit(0)
@@ -35,9 +35,9 @@ def test_who_comes_second_is_told_who_holds_it(tmp_path):
     path = tmp_path / "deep" / ".lock"
     process = hold(path)
     expected = f"writing x is what process {process.pid} is doing already"
-    with pytest.raises(InputError, match=expected) as raised, held(path, "writing x"):
+    with pytest.raises(InputError, match=expected) as raised, file_lock(path, "writing x"):
         pytest.fail("two hold it")
-    assert raised.value.remedy == f"wait for it, or end it: kill {process.pid}"
+    assert raised.value.hint == f"wait for it, or end it: kill {process.pid}"
     process.kill()
     process.wait()
 
@@ -48,16 +48,16 @@ def test_a_lock_of_the_dead_is_taken_over_though_a_child_of_theirs_lives(tmp_pat
     process = hold(path, child=5.0)
     process.send_signal(number)
     process.wait()
-    with held(path, "a test"):
+    with file_lock(path, "a test"):
         assert path.read_text() == f"{os.getpid()}\n"
     assert not path.exists()
 
 
 def test_it_is_given_back_after_an_error_too(tmp_path):
     path = tmp_path / ".lock"
-    with pytest.raises(ZeroDivisionError), held(path, "a test"):
+    with pytest.raises(ZeroDivisionError), file_lock(path, "a test"):
         raise ZeroDivisionError
-    with held(path, "a test"):
+    with file_lock(path, "a test"):
         pass
 
 
@@ -66,11 +66,11 @@ def test_of_many_at_once_each_is_alone(tmp_path):
 import sys, time
 from pathlib import Path
 from sentiment.errors import InputError
-from sentiment.utils.locks import held
+from sentiment.utils.locks import file_lock
 folder, done = Path(sys.argv[1]), 0
 while done < 50:
     try:
-        with held(folder / ".lock", "a test"):
+        with file_lock(folder / ".lock", "a test"):
             count = int((folder / "count").read_text())
             time.sleep(0.0002)
             (folder / "count").write_text(str(count + 1))
@@ -88,5 +88,8 @@ while done < 50:
 
 def test_a_folder_that_can_not_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="can't write in"), held(tmp_path / "file" / "x", "a test"):
+    with (
+        pytest.raises(InputError, match="can't write in"),
+        file_lock(tmp_path / "file" / "x", "a test"),
+    ):
         pass

@@ -9,26 +9,26 @@ from contextlib import contextmanager
 
 from sentiment.errors import SentimentError, UnavailableError
 from sentiment.tracking import store
-from sentiment.utils import environment as quiet
-from sentiment.utils.paths import Folders
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths
 
-with quiet.hushed():
+with environment.suppress_stderr():
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
 # What a store raises that is away or ill.
-ILL = (MlflowException, SQLAlchemyError, OSError)
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 _TIMEOUT, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SECONDS = 10  # that a call may take; MLflow's own bound is 120, seven times over
 _LATER = (408, 429)  # statuses below 500 of servers that may say otherwise another time
 
 
-class AwayError(UnavailableError):
+class StoreUnreachableError(UnavailableError):
     """The store does not answer, or not now; the same may go well later."""
 
 
 @contextmanager
-def towards(folders: Folders, uri: str, *, seconds: int | None = None) -> Iterator[None]:
+def connection(paths: ProjectPaths, uri: str, *, seconds: int | None = None) -> Iterator[None]:
     """Point MLflow at the store `uri`, with little patience, and name what goes wrong there.
 
     seconds: that each call to a server may take at most; where they are not given the user's own
@@ -41,10 +41,10 @@ def towards(folders: Folders, uri: str, *, seconds: int | None = None) -> Iterat
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
     try:
-        store.connect(folders)
-        with quiet.hushed():
+        store.connect(paths)
+        with environment.suppress_stderr():
             yield
-    except (SentimentError, *ILL) as error:
+    except (SentimentError, *STORE_ERRORS) as error:
         named = _named(error, uri)
         if named is error:
             raise
@@ -70,5 +70,5 @@ def _named(error: Exception, uri: str) -> SentimentError:
         return error  # type: ignore[return-value]  # what is neither is one of our own
     first = (str(cause).splitlines() or [""])[0][:200]
     if status >= 500 or status in _LATER:
-        return AwayError(f"the tracking store {uri} does not answer: {first}")
+        return StoreUnreachableError(f"the tracking store {uri} does not answer: {first}")
     return UnavailableError(f"the tracking store {uri} refuses a run: {first}")

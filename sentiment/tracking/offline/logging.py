@@ -14,20 +14,18 @@ from typing import Any
 from sentiment.errors import InputError, MissingFileError, SentimentError, UnavailableError
 from sentiment.tracking import process, store
 from sentiment.tracking import run as runs
-from sentiment.tracking.offline import connection as reach
-from sentiment.tracking.offline import queue as spool
-from sentiment.tracking.offline import replay
-from sentiment.tracking.offline.queue import Spool
-from sentiment.tracking.offline.run import SECONDS, FallbackRun, Say, SpooledRun, lost
-from sentiment.tracking.offline.uploader import Courier
-from sentiment.tracking.run import Dataset, Run
-from sentiment.utils.paths import Folders
+from sentiment.tracking.offline import connection, queue, replay
+from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.tracking.offline.run import SECONDS, FallbackRun, Notify, OfflineRun, write_failure
+from sentiment.tracking.offline.uploader import Uploader
+from sentiment.tracking.run import Dataset, MlflowRun
+from sentiment.utils.paths import ProjectPaths
 
 _UNWRITABLE = (OSError, InputError)  # what a spool raises that can't be written
 
 
 @dataclass(frozen=True)
-class Beginning:
+class RunStart:
     """What a run begins with. again: the id of a run that goes on, which has all this."""
 
     experiment: str
@@ -38,7 +36,7 @@ class Beginning:
 
 
 @contextmanager
-def tracked(folders: Folders, beginning: Beginning, say: Say) -> Iterator[Run | None]:
+def track_run(paths: ProjectPaths, beginning: RunStart, say: Notify) -> Iterator[MlflowRun | None]:
     """Run the body in a run, which ends as `runs.ending` says.
 
     A server that is away is no error, nor is any store that fails
@@ -46,158 +44,162 @@ def tracked(folders: Folders, beginning: Beginning, say: Say) -> Iterator[Run | 
     Raises UnavailableError where the store refuses the run or, on this machine, can't be used, and
     MissingFileError where it lacks the run that is to go on.
     """
-    way = _through_spool if store.is_server(folders) else _straight
-    with way(folders, beginning, say) as run:
+    way = _through_spool if store.is_server(paths) else _straight
+    with way(paths, beginning, say) as run:
         if run is None:
             yield None
             return
-        with runs.ending(run):
+        with runs.end_after(run):
             yield run
 
 
 @contextmanager
-def _through_spool(folders: Folders, beginning: Beginning, say: Say) -> Iterator[Run | None]:
+def _through_spool(
+    paths: ProjectPaths, beginning: RunStart, say: Notify
+) -> Iterator[MlflowRun | None]:
     """Give a run that is kept in a spool, which a courier sends meanwhile."""
     try:
-        kept = (_resumed if beginning.again else _begun)(folders, beginning)
+        kept = (_resumed if beginning.again else _begun)(paths, beginning)
     except _UNWRITABLE as error:
-        say(f"the run is not tracked: {lost(error)}")
+        say(f"the run is not tracked: {write_failure(error)}")
         yield None
         return
     try:
         with kept.held() as mine:
             if mine:
                 # No more than this: training waits for it.
-                replay.send(folders, kept, seconds=SECONDS, most=1)
+                replay.send(paths, kept, seconds=SECONDS, most=1)
         heard = False
-    except reach.AwayError as error:
+    except connection.StoreUnreachableError as error:
         say(f"{error.fact}; the run is kept on this machine")
         heard = True
     except SentimentError as error:
         _refused(kept, beginning, error)
         raise
-    courier, again = Courier(folders, kept), bool(beginning.again)
+    courier, again = Uploader(paths, kept), bool(beginning.again)
     try:
-        yield SpooledRun(kept, folders, say, again=again, heard=heard, kept=courier.start)
+        yield OfflineRun(kept, paths, say, again=again, heard=heard, kept=courier.start)
     finally:
         courier.finish()
         _settle(kept, say)
 
 
-def _begun(folders: Folders, beginning: Beginning) -> Spool:
+def _begun(paths: ProjectPaths, beginning: RunStart) -> OfflineQueue:
     """Return the spool of a run that begins."""
-    made = Spool.create(folders, uri=store.uri(folders), name=beginning.name)
-    tags = runs.origin(folders, beginning.name)
+    made = OfflineQueue.create(paths, uri=store.tracking_uri(paths), name=beginning.name)
+    tags = runs.source_tags(paths, beginning.name)
     made.record("start", experiment=beginning.experiment, tags=tags)
     settings = {name: str(value) for name, value in beginning.settings.items()}
     made.record("begin", settings=settings, datasets=[vars(used) for used in beginning.datasets])
     return made
 
 
-def _resumed(folders: Folders, beginning: Beginning) -> Spool:
+def _resumed(paths: ProjectPaths, beginning: RunStart) -> OfflineQueue:
     """Return the spool of a run that goes on: the one that it has, or another."""
-    with spool.found(folders, beginning.again) as kept:
+    with queue.find_queue(paths, beginning.again) as kept:
         if kept is None:
-            address = store.uri(folders)
-            kept = Spool.create(folders, uri=address, name=beginning.name, run_id=beginning.again)
-        kept.note(ended=False, writer=process.identity())
-        kept.record("again", tags=process.identity())
+            address = store.tracking_uri(paths)
+            kept = OfflineQueue.create(
+                paths, uri=address, name=beginning.name, run_id=beginning.again
+            )
+        kept.note(ended=False, writer=process.process_tags())
+        kept.record("again", tags=process.process_tags())
     return kept
 
 
-def _refused(kept: Spool, beginning: Beginning, error: SentimentError) -> None:
+def _refused(kept: OfflineQueue, beginning: RunStart, error: SentimentError) -> None:
     """Take the spool of a run away that the store has refused before anything was done."""
     if not beginning.again:
         kept.remove()
     elif kept.pending() == 1:  # made to go on, and nothing else is in it
         kept.remove()
         if isinstance(error, replay.RunMissingError):
-            raise MissingFileError(error.fact, remedy="sentiment train") from error
+            raise MissingFileError(error.fact, hint="sentiment train") from error
     else:
         kept.note(ended=True)
 
 
 @contextmanager
-def _straight(folders: Folders, beginning: Beginning, say: Say) -> Iterator[Run | None]:
+def _straight(paths: ProjectPaths, beginning: RunStart, say: Notify) -> Iterator[MlflowRun | None]:
     """Give a run that is written to the store at once, through a spool only where that fails."""
-    spools: list[Spool] = []
+    spools: list[OfflineQueue] = []
 
-    def fall_back(error: Exception) -> Run | None:
+    def fall_back(error: Exception) -> MlflowRun | None:
         first = (str(error).splitlines() or [""])[0][:200]
         say(f"the tracking store fails: {first}; what is left of the run is kept beside it")
         try:
-            address = store.uri(folders)
-            made = Spool.create(folders, uri=address, name=beginning.name, run_id=run.id)
+            address = store.tracking_uri(paths)
+            made = OfflineQueue.create(paths, uri=address, name=beginning.name, run_id=run.id)
         except _UNWRITABLE as trouble:
-            say(f"nothing more of this run is tracked: {lost(trouble)}")
+            say(f"nothing more of this run is tracked: {write_failure(trouble)}")
             return None
         spools.append(made)
-        return SpooledRun(made, folders, say, again=True, heard=True)
+        return OfflineRun(made, paths, say, again=True, heard=True)
 
-    run: Run
-    if beginning.again and (kept := _unsent(folders, beginning)):
+    run: MlflowRun
+    if beginning.again and (kept := _unsent(paths, beginning)):
         spools.append(kept)
-        run = SpooledRun(kept, folders, say, again=True)
+        run = OfflineRun(kept, paths, say, again=True)
     else:
-        run = FallbackRun(_opened(folders, beginning), fall_back)
+        run = FallbackRun(_opened(paths, beginning), fall_back)
     try:
         yield run
     finally:
         for kept in spools:
-            _send(folders, kept)
+            _send(paths, kept)
             _settle(kept, say)
 
 
-def _opened(folders: Folders, beginning: Beginning) -> Run:
+def _opened(paths: ProjectPaths, beginning: RunStart) -> MlflowRun:
     """Return a run of the store that begins or goes on."""
     if beginning.again:
-        return runs.go_on(folders, beginning.again, beginning.name)
-    tags = runs.origin(folders, beginning.name)
-    run = runs.create(folders, beginning.experiment, beginning.name, tags)
-    with store.usable(folders):
+        return runs.resume_run(paths, beginning.again, beginning.name)
+    tags = runs.source_tags(paths, beginning.name)
+    run = runs.create_run(paths, beginning.experiment, beginning.name, tags)
+    with store.store_errors(paths):
         run.begin(beginning.settings, beginning.datasets)
     return run
 
 
-def _unsent(folders: Folders, beginning: Beginning) -> Spool | None:
+def _unsent(paths: ProjectPaths, beginning: RunStart) -> OfflineQueue | None:
     """Return the spool that a run goes on in, where what it holds can't be sent now either."""
-    with spool.found(folders, beginning.again) as kept:
+    with queue.find_queue(paths, beginning.again) as kept:
         if kept is None:
             return None
-        kept.note(ended=False, writer=process.identity())
-        kept.record("again", tags=process.identity())
-    _send(folders, kept)
+        kept.note(ended=False, writer=process.process_tags())
+        kept.record("again", tags=process.process_tags())
+    _send(paths, kept)
     if kept.pending():
         return kept
     kept.remove()
     return None
 
 
-def _send(folders: Folders, kept: Spool) -> None:
+def _send(paths: ProjectPaths, kept: OfflineQueue) -> None:
     """Send a spool once more; what can't be sent stays."""
     try:
         with kept.held() as mine:
             if mine:
-                replay.send(folders, kept)
+                replay.send(paths, kept)
     except SentimentError:
         pass  # `trouble` says why
 
 
-def _settle(kept: Spool, say: Say) -> None:
+def _settle(kept: OfflineQueue, say: Notify) -> None:
     """Take a spool away that is sent, or say what is left of it."""
     try:
         if not kept.settle() and (left := kept.pending()):
             name, why = kept.header["name"], kept.trouble or "the tracking server is slow"
-            say(f"{left} operations of the run {name} are kept in {kept.folder}: {why}\n{_REMEDY}")
+            say(f"{left} operations of the run {name} are kept in {kept.folder}: {why}\n{_HINT}")
     except (OSError, SentimentError) as error:
-        say(f"what was left of the run may be lost: {lost(error)}")
+        say(f"what was left of the run may be lost: {write_failure(error)}")
 
 
-_REMEDY = "Try: sentiment sync"
+_HINT = "Try: sentiment sync"
 
 
 def log_evaluation(
-    folders: Folders, run_id: str, name: str, *, dataset: Dataset, say: Say, **measured: Any
+    paths: ProjectPaths, run_id: str, name: str, *, dataset: Dataset, say: Notify, **measured: Any
 ) -> bool:
     """Add an evaluation to the run `name`, as `runs.log_evaluation`; later, if that fails now."""
     said = {
@@ -207,38 +209,38 @@ def log_evaluation(
         "dataset": vars(dataset),
     }
     try:
-        with spool.found(folders, run_id) as waiting:
+        with queue.find_queue(paths, run_id) as waiting:
             if waiting:
                 waiting.record("evaluation", **said)
         if waiting:
-            if waiting.header["writer"] != process.identity():  # else it has been said
-                say(f"the evaluation is kept in {waiting.folder} with its run\n{_REMEDY}")
+            if waiting.header["writer"] != process.process_tags():  # else it has been said
+                say(f"the evaluation is kept in {waiting.folder} with its run\n{_HINT}")
             return True
-        if not store.is_server(folders):
+        if not store.is_server(paths):
             try:
-                return runs.log_evaluation(folders, run_id, dataset=dataset, **measured)
-            except (UnavailableError, *reach.ILL):
+                return runs.log_evaluation(paths, run_id, dataset=dataset, **measured)
+            except (UnavailableError, *connection.STORE_ERRORS):
                 pass  # once more from a spool, where it stays if that fails too
-        kept = Spool.create(folders, uri=store.uri(folders), name=name, run_id=run_id)
+        kept = OfflineQueue.create(paths, uri=store.tracking_uri(paths), name=name, run_id=run_id)
         kept.record("evaluation", begun=True, **said)
         kept.note(ended=True)
     except _UNWRITABLE as error:
-        say(f"the evaluation is not tracked: {lost(error)}")
+        say(f"the evaluation is not tracked: {write_failure(error)}")
         return True
-    return _sent_at_once(folders, kept, say)
+    return _sent_at_once(paths, kept, say)
 
 
-def _sent_at_once(folders: Folders, kept: Spool, say: Say) -> bool:
+def _sent_at_once(paths: ProjectPaths, kept: OfflineQueue, say: Notify) -> bool:
     """Send an evaluation; return False where the store lacks its run."""
     try:
         with kept.held() as mine:
             if mine:
-                replay.send(folders, kept, seconds=SECONDS)
+                replay.send(paths, kept, seconds=SECONDS)
     except replay.RunMissingError:
         kept.remove()
         return False
     except SentimentError as error:
-        say(f"the evaluation is kept in {kept.folder}: {error.fact}\n{_REMEDY}")
+        say(f"the evaluation is kept in {kept.folder}: {error.fact}\n{_HINT}")
         return True
     kept.settle()
     return True

@@ -30,9 +30,9 @@ import numpy as np
 from sentiment.errors import DamagedFileError
 from sentiment.tracking import process
 from sentiment.utils import files
-from sentiment.utils.paths import Folders
+from sentiment.utils.paths import ProjectPaths
 
-_REMEDY = "remove that folder, with what it holds of its run"
+_HINT = "remove that folder, with what it holds of its run"
 _BEGUN = "begun"
 _MOST_ARRAYS = 1 << 28  # bytes of an operation's arrays; ours have a hundredth of that
 
@@ -62,7 +62,7 @@ class Operation:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that belong to it."""
-        return files.read_arrays(self.folder / "arrays.npz", remedy=_REMEDY, most=_MOST_ARRAYS)
+        return files.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MOST_ARRAYS)
 
     def begin(self) -> bool:
         """Mark it as begun; return whether it was before, so that some of it may be there."""
@@ -74,7 +74,7 @@ class Operation:
         return False
 
 
-class Spool:
+class OfflineQueue:
     """The operations of one run that are not sent yet, in the order in which they were said."""
 
     def __init__(self, folder: Path):
@@ -82,15 +82,17 @@ class Spool:
         self._last = max((number for number, _ in self._kept()), default=0)
 
     @classmethod
-    def create(cls, folders: Folders, *, uri: str, name: str, run_id: str = "") -> "Spool":
+    def create(
+        cls, paths: ProjectPaths, *, uri: str, name: str, run_id: str = ""
+    ) -> "OfflineQueue":
         """Make an empty spool, of a run that is to be made or of one with an id already."""
-        folders.spool.mkdir(parents=True, exist_ok=True)
-        folders.spool.chmod(0o700)  # the address of a server may hold a password
+        paths.spool.mkdir(parents=True, exist_ok=True)
+        paths.spool.chmod(0o700)  # the address of a server may hold a password
         unique = uuid.uuid4().hex
-        place = folders.spool / f"{time.time_ns() // 1_000_000}-{unique[:8]}"
+        place = paths.spool / f"{time.time_ns() // 1_000_000}-{unique[:8]}"
         header = {"id": run_id or unique, "uri": uri, "name": name, "ended": False}
-        with files.whole_folder(place) as folder:
-            files.write_json(folder / "spool.json", header | {"writer": process.identity()})
+        with files.atomic_dir(place) as folder:
+            files.write_json(folder / "spool.json", header | {"writer": process.process_tags()})
             if run_id:
                 files.write_json(folder / "run.json", {"run_id": run_id})
         return cls(place)
@@ -98,7 +100,7 @@ class Spool:
     @property
     def header(self) -> dict[str, Any]:
         """What `spool.json` says."""
-        return files.read_json(self.folder / "spool.json", remedy=_REMEDY)
+        return files.read_json(self.folder / "spool.json", hint=_HINT)
 
     def note(self, **changes: Any) -> None:
         """Change what `spool.json` says."""
@@ -108,7 +110,7 @@ class Spool:
     def run_id(self) -> str:
         """The run's id in the store; empty before it is known."""
         path = self.folder / "run.json"
-        return files.read_json(path, remedy=_REMEDY)["run_id"] if path.exists() else ""
+        return files.read_json(path, hint=_HINT)["run_id"] if path.exists() else ""
 
     @run_id.setter
     def run_id(self, known: str) -> None:
@@ -152,9 +154,9 @@ class Spool:
         operation = {"kind": kind, "time": round(time.time() * 1000), **said}
         if bundle is not None:
             kept = Operation(self._last, self.folder / name, operation).bundle
-            with files.whole_folder(kept) as folder:
+            with files.atomic_dir(kept) as folder:
                 shutil.copytree(bundle, folder, dirs_exist_ok=True)
-        with files.whole_folder(self.folder / name) as folder:
+        with files.atomic_dir(self.folder / name) as folder:
             if begun:
                 (folder / _BEGUN).touch()
             if arrays is not None:
@@ -217,20 +219,20 @@ class Spool:
 
 
 def _operation(number: int, folder: Path) -> Operation:
-    return Operation(number, folder, files.read_json(folder / "operation.json", remedy=_REMEDY))
+    return Operation(number, folder, files.read_json(folder / "operation.json", hint=_HINT))
 
 
 @contextmanager
-def found(folders: Folders, run_id: str) -> Iterator[Spool | None]:
+def find_queue(paths: ProjectPaths, run_id: str) -> Iterator[OfflineQueue | None]:
     """Give the spool of a run by its own id or the spool's, if there is one.
 
     Nobody takes it away before the body ends.
     """
-    if not folders.spool.is_dir():
+    if not paths.spool.is_dir():
         yield None
         return
-    with _changing(folders.spool):
-        yield next((spool for spool in spools(folders) if spool.is_of(run_id)), None)
+    with _changing(paths.spool):
+        yield next((spool for spool in list_queues(paths) if spool.is_of(run_id)), None)
 
 
 @contextmanager
@@ -241,6 +243,6 @@ def _changing(folder: Path) -> Iterator[None]:
         yield
 
 
-def spools(folders: Folders) -> list[Spool]:
+def list_queues(paths: ProjectPaths) -> list[OfflineQueue]:
     """Return all spools, the oldest first."""
-    return [Spool(path.parent) for path in sorted(folders.spool.glob("[!.]*/spool.json"))]
+    return [OfflineQueue(path.parent) for path in sorted(paths.spool.glob("[!.]*/spool.json"))]

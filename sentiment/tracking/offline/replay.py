@@ -15,14 +15,14 @@ from typing import Any
 from sentiment.errors import SentimentError, UnavailableError
 from sentiment.tracking import registry, store
 from sentiment.tracking import run as runs
-from sentiment.tracking.offline import connection as reach
-from sentiment.tracking.offline.queue import Operation, Spool
-from sentiment.tracking.run import Dataset, Run
-from sentiment.utils import environment as quiet
-from sentiment.utils.paths import Folders
-from sentiment.utils.progress import Watcher
+from sentiment.tracking.offline import connection
+from sentiment.tracking.offline.queue import OfflineQueue, Operation
+from sentiment.tracking.run import Dataset, MlflowRun
+from sentiment.utils import environment
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
 
-with quiet.hushed():
+with environment.suppress_stderr():
     import mlflow
     from mlflow.entities import LoggedModel
     from mlflow.exceptions import MlflowException
@@ -34,12 +34,12 @@ class RunMissingError(UnavailableError):
 
 
 def send(
-    folders: Folders,
-    spool: Spool,
+    paths: ProjectPaths,
+    spool: OfflineQueue,
     *,
     seconds: int | None = None,
     most: int | None = None,
-    watcher: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Send what `spool` holds, the oldest first, or its first `most` operations.
 
@@ -48,11 +48,11 @@ def send(
     """
     count, header = 0, spool.header
     try:
-        with reach.towards(folders, header["uri"], seconds=seconds):
-            sender = _Sender(folders, spool, header)
+        with connection.connection(paths, header["uri"], seconds=seconds):
+            sender = _Sender(paths, spool, header)
             waiting = spool.operations()
-            if watcher:
-                waiting = watcher.follow(waiting, f"sending {header['name']}", spool.pending())
+            if progress:
+                waiting = progress.track(waiting, f"sending {header['name']}", spool.pending())
             for operation in waiting:
                 getattr(sender, f"_{operation.kind}")(operation)
                 spool.sent(operation)
@@ -65,23 +65,25 @@ def send(
         raise
 
 
-def models(folders: Folders, spool: Spool, steps: list[int], *, seconds: int) -> dict[int, Path]:
+def models(
+    paths: ProjectPaths, spool: OfflineQueue, steps: list[int], *, seconds: int
+) -> dict[int, Path]:
     """Return for each of these epochs that the store has whole the folder of its bundle."""
     header = spool.header
-    with reach.towards(folders, header["uri"], seconds=seconds):
-        found = _Sender(folders, spool, header).run().models(steps)
+    with connection.connection(paths, header["uri"], seconds=seconds):
+        found = _Sender(paths, spool, header).run().models(steps)
         return {step: folder for step, (_, folder) in found.items() if folder is not None}
 
 
 class _Sender:
     """Sends operations, each by the method of its kind."""
 
-    def __init__(self, folders: Folders, spool: Spool, header: dict[str, Any]):
-        self._folders, self._spool = folders, spool
+    def __init__(self, paths: ProjectPaths, spool: OfflineQueue, header: dict[str, Any]):
+        self._paths, self._spool = paths, spool
         self._id, self._name, self._uri = header["id"], header["name"], header["uri"]
         self._client = mlflow.MlflowClient()
 
-    def run(self) -> Run:
+    def run(self) -> MlflowRun:
         """Return the run; raise RunMissingError where the store has none, or no more."""
         known = self._spool.run_id or self._id
         try:
@@ -94,20 +96,20 @@ class _Sender:
                 raise RunMissingError(f"the run {self._name} is not in {self._uri}") from error
             info = self._client.get_run(found[0]).info
         if info.lifecycle_stage == "deleted":
-            store.check_kept(self._client.get_experiment(info.experiment_id), self._uri)
+            store.check_not_deleted(self._client.get_experiment(info.experiment_id), self._uri)
             raise UnavailableError(
                 f"the run {self._name} has been deleted in {self._uri}",
-                remedy=store.mlflow_command(self._uri, f"runs restore --run-id {info.run_id}"),
+                hint=store.mlflow_command(self._uri, f"runs restore --run-id {info.run_id}"),
             )
         self._spool.run_id = info.run_id
-        return Run(info.run_id, self._name, self._folders)
+        return MlflowRun(info.run_id, self._name, self._paths)
 
     def _tagged(self, spool_id: str) -> list[str]:
         """Return the ids of the runs that came from a spool, of whatever experiment."""
         kept = [experiment.experiment_id for experiment in self._client.search_experiments()]
         if not kept:
             return []
-        found = self._client.search_runs(kept, f"tags.`{runs.SPOOL}` = '{spool_id}'")
+        found = self._client.search_runs(kept, f"tags.`{runs.QUEUE_TAG}` = '{spool_id}'")
         return sorted(
             (run.info.run_id for run in found), key=lambda run_id: run_id != self._spool.run_id
         )
@@ -117,8 +119,8 @@ class _Sender:
         if operation.begin() and (found := self._tagged(self._id)):
             self._spool.run_id = found[0]
             return
-        tags = said["tags"] | {runs.SPOOL: self._id}
-        made = runs.create(self._folders, said["experiment"], self._name, tags, operation.time)
+        tags = said["tags"] | {runs.QUEUE_TAG: self._id}
+        made = runs.create_run(self._paths, said["experiment"], self._name, tags, operation.time)
         self._spool.run_id = made.id
 
     def _begin(self, operation: Operation) -> None:
@@ -133,15 +135,15 @@ class _Sender:
         model = self._model(run, step)
         if model and operation.said["again"] and _is_measured(model, step):
             return  # the process before has logged it, which the one that goes on could not know
-        model_id = model.model_id if model else registry.log(run.id, operation.bundle, step)
+        model_id = model.model_id if model else registry.log_model(run.id, operation.bundle, step)
         values = {name: float(value) for name, value in said["metrics"].items()}
         run.metrics(values, step, model_id, operation.time)
 
-    def _model(self, run: Run, step: int) -> LoggedModel | None:
+    def _model(self, run: MlflowRun, step: int) -> LoggedModel | None:
         """Return the model of an epoch that is whole; take away what is not, and any second."""
         whole: LoggedModel | None = None
         # Of two the one that is measured comes first: others may know it.
-        found = runs.logged(self._client, run.id)
+        found = runs.logged_models(self._client, run.id)
         for model in sorted(found, key=lambda model: not _is_measured(model, step)):
             if model.tags.get(registry.STEP) != str(step):
                 continue
@@ -198,17 +200,19 @@ class _Sender:
         self._take_doubles_away(run)
         run.end(operation.said["status"], operation.time)
 
-    def _take_doubles_away(self, run: Run) -> None:
+    def _take_doubles_away(self, run: MlflowRun) -> None:
         """Leave one of all that requests heard late have made twice."""
         for run_id in self._tagged(self._id):
             if run_id != run.id:
                 self._client.delete_run(run_id)
-        for step in {model.tags.get(registry.STEP) for model in runs.logged(self._client, run.id)}:
+        for step in {
+            model.tags.get(registry.STEP) for model in runs.logged_models(self._client, run.id)
+        }:
             if step is not None:
                 self._model(run, int(step))
-        registry.take_doubles_away(run.id)
+        registry.delete_duplicates(run.id)
 
-    def _remove(self, run: Run, beginning: str) -> None:
+    def _remove(self, run: MlflowRun, beginning: str) -> None:
         """Remove a run's artifacts whose paths begin so: what a broken-off attempt has left."""
         artifacts = get_artifact_repository(self._client.get_run(run.id).info.artifact_uri)
         for item in self._client.list_artifacts(run.id, beginning.rpartition("/")[0]):

@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 
 from sentiment.errors import SentimentError
-from sentiment.tracking.offline import connection as reach
-from sentiment.tracking.offline import replay
-from sentiment.tracking.offline.queue import Spool
-from sentiment.tracking.run import Dataset, Run
-from sentiment.utils.paths import Folders
+from sentiment.tracking.offline import connection, replay
+from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.tracking.run import Dataset, MlflowRun
+from sentiment.utils.paths import ProjectPaths
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 SECONDS = 3  # that each call may take while a training waits for it
 
 
-class SpooledRun(Run):
+class OfflineRun(MlflowRun):
     """A run whose operations are kept on disk; where they can't be, that is said and no error.
 
     again: the run has begun before, so that some of what is said may have been said already;
@@ -30,9 +29,9 @@ class SpooledRun(Run):
 
     def __init__(
         self,
-        spool: Spool,
-        folders: Folders,
-        say: Say,
+        spool: OfflineQueue,
+        paths: ProjectPaths,
+        say: Notify,
         *,
         again: bool = False,
         heard: bool = False,
@@ -40,7 +39,7 @@ class SpooledRun(Run):
     ):
         self._header = spool.header
         self.id, self.name = spool.run_id or self._header["id"], self._header["name"]
-        self._spool, self._folders, self._say, self._again = spool, folders, say, again
+        self._spool, self._paths, self._say, self._again = spool, paths, say, again
         self._lost = ""  # why nothing more can be kept
         self._heard, self._kept = heard, kept
 
@@ -61,12 +60,12 @@ class SpooledRun(Run):
         """
         waiting, there = self._spool.bundles(), {}
         with suppress(SentimentError):
-            there = replay.models(self._folders, self._spool, steps, seconds=SECONDS)
-        folders = there | waiting
+            there = replay.models(self._paths, self._spool, steps, seconds=SECONDS)
+        paths = there | waiting
         return {
-            step: (str(step), folders.get(step))
+            step: (str(step), paths.get(step))
             for step in steps
-            if step in folders or step != steps[-1]
+            if step in paths or step != steps[-1]
         }
 
     def epoch(
@@ -132,7 +131,7 @@ class SpooledRun(Run):
         try:
             self._spool.record(kind, begun=self._again, **said)
         except (OSError, SentimentError) as error:
-            self._lost = lost(error)
+            self._lost = write_failure(error)
             self._say(f"nothing more of this run is tracked: {self._lost}")
             return
         self._kept()
@@ -141,21 +140,21 @@ class SpooledRun(Run):
             self._say(f"{trouble}; the run is kept on this machine")
 
 
-class FallbackRun(Run):
+class FallbackRun(MlflowRun):
     """A run that is written to the store at once until that fails; what is left goes into a spool.
 
     spool: makes one, given what has failed.
     """
 
-    def __init__(self, run: Run, spool: Callable[[Exception], Run | None]):
+    def __init__(self, run: MlflowRun, spool: Callable[[Exception], MlflowRun | None]):
         self.id, self.name = run.id, run.name
-        self._run: Run | None = run
+        self._run: MlflowRun | None = run
         self._spool, self._failed = spool, False
 
     def _do(self, method: str, *said: Any, **more: Any) -> Any:
         try:
             return getattr(self._run, method)(*said, **more) if self._run else ""
-        except reach.ILL as error:
+        except connection.STORE_ERRORS as error:
             if self._failed:
                 raise
             self._run, self._failed = self._spool(error), True
@@ -174,7 +173,7 @@ class FallbackRun(Run):
     table, text, tag, best, end = map(_either, ("table", "text", "tag", "best", "end"))
 
 
-def lost(error: Exception) -> str:
+def write_failure(error: Exception) -> str:
     """Return in a few words why nothing can be kept."""
     if isinstance(error, OSError):
         return f"{error.filename or 'the spool'}: {error.strerror or error}"

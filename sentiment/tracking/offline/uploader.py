@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 
 from sentiment.errors import SentimentError
-from sentiment.tracking.offline import connection as reach
-from sentiment.tracking.offline import replay
-from sentiment.tracking.offline.queue import Spool
-from sentiment.utils.paths import Folders
+from sentiment.tracking.offline import connection, replay
+from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.utils.paths import ProjectPaths
 
 _PAUSE = 0.3  # seconds between two looks into the spool
 _AGAIN = 5.0  # seconds after which a store that was away is asked again
@@ -22,18 +21,18 @@ _PATIENCE = 5.0  # seconds that the end of a training waits for what is left
 _EARNED = 0.25  # seconds that each operation sent adds: a store that is quick gets all
 
 
-class Courier:
+class Uploader:
     """Sends a spool from another process, between `start` and `finish`."""
 
-    def __init__(self, folders: Folders, spool: Spool):
-        self._folders, self._spool = folders, spool
+    def __init__(self, paths: ProjectPaths, spool: OfflineQueue):
+        self._paths, self._spool = paths, spool
         self._process: subprocess.Popen | None = None
 
     def start(self) -> None:
         """Begin to send, where that hasn't begun."""
         if self._process is not None:
             return
-        command = [sys.executable, "-m", __name__, str(self._folders.root), str(self._spool.folder)]
+        command = [sys.executable, "-m", __name__, str(self._paths.root), str(self._spool.folder)]
         # In a session of its own: Ctrl-C ends training, which has something to say after it.
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(
@@ -57,7 +56,7 @@ class Courier:
             self._process.wait()
 
 
-def follow(folders: Folders, spool: Spool) -> None:
+def upload(paths: ProjectPaths, spool: OfflineQueue) -> None:
     """Send a spool until all is said and sent, or the process that writes it is gone."""
     parent = os.getppid()
     while True:
@@ -66,10 +65,10 @@ def follow(folders: Folders, spool: Spool) -> None:
             # Somebody else may be sending it: the courier of a training that was killed.
             with spool.held() as mine:
                 if mine and spool.pending():
-                    replay.send(folders, spool)
+                    replay.send(paths, spool)
             if orphaned or (spool.header["ended"] and not spool.pending()):
                 return
-        except reach.AwayError:
+        except connection.StoreUnreachableError:
             wait = _AGAIN
         except SentimentError:
             return  # `trouble` says why; the same would be refused again
@@ -80,4 +79,4 @@ def follow(folders: Folders, spool: Spool) -> None:
 
 if __name__ == "__main__":
     os.nice(10)  # training comes first
-    follow(Folders(Path(sys.argv[1])), Spool(Path(sys.argv[2])))
+    upload(ProjectPaths(Path(sys.argv[1])), OfflineQueue(Path(sys.argv[2])))
