@@ -6,25 +6,51 @@
 True
 """
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from os import PathLike
-
-    from sentiment.model import Model
+    from sentiment.errors import (
+        DamagedFileError,
+        DivergedError,
+        InputError,
+        MissingFileError,
+        SentimentError,
+        UnavailableError,
+    )
+    from sentiment.inspection.explain import Trace, WordEffects
+    from sentiment.model import Model, load
 
 __version__ = "0.1.0"
-__all__ = ["load"]
+__all__ = [
+    "DamagedFileError",
+    "DivergedError",
+    "InputError",
+    "MissingFileError",
+    "Model",
+    "SentimentError",
+    "Trace",
+    "UnavailableError",
+    "WordEffects",
+    "load",
+]
+_MODULES = {
+    "Model": "model",
+    "Trace": "inspection.explain",
+    "WordEffects": "inspection.explain",
+    "load": "model",
+}
+# Models that 0.1.0 has logged to MLflow import sentiment.bundle and sentiment.runtime.
+__path__.append(str(Path(__file__).parent / "_legacy"))
 
 
-def load(folder: "str | PathLike[str] | None" = None) -> "Model":
-    """Open a trained model.
+def __getattr__(name: str) -> Any:
+    """Import what `__all__` names when it is first used: importing the package imports nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
 
-    The one in `folder`, which may be an address in MLflow such as models:/sentiment@champion, else
-    the one that SENTIMENT_MODEL names, else the newest of this project, else the one in the box.
-    Raises MissingFileError where there is none and DamagedFileError where it is not whole. Nothing
-    is imported before this is called, and then NumPy alone, or MLflow too for an address in it.
-    """
-    from sentiment import model
 
-    return model.load(folder)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,6 @@ their names in `config.py`. What it leaves out keeps its default.
 """
 
 import json
-import re
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
@@ -17,11 +16,10 @@ from typing import Any
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
 from sentiment.errors import InputError, MissingFileError
 from sentiment.utils import files
+from sentiment.utils.text import escape_json_control
 
 HINT = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
-# Beyond those that JSON escapes: DEL, which TOML forbids, and what a terminal obeys.
-_UNPRINTED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -99,4 +97,4 @@ def to_toml(recipe: Recipe) -> str:
 def _stated(value: Any) -> str:
     """Return a value as TOML, where one of JSON is valid but for a few characters."""
     stated = json.dumps(value, ensure_ascii=False)
-    return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", stated)
+    return escape_json_control(stated)

@@ -15,7 +15,7 @@ LAYERS = [
     {"recipe"},
     {"data", "tracking"},
     {"inference"},
-    {"evaluation", "inspection", "spark"},
+    {"_legacy", "evaluation", "inspection", "spark"},
     {"reports"},
     {"nn"},
     {"training"},

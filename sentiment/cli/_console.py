@@ -16,8 +16,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from sentiment.cli._terminal import visible
 from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, Progress
+from sentiment.utils.text import escape_control
 
 _REFRESH = 0.1  # seconds between two drawings of a progress line
 _WRAPPED = ("text", "meaning", "state", "run")  # columns that hold more than fits on a line
@@ -49,7 +49,7 @@ class LineProgress(Progress):
 
     def note(self, text: str) -> None:
         """Print a sentence."""
-        self._console.print(visible(text), markup=False, soft_wrap=True)
+        self._console.print(escape_control(text), markup=False, soft_wrap=True)
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Print what begins."""
@@ -149,10 +149,12 @@ def facts(pairs: Mapping[str, str]) -> Table:
     """Return names and values in two columns without lines."""
     drawn = Table.grid(padding=(0, 2))
     for name, value in pairs.items():
-        drawn.add_row(Text(visible(name), "bold"), Text(visible(value), overflow="fold"))
+        drawn.add_row(
+            Text(escape_control(name), "bold"), Text(escape_control(value), overflow="fold")
+        )
     return drawn
 
 
 def _text(text: str) -> Text:
     # Text, not str: a review may hold what Rich takes for markup.
-    return Text(visible(text))
+    return Text(escape_control(text))

@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from sentiment.cli._terminal import say, visible
+from sentiment.cli._terminal import say
 from sentiment.errors import SentimentError
+from sentiment.utils.text import escape_control
 
 FAILURE, INTERRUPTED = 1, 130
 
@@ -97,7 +98,7 @@ class ErrorHandlingGroup(TyperGroup):
 def _make_visible(error: Exception) -> None:
     """Have nothing in a usage error, which Typer prints, that a terminal obeys."""
     if isinstance(getattr(error, "message", None), str):
-        error.message = visible(error.message)  # type: ignore[attr-defined]
+        error.message = escape_control(error.message)  # type: ignore[attr-defined]
 
 
 def _say(*lines: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sentiment.cli import _console, _explanation_view
-from sentiment.cli._terminal import print_json, say, visible
+from sentiment.cli._terminal import print_json, say
 from sentiment.data import readers
 from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
@@ -19,6 +19,7 @@ from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
 from sentiment.inspection import explain
 from sentiment.reports import explanation
 from sentiment.utils import files
+from sentiment.utils.text import escape_control
 
 if TYPE_CHECKING:
     from sentiment.inference.bundle import Bundle
@@ -79,7 +80,7 @@ def _one(
         print_json(whole)
     else:
         target = _console.console()
-        line = visible(f"{said.label}  {said.probability:.4f}  {text}")
+        line = escape_control(f"{said.label}  {said.probability:.4f}  {text}")
         target.print(line, markup=False, soft_wrap=True)
         if wanted.trace and trace:
             _explanation_view.show_trace(target, trace)

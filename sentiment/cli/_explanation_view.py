@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from sentiment.cli import _console, _sparkline
+from sentiment.utils.colors import TERMINAL_NEGATIVE, TERMINAL_NEUTRAL, TERMINAL_POSITIVE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sentiment.inspection.explain import Trace, WordEffects
 
-_POSITIVE, _NEGATIVE, _NEUTRAL = (60, 140, 255), (240, 110, 30), (140, 140, 140)
 _ARROW, _PLAIN_ARROW = "◄", "<"  # the second where the terminal has no such character
 _DIGITS = 6  # of numbers in JSON; float32 holds no more
 
@@ -97,9 +97,12 @@ def _numbers(values: Iterable[float]) -> list[float]:
 
 def _shade(probability: float) -> str:
     """Return a Rich style; it holds nothing but a colour, so that NO_COLOR leaves plain text."""
-    hue = _POSITIVE if probability >= 0.5 else _NEGATIVE
+    hue = TERMINAL_POSITIVE if probability >= 0.5 else TERMINAL_NEGATIVE
     share = min(1.0, 1.5 * abs(2 * probability - 1))
-    mixed = (round(grey + share * (full - grey)) for grey, full in zip(_NEUTRAL, hue, strict=True))
+    mixed = (
+        round(grey + share * (full - grey))
+        for grey, full in zip(TERMINAL_NEUTRAL, hue, strict=True)
+    )
     return "rgb({},{},{})".format(*mixed)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 import typer
 
 from sentiment.cli._options import option_names, typed_parameters
-from sentiment.cli._terminal import counted, say
+from sentiment.cli._terminal import say
 from sentiment.errors import InputError
 from sentiment.inference.predict import LabelRule
 from sentiment.utils.paths import find_project
+from sentiment.utils.text import count_of
 
 # All that may be typed beside --engine spark.
 _WITH = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
@@ -63,8 +64,8 @@ def run(
         scored = scoring.score(spark, job, judge)
     if not quiet:
         if scored.rejected:
-            say(f"{counted(scored.rejected, 'row')} rejected, with the reasons, to {job.rejects}")
-        say(f"{counted(scored.rows, 'row')} written to {output}")
+            say(f"{count_of(scored.rejected, 'row')} rejected, with the reasons, to {job.rejects}")
+        say(f"{count_of(scored.rows, 'row')} written to {output}")
 
 
 def _kind(source: str, output: str) -> str:

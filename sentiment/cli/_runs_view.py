@@ -13,7 +13,6 @@ from rich.text import Text
 
 from sentiment.cli import _console
 from sentiment.cli._sparkline import sparkline
-from sentiment.cli._terminal import visible
 from sentiment.evaluation.run_comparison import (
     ACCURACY,
     MISSING,
@@ -27,6 +26,7 @@ from sentiment.evaluation.run_comparison import (
 )
 from sentiment.tracking.history import FINISHED, RUNNING, RunRecord, evaluate_command
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.text import escape_control
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -195,7 +195,7 @@ def chance(p: float) -> str:
 
 def plain(text: str) -> str:
     """Return a name on one line, without anything that a terminal obeys."""
-    return visible(" ".join(text.split()))
+    return escape_control(" ".join(text.split()))
 
 
 def _places(made: Comparison) -> dict[str, int]:

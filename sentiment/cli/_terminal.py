@@ -5,8 +5,6 @@ Knows streams and terminals; knows nothing of what is written.
 
 import io
 import json
-import math
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,23 +12,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sentiment.errors import UnavailableError
+from sentiment.utils.text import escape_control, escape_json_control, finite
 
 if TYPE_CHECKING:
     import subprocess
 
 _REFRESH = 0.1  # seconds between two drawings of the progress line
-# Control characters, and those that turn the direction of writing: a terminal obeys them.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def visible(text: str) -> str:
-    r"""Return `text` with what a terminal would obey written out: `\x1b` for an escape."""
-    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say(text: str, *, err: bool = True) -> None:
     """Print a line on standard error, or on standard output."""
-    typer.echo(visible(text), err=err)
+    typer.echo(escape_control(text), err=err)
 
 
 def print_json(content: Any) -> None:
@@ -38,16 +30,8 @@ def print_json(content: Any) -> None:
 
     A number that is not finite, which JSON has not, is null.
     """
-    text = json.dumps(_finite(content), ensure_ascii=not speaks_utf8(), allow_nan=False)
-    typer.echo(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: _finite(part) for name, part in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(part) for part in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    text = json.dumps(finite(content), ensure_ascii=not speaks_utf8(), allow_nan=False)
+    typer.echo(escape_json_control(text))
 
 
 def speaks_utf8() -> bool:
@@ -91,7 +75,7 @@ class Output(io.RawIOBase):
             return sys.stdout.buffer.write(data)
         text = bytes(data).decode("utf-8", "backslashreplace")
         if sys.stdout.isatty():
-            text = visible(text.replace("\r\n", "\n"))
+            text = escape_control(text.replace("\r\n", "\n"))
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
         return len(data)
@@ -125,8 +109,3 @@ class Meter:
         if self._drawn:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-
-
-def counted(number: int, what: str) -> str:
-    """Return `1 row`, `2 rows`."""
-    return f"{number:,} {what}" + ("s" if number != 1 else "")

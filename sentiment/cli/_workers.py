@@ -4,7 +4,6 @@ Knows processes and what TF_CONFIG must say; knows nothing of training.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import typer
 from sentiment.cli._errors import FAILURE, TerminatedError
 from sentiment.cli._terminal import say
 from sentiment.training import tf_config
+from sentiment.utils.ports import free_ports
 
 _COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()"]
 _PATIENCE = 15  # seconds for the other workers to end once the first has
@@ -89,12 +89,3 @@ def _tell(others: list[subprocess.Popen], logs: Sequence[IO[str]]) -> None:
         lines = [line for line in log.read().splitlines() if line.startswith("Error: ")]
         if other.poll() is not None:
             say(f"Worker {number} ended with status {other.returncode}. {' '.join(lines[-1:])}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]

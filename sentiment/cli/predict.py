@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sentiment.cli._common import ModelOption
-from sentiment.cli._terminal import Meter, Output, counted, say, speaks_utf8
+from sentiment.cli._terminal import Meter, Output, say, speaks_utf8
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
+from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
     from sentiment.inference.bundle import Bundle
@@ -225,7 +226,7 @@ def _file(
                 say(f"{source} has a column {name!r} already: ours is {ours!r}")
         _remark(work, one_by_one=False)
         if output is not None:
-            say(f"{counted(work.tally.rows, 'row')} written to {output}")
+            say(f"{count_of(work.tally.rows, 'row')} written to {output}")
 
 
 def _remark(work: "ScoringJob", *, one_by_one: bool) -> None:
@@ -237,10 +238,10 @@ def _remark(work: "ScoringJob", *, one_by_one: bool) -> None:
         say(fact)
     if tally.bad:
         done = "left out" if work.rules.on_error == "skip" else "kept without a label"
-        say(f"{counted(tally.bad, 'bad row')} {done}")
+        say(f"{count_of(tally.bad, 'bad row')} {done}")
     if one_by_one and sum(tally.warnings.values()) <= len(tally.warned):
         for number, name in tally.warned:
             say(f"warning: text {number}: {WARNINGS[name]}")
         return
     for name, times in tally.warnings.items():
-        say(f"warning: {counted(times, 'text')}: {WARNINGS[name]}")
+        say(f"warning: {count_of(times, 'text')}: {WARNINGS[name]}")

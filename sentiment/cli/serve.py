@@ -7,6 +7,7 @@ import typer
 from sentiment.cli import _terminal
 from sentiment.cli._common import HostOption
 from sentiment.utils.paths import find_project
+from sentiment.utils.ports import free_port
 
 
 def command(
@@ -22,7 +23,7 @@ def command(
 
     place = find_project()
     registry.download_bundle(place, model)  # where there is no such model, say so now
-    port = server.free_port(port, host)
+    port = free_port(port, host)
     address = server.base_url(host, port)
     if server.is_public(host):
         _terminal.warn_of_others(host, "have texts classified")

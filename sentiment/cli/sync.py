@@ -2,9 +2,9 @@
 
 import typer
 
-from sentiment.cli._terminal import counted
 from sentiment.errors import UnavailableError
 from sentiment.utils.paths import find_project
+from sentiment.utils.text import count_of
 
 
 def command() -> None:
@@ -20,7 +20,7 @@ def command() -> None:
         results = sync(place, progress)
     waiting = [result for result in results if result.trouble]
     if sent := {result.name for result in results} - {result.name for result in waiting}:
-        typer.echo(f"{counted(len(sent), 'run')} sent.")
+        typer.echo(f"{count_of(len(sent), 'run')} sent.")
     if waiting:
         left, trouble = sum(result.left for result in waiting), waiting[0].trouble
         raise UnavailableError(

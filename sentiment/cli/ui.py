@@ -10,6 +10,7 @@ import typer
 from sentiment.cli import _terminal
 from sentiment.cli._common import ExperimentOption, HostOption
 from sentiment.utils.paths import find_project
+from sentiment.utils.ports import free_port
 
 
 def command(
@@ -27,7 +28,7 @@ def command(
     if uri.startswith("http"):
         _offer(server.ui_url(place, experiment, uri.rstrip("/")), browser)
         return
-    port = server.free_port(port, host)
+    port = free_port(port, host)
     base = server.base_url(host, port)
     address = server.ui_url(place, experiment, base)
     if server.is_public(host):

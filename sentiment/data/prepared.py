@@ -21,7 +21,7 @@ import numpy as np
 
 from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
 from sentiment.errors import DamagedFileError
-from sentiment.utils import files
+from sentiment.utils import files, npz
 
 FORMAT = 1
 HINT = "sentiment prepare --again"
@@ -113,7 +113,7 @@ class PreparedDataset:
         arrays = {}
         for part in ("texts", "bounds", "labels", "tokens", "offsets"):
             self._check(f"{name}.{part}.npy")
-            arrays[part] = files.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
+            arrays[part] = npz.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
         encoded = EncodedTexts(arrays["tokens"], arrays["offsets"])
         return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded)
 

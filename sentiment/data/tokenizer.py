@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.errors import DamagedFileError
-from sentiment.utils import files
+from sentiment.utils import files, npz
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 RULES = 1  # raised whenever the same text would give other tokens
@@ -184,7 +184,7 @@ class Tokenizer:
         with files.read_errors(folder / "words.txt", hint=hint):
             words = files.read_text(folder / "words.txt").split("\n")[:-1]
             _check_count(words)
-        ngrams = files.read_array(folder / "ngrams.npy", hint=hint)
+        ngrams = npz.read_array(folder / "ngrams.npy", hint=hint)
         if ngrams.dtype != np.int64 or ngrams.ndim != 1 or (ngrams[1:] <= ngrams[:-1]).any():
             raise DamagedFileError(
                 f"{folder / 'ngrams.npy'} holds no ascending row of int64", hint=hint

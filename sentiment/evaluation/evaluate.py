@@ -18,7 +18,7 @@ from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics
 from sentiment.inference import bundle as bundles
 from sentiment.inference.bundle import Bundle
-from sentiment.inference.classifier import Classifier
+from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -117,7 +117,7 @@ def evaluate_logits(
 ) -> Evaluation:
     """Measure what `bundle` has made of labelled texts: `logits`, uncalibrated, float (N,)."""
     texts, labels, logits = data.texts, data.labels, logits.astype(np.float64)
-    plain, probabilities = (1.0 / (1.0 + np.exp(-logits / t)) for t in (1.0, bundle.temperature))
+    plain, probabilities = (sigmoid(logits / t) for t in (1.0, bundle.temperature))
     wrong = np.flatnonzero((probabilities >= 0.5) != (labels == 1))
     surest = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:worst]
     mistakes = [Mistake(texts[row], int(labels[row]), float(probabilities[row])) for row in surest]

@@ -9,6 +9,8 @@ from math import sqrt
 
 import numpy as np
 
+from sentiment.inference.classifier import sigmoid
+
 CALIBRATION_BINS = 15
 _CERTAIN = 1e-12  # a probability is kept this far from 0 and 1 where its logarithm is taken
 
@@ -65,7 +67,7 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     def slope(log_temperature: float) -> float:
         # d loss / d log T, up to a positive factor, with s = logit / T.
         scaled = logits / np.exp(log_temperature)
-        return float(np.mean((labels - 1.0 / (1.0 + np.exp(-scaled))) * scaled))
+        return float(np.mean((labels - sigmoid(scaled)) * scaled))
 
     low, high = np.log(0.05), np.log(20.0)
     for _ in range(50):

@@ -5,7 +5,6 @@ stands above training and evaluation, which do both; knows nothing of how the co
 """
 
 from dataclasses import replace
-from datetime import datetime
 from typing import get_args
 
 import numpy as np
@@ -28,6 +27,7 @@ from sentiment.training import diagnostics
 from sentiment.training.train import TrainingResult, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
+from sentiment.utils.timestamps import name_timestamp
 
 READOUTS = get_args(setting_field(ModelSettings, "readout").type)
 _LENGTHS, _POSITIONS = 4, 3  # groups of test reviews: quarters, and early, middle, late
@@ -59,7 +59,7 @@ def compare_readouts(
         )
     progress, plans = progress or Progress(), _plans(model, settings, seeds)
     yardstick = ReadoutEvaluator(data, model, settings.validation_share)
-    moment = datetime.now().strftime("%m%d-%H%M%S")
+    moment = name_timestamp()
     networks = []
     for number, (shape, chosen) in enumerate(plans, 1):
         progress.note(

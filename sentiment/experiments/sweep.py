@@ -56,7 +56,7 @@ def sweep(
     under way is tried anew. Raises InputError where another process runs this sweep.
     """
     progress = progress or Progress()
-    with file_lock(plan.folder / ".lock", f"the sweep {plan.name}"):
+    with file_lock(plan.folder / ".lock", f"running the sweep {plan.name}"):
         # Before the processes begin, so that they find the reviews and need not wait for another.
         prepare(plan.recipe.prepare, paths, progress=progress)
         study = studies.open_study(plan.journal, plan.space, plan.seed)
@@ -84,7 +84,7 @@ def sweep_on_spark(
     This package is installed there, and the tracking store, which keeps the study too, in reach.
     """
     progress = progress or Progress()
-    with file_lock(plan.folder / ".lock", f"the sweep {plan.name}"):
+    with file_lock(plan.folder / ".lock", f"running the sweep {plan.name}"):
         prepare(plan.recipe.prepare, paths, progress=progress)
         with session.spark_session(master, ship=False):
             found = spark_study.study(

@@ -8,7 +8,6 @@ that are tried; `sweep.json`, the rest of its plan; `journal.log`, its study; an
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from sentiment import recipe as recipes
@@ -18,6 +17,7 @@ from sentiment.experiments.search_space import SearchSpace
 from sentiment.recipe import Recipe
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.timestamps import name_timestamp
 
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
@@ -85,7 +85,7 @@ def create_plan(
 ) -> SweepPlan:
     """Write a new plan; raise InputError where its name is taken or a value of it impossible."""
     tried.check(recipe)
-    name = name or f"sweep-{datetime.now():%m%d-%H%M%S}"
+    name = name or f"sweep-{name_timestamp()}"
     folder = paths.sweeps / name
     if folder.exists():
         raise InputError(

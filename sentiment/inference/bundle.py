@@ -27,7 +27,8 @@ import numpy as np
 from sentiment.config import ModelSettings
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
-from sentiment.utils import files
+from sentiment.inference.weights import weight_shapes
+from sentiment.utils import files, npz
 
 FORMAT = 2
 HINT = "sentiment train"
@@ -54,25 +55,6 @@ class Bundle:
     def name(self) -> str:
         """The name of the run that made it."""
         return self.record["run"]["name"]
-
-
-def weight_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of every array in `weights.npz`."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    entering = settings.embedding
-    for number in range(1, settings.layers + 1):
-        for direction in directions(settings):
-            prefix = f"rnn_{number}.{direction}"
-            shapes[f"{prefix}.kernel"] = (entering, settings.units)
-            shapes[f"{prefix}.recurrent_kernel"] = (settings.units, settings.units)
-            shapes[f"{prefix}.bias"] = (settings.units,)
-        entering = settings.state_size
-    return shapes | {"classifier.kernel": (settings.state_size, 1), "classifier.bias": (1,)}
-
-
-def directions(settings: ModelSettings) -> tuple[str, ...]:
-    """Return the directions that each layer reads in."""
-    return ("forward", "backward") if settings.bidirectional else ("forward",)
 
 
 def write(
@@ -132,8 +114,8 @@ def _read(folder: Path) -> Bundle:
     for name in _PARTS:
         files.verify_file(folder / name, record["files"][name], hint=HINT)
     tokenizer = Tokenizer.read(folder, hint=HINT)
-    embedding = files.read_array(folder / "embedding.npy", hint=HINT)
-    weights = files.read_arrays(folder / "weights.npz", hint=HINT)
+    embedding = npz.read_array(folder / "embedding.npy", hint=HINT)
+    weights = npz.read_arrays(folder / "weights.npz", hint=HINT)
     bundle = Bundle(folder, record, settings, tokenizer, embedding, weights)
     _check_arrays(bundle)
     return bundle

@@ -11,11 +11,18 @@ import numpy as np
 
 from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
-from sentiment.inference.bundle import HINT, Bundle, directions
+from sentiment.inference.bundle import HINT, Bundle
+from sentiment.inference.weights import directions
 
 BATCH_SIZE = 512  # reviews read at once; more are no faster and take more memory
 # Infinity saturates a unit and is no fault; what is no number after it is told in one sentence.
 _large_weights = np.errstate(over="ignore", invalid="ignore")
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + e^-logits), in the dtype of `logits`."""
+    with np.errstate(over="ignore"):  # float32: below -88 the exponential is infinite, and P is 0
+        return 1.0 / (1.0 + np.exp(-logits))
 
 
 @dataclass(frozen=True)
@@ -154,8 +161,7 @@ class Classifier:
 
     def probabilities(self, states: np.ndarray) -> np.ndarray:
         """Return P(positive) of final states (N, S), float32 (N,)."""
-        with np.errstate(over="ignore"):  # beyond 88 the exponential is infinite, and P is 0
-            return 1.0 / (1.0 + np.exp(-self.logits(states) / np.float32(self.bundle.temperature)))
+        return sigmoid(self.logits(states) / np.float32(self.bundle.temperature))
 
     @_large_weights
     def logits(self, states: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 
 from sentiment.data.tokenizer import UNKNOWN, EncodedTexts, tokenize
 from sentiment.errors import InputError
-from sentiment.inference.bundle import directions
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
+from sentiment.inference.weights import directions
 
 HINT = 'sentiment predict "A moving film."'
 

@@ -16,8 +16,8 @@ import numpy as np
 from sentiment.data.parquet import libraries
 from sentiment.data.tokenizer import tokenize
 from sentiment.errors import InputError
-from sentiment.inference.bundle import directions
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
+from sentiment.inference.weights import directions
 from sentiment.utils import files
 
 Steps = Literal["all", "last"]

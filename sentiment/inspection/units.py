@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sentiment.data.tokenizer import FIRST_WORD, EncodedTexts, Tokenizer
-from sentiment.inference.bundle import Bundle, directions
+from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier, pack_by_step
+from sentiment.inference.weights import directions
 
 MAX_UNITS = 64  # units told of; of more, those that the classifier weighs most
 SATURATED = 0.99  # size of a unit from which its slope, 1 - h², is below 0.02

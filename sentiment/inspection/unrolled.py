@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sentiment.inference.classifier import sigmoid
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -79,7 +81,7 @@ class Decision:
     @property
     def probability(self) -> float:
         """The sigmoid of the logit over the temperature."""
-        return float(1 / (1 + np.exp(-self.logit / self.temperature)))
+        return float(sigmoid(np.asarray(self.logit / self.temperature)))
 
 
 @dataclass(frozen=True)

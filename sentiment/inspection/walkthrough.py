@@ -9,8 +9,8 @@ import numpy as np
 
 from sentiment.data.tokenizer import PADDING, UNKNOWN
 from sentiment.errors import InputError
-from sentiment.inference.bundle import directions
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.weights import directions
 from sentiment.inspection import explain
 from sentiment.inspection.unrolled import Cell, Decision, Step, unroll
 

@@ -26,9 +26,11 @@ from bokeh.resources import Resources
 
 from sentiment.reports import document as sheet
 from sentiment.reports.document import Section
-from sentiment.reports.svg import NEGATIVE, POSITIVE, safe, visible
+from sentiment.reports.svg import safe
+from sentiment.utils.colors import NEGATIVE, NEUTRAL, POSITIVE, hex_color
+from sentiment.utils.text import replace_control
 
-NEITHER = "#8a929c"  # of what is neither positive nor negative; seen on white and on black
+NEITHER = hex_color(NEUTRAL)  # of what is neither positive nor negative
 CHOSEN = "#8f6fd6"  # of what a person has chosen
 _LINES = ("#7a5cc4", "#1f9e89", "#c2488e", "#9a7d0a", "#3d85c6", "#c0622f", "#6b8e23", "#7f7f7f")
 _DASHES: tuple[Literal["solid", "dashed", "dotted"], ...] = ("solid", "dashed", "dotted")
@@ -50,7 +52,7 @@ class Part:
 def hex_colour(label: int) -> str:
     """Return the colour of a label: 1 positive, 0 negative, -1 no opinion."""
     hue = {1: POSITIVE, 0: NEGATIVE}.get(label)
-    return "#{:02x}{:02x}{:02x}".format(*hue) if hue else NEITHER
+    return hex_color(hue) if hue else NEITHER
 
 
 def curves(title: str, lines: dict[str, Line], mark: float | None = None) -> Figure:
@@ -68,7 +70,7 @@ def curves(title: str, lines: dict[str, Line], mark: float | None = None) -> Fig
         columns = {
             "epoch": [epoch for epoch, _ in line],
             "value": rounded([value for _, value in line], 5),
-            "name": [visible(name)] * len(line),
+            "name": [replace_control(name)] * len(line),
         }
         colour, dash = _line_style(place)
         source = ColumnDataSource(columns)

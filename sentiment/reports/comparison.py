@@ -11,7 +11,8 @@ from sentiment.inspection.probes import SENTENCES
 from sentiment.reports import charts
 from sentiment.reports.charts import Figure, Part
 from sentiment.reports.document import Section
-from sentiment.reports.svg import safe, visible
+from sentiment.reports.svg import safe
+from sentiment.utils.text import replace_control
 
 _NOWHERE = (float("nan"), float("nan"))  # where a text is that a run has not seen
 _SENTENCES = {sentence.id for sentence in SENTENCES}
@@ -44,7 +45,7 @@ class Grid:
 def page(title: str, runs: list[ComparedRun], grids: list[Grid]) -> str:
     """Return the page: HTML that needs neither a network nor an origin of its own."""
     parts = [_tables(grids), _curves(runs), _planes(runs)]
-    return charts.document(visible(title), parts)
+    return charts.document(replace_control(title), parts)
 
 
 def _tables(grids: list[Grid]) -> Part:
@@ -76,7 +77,7 @@ def _kind(grid: Grid, column: int) -> str:
 
 def _curves(runs: list[ComparedRun]) -> Part:
     metrics = list(dict.fromkeys(name for run in runs for name in run.curves))
-    labels = _unlike([visible(run.name) for run in runs])
+    labels = _unlike([replace_control(run.name) for run in runs])
     plots = [
         charts.curves(
             metric,
@@ -109,7 +110,7 @@ def _planes(runs: list[ComparedRun]) -> Part:
         for name, label in zip(run.ids, run.labels, strict=True)
     }
     columns: charts.Columns = {
-        "id": [visible(name) for name in labels],
+        "id": [replace_control(name) for name in labels],
         **charts.marked(list(labels.values()), [name in _SENTENCES for name in labels]),
     }
     for number, run in enumerate(runs):
@@ -119,7 +120,7 @@ def _planes(runs: list[ComparedRun]) -> Part:
             columns[f"x{number}"], columns[f"y{number}"] = map(list, zip(*points, strict=True))
     source = charts.source("points", columns)
     plots: list[Figure] = []
-    names = _unlike([visible(run.name) for run in runs])
+    names = _unlike([replace_control(run.name) for run in runs])
     for number, run in enumerate(runs):
         if run.points is not None:
             plots.append(

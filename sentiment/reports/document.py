@@ -8,13 +8,13 @@ whatever the texts hold.
 import base64
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sentiment.reports.style import BASE, EXPLANATION
 from sentiment.reports.svg import safe
+from sentiment.utils.text import finite
 
 _PAGED = """\
 nav { position: sticky; top: 0; z-index: 20; margin: 0 -1rem; padding: .55rem 1rem;
@@ -226,16 +226,8 @@ def in_script(value: Any) -> str:
     try:
         shown = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        shown = json.dumps(_finite(value), separators=(",", ":"))
+        shown = json.dumps(finite(value), separators=(",", ":"))
     return shown.replace("<", "\\u003c")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _digest(source: str) -> str:

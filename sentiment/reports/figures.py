@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from sentiment.inspection.probes import NO_OPINION
 from sentiment.inspection.snapshots import Snapshot
-from sentiment.reports.svg import NEGATIVE, POSITIVE
+from sentiment.utils.colors import NEGATIVE, POSITIVE
 
 REACH = (1.0, 0.6)  # of the projection's axes; what is beyond stands on the border
 _COLOURS = {

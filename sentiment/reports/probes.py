@@ -10,7 +10,8 @@ from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import charts
 from sentiment.reports.charts import ColumnDataSource, Part
 from sentiment.reports.document import Section, choice
-from sentiment.reports.svg import safe, visible
+from sentiment.reports.svg import safe
+from sentiment.utils.text import replace_control
 
 LABELS = {1: "positive", 0: "negative", -1: "no opinion"}
 _BEGINNING = 160  # characters of a review that are told of its point
@@ -67,14 +68,14 @@ def _slider(snapshots: Moments) -> str:
 def _points(snapshot: Snapshot) -> ColumnDataSource:
     probes = snapshot.probes
     x, y = charts.clipped(snapshot.points)
-    texts = [visible(text) for text in probes.texts]
+    texts = [replace_control(text) for text in probes.texts]
     return charts.source(
         "points",
         {
             "x": x,
             "y": y,
             "p": charts.rounded(snapshot.probabilities),
-            "id": [visible(name) for name in probes.ids],
+            "id": [replace_control(name) for name in probes.ids],
             "text": [
                 text if len(text) <= _BEGINNING else text[: _BEGINNING - 1] + "…" for text in texts
             ],
@@ -100,7 +101,7 @@ def projection(snapshots: Moments) -> Part:
     plot = charts.plane(points, hints=hints)
     charts.add_walk(plot, walk)
     near = charts.closer("The way of the sentence, closer", walk)
-    names = [visible(probes.ids[row]) for row in probes.sentences]
+    names = [replace_control(probes.ids[row]) for row in probes.sentences]
     body = f"""<p class="faint">Each point is a text: the state that the classifier reads of it,
 turned (never stretched) to the same two axes in every run; the origin is the state before the
 first word. Move the slider to see labels come apart. The violet way is the chosen

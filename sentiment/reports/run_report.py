@@ -22,8 +22,10 @@ from sentiment.reports import units as unitview
 from sentiment.reports.charts import Part
 from sentiment.reports.document import Section, choice
 from sentiment.reports.playback import SCRIPT
-from sentiment.reports.svg import NEGATIVE, POSITIVE, colour, drawing, safe, visible
+from sentiment.reports.svg import colour, drawing, safe
+from sentiment.utils.colors import NEGATIVE, POSITIVE
 from sentiment.utils.progress import EpochMetrics
+from sentiment.utils.text import replace_control
 
 _MOVERS = 8  # words named that moved a mistake most, to either side
 _LONGEST = 1024  # words of a mistake that is explained: their square is read, 1 s each
@@ -91,7 +93,7 @@ def page(story: TrainingReport) -> str:
         **unitview.told(measured),
         "mistakes": [_told(mistake) for mistake in mistakes],
     }
-    return charts.document(visible(story.name), parts, data=data, script=SCRIPT)
+    return charts.document(replace_control(story.name), parts, data=data, script=SCRIPT)
 
 
 def _texts(story: TrainingReport) -> list[str]:
@@ -172,7 +174,7 @@ def _told(mistake: _Mistake) -> dict[str, Any] | None:
     if mistake.trace is None or mistake.effects is None:
         return None
     return {
-        "words": visible(" ".join(mistake.trace.tokens)),
+        "words": replace_control(" ".join(mistake.trace.tokens)),
         "effects": np.rint(100 * mistake.effects.effects).astype(int).tolist(),
         "p": np.rint(1000 * mistake.trace.probabilities).astype(int).tolist(),
     }
@@ -183,7 +185,7 @@ def _misjudged(mistakes: list[_Mistake]) -> Part:
         body = '<p class="faint">There is none to show.</p>'
         return Part(Section("mistakes", "Mistakes", body), [])
     entries = [
-        f"{number} · {mistake.probability:.3f} · {visible(mistake.text)[:_NAMED]}"
+        f"{number} · {mistake.probability:.3f} · {replace_control(mistake.text)[:_NAMED]}"
         for number, mistake in enumerate(mistakes, 1)
     ]
     body = f"""<p class="faint">The validation reviews that the model is most wrongly sure of, the

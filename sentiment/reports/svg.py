@@ -4,7 +4,6 @@ Knows SVG, PNG and explanations; knows nothing of the page around the drawing.
 """
 
 import base64
-import re
 import struct
 import zlib
 from html import escape
@@ -12,8 +11,9 @@ from html import escape
 import numpy as np
 
 from sentiment.inspection.explain import Trace, WordEffects
+from sentiment.utils.colors import NEGATIVE, POSITIVE
+from sentiment.utils.text import replace_control
 
-POSITIVE, NEGATIVE = (30, 120, 220), (225, 95, 20)  # told apart by the colour-blind as well
 _STRONGEST = 0.85  # opacity of the strongest colour; more would hide the word
 _WIDTH = 900  # pixels that a review of moderate length fills
 _CELLS = (3, 34)  # pixels that a word may take across; longer reviews scroll
@@ -25,10 +25,6 @@ _UNIT = (1, 11)  # pixels that a hidden unit may take down
 _NAMES, _NUMBERS = 100, 26  # pixels under the heat map for words that stand upright, for counts
 _LONGEST_NAME = 14  # characters of a word there
 _FEW = 8  # opacities in a lean heat map
-# Control characters, halves of surrogate pairs and marks that turn the direction of what follows.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 
 
 def drawing(trace: Trace, effects: WordEffects, *, lean: bool = False) -> str:
@@ -144,14 +140,9 @@ def _picture(states: np.ndarray, shades: int = 255) -> str:
     return base64.b64encode(file).decode("ascii")
 
 
-def visible(text: str) -> str:
-    """Return `text` with a mark in the place of what can't be seen."""
-    return _HIDDEN.sub("\ufffd", text)
-
-
 def safe(text: str) -> str:
     """Return `text` for HTML, with a mark in the place of what can't be seen."""
-    return escape(visible(text))
+    return escape(replace_control(text))
 
 
 def colour(strength: float) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.tracking import store
 from sentiment.tracking.run import QUEUE_TAG
-from sentiment.utils import environment, files
+from sentiment.utils import environment, npz
 from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
@@ -243,6 +243,6 @@ def _arrays(paths: ProjectPaths, run: RunRecord, path: str, *, hint: str) -> dic
         # An .npz may come damaged from a disk that was full; its name says nothing to a person.
         named = f"{path} of the run {run.bare_name}"
         try:
-            return files.read_arrays(local, hint=hint, most=_MOST_ARRAYS)
+            return npz.read_arrays(local, hint=hint, most=_MOST_ARRAYS)
         except DamagedFileError as error:
             raise DamagedFileError(f"{named} can't be read", hint=hint) from error

@@ -26,8 +26,10 @@ _PACKAGE = Path(__file__).parent.parent
 # What `pyfunc.py` imports of this package, and what those import.
 _CODE = (
     *("__init__.py", "errors.py", "config.py", "utils/__init__.py", "utils/files.py"),
+    "utils/npz.py",
     *("data/__init__.py", "data/tokenizer.py"),
     *("inference/__init__.py", "inference/bundle.py", "inference/classifier.py"),
+    "inference/weights.py",
 )
 _BUNDLE = "bundle"  # the name of its folder among a model's artifacts
 STEP = "step"  # the tag of a logged model that names its epoch

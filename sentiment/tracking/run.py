@@ -6,7 +6,6 @@ Knows MLflow's runs; knows nothing of networks, of drawing or of who reads the r
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sentiment.errors import MissingFileError
 from sentiment.tracking import process, registry, store
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.timestamps import epoch_milliseconds
 
 with environment.suppress_stderr():
     import mlflow
@@ -95,7 +95,7 @@ class MlflowRun:
         self, metrics: dict[str, float], step: int, model_id: str | None, when: int | None = None
     ) -> None:
         """Log metrics in one call; the same ones once more change nothing."""
-        when = now_ms() if when is None else when
+        when = epoch_milliseconds() if when is None else when
         # A NumPy step would be stored as a blob: hence int().
         kept = [
             Metric(name, float(value), when, int(step), model_id) for name, value in metrics.items()
@@ -184,11 +184,6 @@ def end_after(run: MlflowRun) -> Iterator[None]:
         run.end(status)
 
 
-def now_ms() -> int:
-    """Return the milliseconds since 1970, as MLflow counts time."""
-    return round(time.time() * 1000)
-
-
 def _shortened(value: Any) -> str:
     """Return a parameter as text that MLflow takes; a longer one it would cut, and print whole."""
     text = str(value)
@@ -201,7 +196,7 @@ def create_run(
     """Make a run in an experiment, which is made too where it is missing."""
     number = store.open_experiment(paths, experiment)
     with store.store_errors(paths):
-        made = mlflow.MlflowClient().create_run(number, when or now_ms(), tags, name)
+        made = mlflow.MlflowClient().create_run(number, when or epoch_milliseconds(), tags, name)
     return MlflowRun(made.info.run_id, name, paths)
 
 

@@ -15,16 +15,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sentiment.errors import InputError, UnavailableError
+from sentiment.errors import UnavailableError
 from sentiment.tracking import store
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.ports import LOCALHOST
 
-LOCAL = "127.0.0.1"
 _GRACE = 5  # seconds for what a server has started to end after it
 _PATIENCE = 60  # seconds for a server to answer; it takes 5 to 20
 
 
-def start_ui(paths: ProjectPaths, port: int, host: str = LOCAL) -> subprocess.Popen:
+def start_ui(paths: ProjectPaths, port: int, host: str = LOCALHOST) -> subprocess.Popen:
     """Start the tracking server on `host` in its light form: one worker, no job execution."""
     options = ["server", "-w", "1", "--host", host, "--port", str(port)]
     options += ["--backend-store-uri", store.tracking_uri(paths)]
@@ -33,7 +33,7 @@ def start_ui(paths: ProjectPaths, port: int, host: str = LOCAL) -> subprocess.Po
 
 
 def start_model(
-    paths: ProjectPaths, address: str, port: int, host: str = LOCAL
+    paths: ProjectPaths, address: str, port: int, host: str = LOCALHOST
 ) -> subprocess.Popen:
     """Start MLflow's scoring server on `host` for the model at `address`, models:/…."""
     options = ["models", "serve", "--model-uri", address, "--env-manager", "local"]
@@ -92,27 +92,9 @@ def _wait(server: subprocess.Popen, address: str) -> None:
     raise UnavailableError("the MLflow server did not start", hint=f"python {command}")
 
 
-def free_port(wanted: int, host: str = LOCAL) -> int:
-    """Return `wanted` where nothing listens on it, else a port that is free.
-
-    Raises InputError where `host` is no address of this machine.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-        try:
-            probe.bind((host, wanted))
-        except OSError:
-            try:
-                probe.bind((host, 0))
-            except OSError as error:
-                fact = f"{host} is no IPv4 address of this machine"
-                raise InputError(fact, hint=f"--host {LOCAL}") from error
-        return probe.getsockname()[1]
-
-
 def base_url(host: str, port: int) -> str:
     """Return where a server on `host`, be that every address, is reached from this machine."""
-    return f"http://{LOCAL if _number(host).is_unspecified else host}:{port}"
+    return f"http://{LOCALHOST if _number(host).is_unspecified else host}:{port}"
 
 
 def is_public(host: str) -> bool:

@@ -3,7 +3,6 @@
 Knows MLflow's stores; knows nothing of what is kept there.
 """
 
-import fcntl
 import os
 import shlex
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from textwrap import shorten
 
 from sentiment.errors import MissingFileError, UnavailableError
 from sentiment.utils import environment
+from sentiment.utils.locks import file_lock
 from sentiment.utils.paths import ProjectPaths
 
 EXPERIMENT = "sentiment"
@@ -137,6 +137,5 @@ def creation_lock(paths: ProjectPaths) -> Iterator[None]:
     if not paths.mlruns.is_dir():
         yield
         return
-    with (paths.mlruns / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with file_lock(paths.mlruns / ".lock", blocking=True):
         yield

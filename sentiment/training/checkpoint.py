@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.errors import DamagedFileError, MissingFileError
-from sentiment.utils import files
+from sentiment.utils import files, npz
 from sentiment.utils.locks import file_lock
 
 FORMAT = 1
@@ -108,7 +108,7 @@ def read(path: Path) -> Checkpoint:
         stated = recorded.get(name) if isinstance(recorded, dict) else None
         files.verify_file(path / name, stated if isinstance(stated, dict) else {}, hint=_HINT)
     state = files.read_json(path / "state.json", hint=_HINT)
-    arrays = files.read_arrays(path / "arrays.npz", hint=_HINT)
+    arrays = npz.read_arrays(path / "arrays.npz", hint=_HINT)
     return Checkpoint(int(path.name.partition("-")[2]), state, arrays)
 
 

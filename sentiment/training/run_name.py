@@ -5,7 +5,6 @@ Knows the settings and where models and checkpoints lie; knows nothing of traini
 
 import os
 import shlex
-from datetime import datetime
 from pathlib import Path
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
@@ -13,6 +12,7 @@ from sentiment.errors import InputError
 from sentiment.training import checkpoint
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.timestamps import name_timestamp
 
 _LONGEST = 200  # bytes: with what goes around it while it is written, it must be a file's name
 
@@ -46,7 +46,7 @@ def claim_run_name(
     """
     shape = f"{model.layers}x{model.units}" if model.layers > 1 else f"{model.units}"
     ways = "bi" if model.bidirectional else ""
-    moment = datetime.now().strftime("%m%d-%H%M%S")
+    moment = name_timestamp()
     of = "" if dataset == PrepareSettings().name else f"{_part(dataset)}-"
     name = f"{of}{_part(recipe)}-{ways}rnn{shape}-{model.readout}-seed{train.seed}-{moment}"
     with files.write_errors(paths.checkpoints):

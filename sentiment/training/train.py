@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from sentiment.training.results import BestEpoch
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
+from sentiment.utils.timestamps import utc_timestamp
 
 _MISTAKES = 10  # of the validation reviews, that the report shows
 
@@ -275,7 +275,7 @@ def _go_on(name: str) -> str:
 
 def _record(data: PreparedDataset, model: ModelSettings, settings: TrainSettings) -> dict[str, Any]:
     return {
-        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "created": utc_timestamp(),
         "settings": {
             "prepare": data.settings,
             "model": asdict(model),

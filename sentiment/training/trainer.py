@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from sentiment.config import TrainSettings
+from sentiment.inference.classifier import sigmoid
 from sentiment.nn.lazy_adam import LazyAdam
 from sentiment.training.distributed import WorkerGroup
 
@@ -25,7 +26,7 @@ class ModelOutputs:
     @property
     def probabilities(self) -> np.ndarray:
         """P(positive), float32 (N,)."""
-        return 1.0 / (1.0 + np.exp(-self.logits))
+        return sigmoid(self.logits)
 
     def loss(self, labels: np.ndarray) -> float:
         """Return the mean cross-entropy against `labels`, in nats."""

@@ -5,7 +5,6 @@ from typer.testing import CliRunner
 
 from sentiment import __version__
 from sentiment.cli import app, ui
-from sentiment.utils import paths
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def failing(monkeypatch):
         def find():
             raise error
 
-        monkeypatch.setattr(paths, "find", find)
+        monkeypatch.setattr("sentiment.cli.prepare.find_project", find)
         return CliRunner().invoke(app, ["prepare", "--dataset", "sample"], env=environment)
 
     return fail

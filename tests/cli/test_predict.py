@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.cli._terminal import visible
 from sentiment.inference import resolve
 from sentiment.inference.predict import LabelRule
+from sentiment.utils.text import escape_control
 from tests.helpers.build import tiny_bundle
 
 HEAVY = ("tensorflow", "keras", "mlflow", "tensorflow_datasets", "pandas", "sklearn", "matplotlib")
@@ -245,7 +245,9 @@ def test_escapes_in_a_text_reach_a_file_but_no_terminal(model, tmp_path):
 
 
 def test_what_a_terminal_shows_stays_as_it_is():
-    assert visible("caf\u00e9 \u043f \U0001f600\ttab\n") == "caf\u00e9 \u043f \U0001f600\ttab\n"
+    assert (
+        escape_control("caf\u00e9 \u043f \U0001f600\ttab\n") == "caf\u00e9 \u043f \U0001f600\ttab\n"
+    )
 
 
 def test_no_color_is_kept_to(model):

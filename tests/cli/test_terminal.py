@@ -13,11 +13,10 @@ import pytest
 
 from sentiment import recipe
 from sentiment.cli import _console
-from sentiment.cli._terminal import visible
 from sentiment.inference import bundle
-from sentiment.reports.svg import visible as visible_on_pages
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.text import escape_control, replace_control
 from tests.helpers.build import tiny_bundle
 from tests.helpers.stored import add_run
 from tests.helpers.terminal import OBEYED, call
@@ -255,6 +254,6 @@ def test_pages_hold_no_markup_and_nothing_hidden_of_texts_and_names(runs):
 def test_all_that_a_terminal_obeys_is_written_out_and_nothing_else():
     for number in [*range(0x2100), *range(0xFFF0, 0x10010)]:
         text = chr(number)
-        assert (visible(text) != text) == bool(OBEYED.match(text)), hex(number)
-        assert (visible_on_pages(text) != text) == bool(OBEYED.match(text))
-    assert visible("\x1b[2J\x9b\u202e") == "\\x1b[2J\\x9b\\u202e"
+        assert (escape_control(text) != text) == bool(OBEYED.match(text)), hex(number)
+        assert (replace_control(text) != text) == bool(OBEYED.match(text))
+    assert escape_control("\x1b[2J\x9b\u202e") == "\\x1b[2J\\x9b\\u202e"

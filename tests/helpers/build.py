@@ -7,6 +7,7 @@ import numpy as np
 from sentiment.config import ModelSettings
 from sentiment.data.tokenizer import fit
 from sentiment.inference import bundle
+from sentiment.inference.weights import weight_shapes
 
 TINY = ModelSettings(units=3, embedding=2, ngrams=3, bidirectional=False)
 TEXTS = [
@@ -21,7 +22,7 @@ def tiny_bundle(folder: Path, settings: ModelSettings = TINY, seed: int = 0) -> 
     tokenizer = fit(TEXTS, most_words=100, least_word=1, least_ngram=(2, 2))[0]
     tokenizer = tokenizer.up_to(settings.ngrams)
     draws = np.random.default_rng(seed)
-    shapes = bundle.weight_shapes(settings)
+    shapes = weight_shapes(settings)
     return bundle.write(
         folder,
         tokenizer=tokenizer,

@@ -6,6 +6,7 @@ import pytest
 
 from sentiment.errors import DamagedFileError, MissingFileError
 from sentiment.inference import bundle
+from sentiment.inference.weights import weight_shapes
 from sentiment.utils import files
 from tests.helpers.build import TINY, tiny_bundle
 
@@ -27,7 +28,7 @@ def test_what_is_written_is_read_back(made):
     read = bundle.read(made.folder)
     assert read.settings == TINY and read.name == "first"
     np.testing.assert_array_equal(read.embedding, made.embedding)
-    assert read.weights.keys() == bundle.weight_shapes(TINY).keys()
+    assert read.weights.keys() == weight_shapes(TINY).keys()
     assert read.embedding.dtype == np.float16
     assert isinstance(read.embedding, np.memmap)
 
@@ -50,7 +51,7 @@ def test_the_shapes_of_all_weights_by_hand():
             expected[f"{prefix}.kernel"] = (entering, 3)
             expected[f"{prefix}.recurrent_kernel"] = (3, 3)
             expected[f"{prefix}.bias"] = (3,)
-    assert bundle.weight_shapes(settings) == expected
+    assert weight_shapes(settings) == expected
 
 
 @pytest.mark.parametrize("name", ["words.txt", "ngrams.npy", "embedding.npy", "weights.npz"])

@@ -316,7 +316,7 @@ def test_two_jobs_do_not_write_one_file_at_once(home, tmp_path):
     while not part.exists():
         assert first.poll() is None
     refused = score("--input", source, "--output", target, status=1).stderr
-    assert f"writing {target} is what process {first.pid} is doing already" in refused
+    assert f"process {first.pid} is already writing {target}" in refused
     assert f"kill {first.pid}" in refused
     assert first.wait() == 0
     assert target.read_bytes() == whole.read_bytes()

@@ -21,7 +21,7 @@ from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.training import checkpoint
-from sentiment.utils import files
+from sentiment.utils import files, npz
 from tests.helpers.build import tiny_bundle
 
 MANY = 10**12  # rows that a header claims
@@ -148,8 +148,8 @@ def test_arrays_of_runs_may_be_compressed_up_to_a_limit(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(zipped({"a.npy": BOMB}))
     with pytest.raises(DamagedFileError, match=r"a\.npz can't be read: .*100,000,128 bytes"):
-        files.read_arrays(path, hint="x", most=10**8)
-    assert files.read_arrays(path, hint="x", most=10**9)["a"].shape == (25_000_000,)
+        npz.read_arrays(path, hint="x", most=10**8)
+    assert npz.read_arrays(path, hint="x", most=10**9)["a"].shape == (25_000_000,)
 
 
 def test_a_checkpoint_is_an_archive_too(tmp_path):

@@ -134,7 +134,7 @@ with open_writer(Path(sys.argv[1])):
 """
     other = python(code, folders.checkpoints / "mine")
     assert other.stdout.readline() == "training\n"
-    refused = f"training mine is what process {other.pid} is doing already"
+    refused = f"process {other.pid} is already training mine"
     with pytest.raises(InputError, match=refused) as raised:
         train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
     assert raised.value.hint == f"wait for it, or end it: kill {other.pid}"
@@ -166,8 +166,9 @@ from pathlib import Path
 from sentiment.training import run_name as naming
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.utils.paths import ProjectPaths
+home = ProjectPaths(Path(sys.argv[1]))
 for _ in range(50):
-    print(naming.claim_run_name(ProjectPaths(Path(sys.argv[1])), "r", "d", ModelSettings(), TrainSettings()))
+    print(naming.claim_run_name(home, "r", "d", ModelSettings(), TrainSettings()))
 """
     racers = [python(code, tmp_path) for _ in range(3)]
     names = [name for racer in racers for name in racer.communicate()[0].split()]

@@ -260,7 +260,9 @@ def test_a_sync_that_is_killed_is_taken_up_and_two_are_one_too_many(
             time.sleep(0.05)
         if first.poll() is None:
             second = sync()
-            assert second.exit_code == 1 and f"what process {first.pid} is doing" in second.stderr
+            assert (
+                second.exit_code == 1 and f"process {first.pid} is already sending" in second.stderr
+            )
             first.kill()
         first.communicate(timeout=60)
         changes += [""]

@@ -6,7 +6,7 @@ import pytest
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import probes, snapshots
 from sentiment.reports import figures
-from sentiment.reports.svg import NEGATIVE, POSITIVE
+from sentiment.utils.colors import NEGATIVE, POSITIVE
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a bad film with none", "a good film", "good heart, good film"]

@@ -154,7 +154,7 @@ with open_writer(Path(sys.argv[1])):
         text=True,
     )
     assert other.stdout.readline() == "writing\n"
-    expected = f"training run is what process {other.pid} is doing already"
+    expected = f"process {other.pid} is already training run"
     with pytest.raises(InputError, match=expected):
         write(tmp_path / "run", 1)
     other.communicate("")

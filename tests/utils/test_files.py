@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sentiment.errors import DamagedFileError, InputError
-from sentiment.utils import files
+from sentiment.utils import files, npz
 
 
 class Trap:
@@ -111,7 +111,7 @@ def test_an_array_that_would_run_code_is_refused(tmp_path):
     (tmp_path / "worse.npy").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     for name in ("evil.npy", "worse.npy"):
         refused(
-            lambda path=tmp_path / name: files.read_array(path, hint="again"),
+            lambda path=tmp_path / name: npz.read_array(path, hint="again"),
             f"{tmp_path / name} can't be read: ",
         )
     assert not (tmp_path / "sprung").exists()
@@ -138,12 +138,12 @@ def test_arrays_are_read_up_to_a_size(tmp_path):
     np.savez_compressed(tmp_path / "small.npz", numbers=numbers)
     assert (tmp_path / "small.npz").stat().st_size < size < (tmp_path / "plain.npz").stat().st_size
     for name, most in (("plain", None), ("plain", size), ("small", size)):
-        read = files.read_arrays(tmp_path / f"{name}.npz", hint="again", most=most)
+        read = npz.read_arrays(tmp_path / f"{name}.npz", hint="again", most=most)
         np.testing.assert_array_equal(read["numbers"], numbers)
     for name, most in (("plain", size - 1), ("small", size - 1), ("small", None)):
         path = tmp_path / f"{name}.npz"
         refused(
-            lambda path=path, most=most: files.read_arrays(path, hint="again", most=most),
+            lambda path=path, most=most: npz.read_arrays(path, hint="again", most=most),
             f"{path} can't be read: its arrays would take {size} bytes",
         )
 
@@ -162,7 +162,7 @@ def test_what_is_no_array_of_ours_is_named(tmp_path, name, compression, content,
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr(f"{name}.npy", content)
     refused(
-        lambda: files.read_arrays(path, hint="again", most=1 << 20),
+        lambda: npz.read_arrays(path, hint="again", most=1 << 20),
         f"{path} can't be read: {name}.npy {fact}",
     )
 

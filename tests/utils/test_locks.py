@@ -34,7 +34,7 @@ def hold(path, child=0.0):
 def test_who_comes_second_is_told_who_holds_it(tmp_path):
     path = tmp_path / "deep" / ".lock"
     process = hold(path)
-    expected = f"writing x is what process {process.pid} is doing already"
+    expected = f"process {process.pid} is already writing x"
     with pytest.raises(InputError, match=expected) as raised, file_lock(path, "writing x"):
         pytest.fail("two hold it")
     assert raised.value.hint == f"wait for it, or end it: kill {process.pid}"

@@ -14,13 +14,11 @@ A spool is a folder of `data/spool`, for one run, named after the moment of its 
 - `trouble`: why the last attempt to send has failed; `lock`, held by the process that sends.
 """
 
-import fcntl
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +27,10 @@ import numpy as np
 
 from sentiment.errors import DamagedFileError
 from sentiment.tracking import process
-from sentiment.utils import files
+from sentiment.utils import files, npz
+from sentiment.utils.locks import LockedError, file_lock
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.timestamps import epoch_milliseconds
 
 _HINT = "remove that folder, with what it holds of its run"
 _BEGUN = "begun"
@@ -62,7 +62,7 @@ class Operation:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that belong to it."""
-        return files.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MOST_ARRAYS)
+        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MOST_ARRAYS)
 
     def begin(self) -> bool:
         """Mark it as begun; return whether it was before, so that some of it may be there."""
@@ -89,7 +89,7 @@ class OfflineQueue:
         paths.spool.mkdir(parents=True, exist_ok=True)
         paths.spool.chmod(0o700)  # the address of a server may hold a password
         unique = uuid.uuid4().hex
-        place = paths.spool / f"{time.time_ns() // 1_000_000}-{unique[:8]}"
+        place = paths.spool / f"{epoch_milliseconds()}-{unique[:8]}"
         header = {"id": run_id or unique, "uri": uri, "name": name, "ended": False}
         with files.atomic_dir(place) as folder:
             files.write_json(folder / "spool.json", header | {"writer": process.process_tags()})
@@ -151,7 +151,7 @@ class OfflineQueue:
         """Add an operation, whole or not at all; where it is `begun` some may be there already."""
         self._last += 1
         name = f"{self._last:06d}-{kind}"
-        operation = {"kind": kind, "time": round(time.time() * 1000), **said}
+        operation = {"kind": kind, "time": epoch_milliseconds(), **said}
         if bundle is not None:
             kept = Operation(self._last, self.folder / name, operation).bundle
             with files.atomic_dir(kept) as folder:
@@ -206,13 +206,14 @@ class OfflineQueue:
     @contextmanager
     def held(self) -> Iterator[bool]:
         """Give whether nobody else sends it; until the body ends nobody else will."""
-        with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        with ExitStack() as stack:
+            mine = self.folder.is_dir()  # else it has been sent and removed
+            if mine:
+                try:
+                    stack.enter_context(file_lock(self.folder / "lock"))
+                except LockedError:
+                    mine = False
+            yield mine
 
     def _kept(self) -> list[tuple[int, Path]]:
         return [(int(path.name[:6]), path) for path in self.folder.glob("[0-9]*-*")]
@@ -238,8 +239,7 @@ def find_queue(paths: ProjectPaths, run_id: str) -> Iterator[OfflineQueue | None
 @contextmanager
 def _changing(folder: Path) -> Iterator[None]:
     """Let one process at a time say which spools there are; none takes longer than an instant."""
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with file_lock(folder / ".lock", blocking=True):
         yield
 
 

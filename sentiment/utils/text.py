@@ -1,0 +1,47 @@
+"""Text that is safe to print: control characters made visible, numbers that JSON can hold."""
+
+import math
+import re
+from typing import Any
+
+# Control characters, and those that change the direction of writing. A terminal obeys them.
+_CONTROL = "\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_IN_TERMINAL = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROL}]")
+# Lone surrogates can't be written as UTF-8.
+_IN_PAGE = re.compile(f"[\x00-\x08\x0b-\x1f\ud800-\udfff{_CONTROL}]")
+_AFTER_JSON = re.compile(f"[{_CONTROL}]")  # what json.dumps leaves as it is
+_UNICODE_ESCAPE = r"\u{:04x}"
+
+
+def escape_control(text: str) -> str:
+    r"""Return `text` for a terminal, with control characters written out: `\x1b` for an escape."""
+    return _IN_TERMINAL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def replace_control(text: str) -> str:
+    """Return `text` for a page, with U+FFFD in place of control characters and lone surrogates."""
+    return _IN_PAGE.sub("\ufffd", text)
+
+
+def escape_json_control(text: str) -> str:
+    r"""Return JSON or TOML with `\u....` in place of control characters that json.dumps keeps."""
+    return _AFTER_JSON.sub(lambda found: _UNICODE_ESCAPE.format(ord(found[0])), text)
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value with None in place of each infinite or NaN number, which JSON lacks."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return `1 row`, `2 rows`, `1,000 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def first_line(error: BaseException, max_characters: int = 200) -> str:
+    """Return the first line of an error's message; empty if it has none."""
+    return (str(error).strip().splitlines() or [""])[0][:max_characters]
