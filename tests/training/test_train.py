@@ -7,12 +7,13 @@ import pytest
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
+from sentiment.data.split import split_training_reviews
 from sentiment.errors import InputError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.training import self_training
 from sentiment.training.loop import TrainingLoop
-from sentiment.training.train import divide, train
+from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -113,7 +114,7 @@ def test_every_shape_of_network_trains_and_its_bundle_gives_the_same_loss(sample
 
 def test_reviews_held_back_are_not_learnt_from_and_do_not_depend_on_the_seed(sample):
     tokenizer = sample.tokenizer
-    parts = divide(sample.split("train"), tokenizer, SMALL, share=0.25)
+    parts = split_training_reviews(sample.split("train"), tokenizer, SMALL, share=0.25)
     assert (len(parts.validation), len(parts.train)) == (60, 180)
     rows = {
         name: {
