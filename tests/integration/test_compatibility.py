@@ -1,0 +1,118 @@
+"""Models written by sentiment 0.1.0 still answer, with the same probabilities.
+
+`tests/fixtures/written_by_0.1.0.tar.xz` holds a project with one model, trained on the sample
+reviews by version 0.1.0, and its MLflow store, in which the model is registered as the champion.
+Absolute paths in it begin with /project. `bundled_model_0.1.0.npy` holds what that version's
+bundled model said of the sample reviews: float32 (360,).
+"""
+
+import csv
+import json
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import urllib.request
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import sentiment
+from sentiment.cli import app
+from sentiment.inference import resolve
+from tests.helpers.commands import interrupt, start
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+TEXTS = ["A moving, wonderful film.", "A dull and awful film."]
+ANSWERS = [0.665421187877655, 0.2918671667575836]  # as float32
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The project as 0.1.0 left it, at another place."""
+    home = tmp_path_factory.mktemp("project")
+    with tarfile.open(FIXTURES / "written_by_0.1.0.tar.xz") as archive:
+        archive.extractall(home, filter="data")
+    database = sqlite3.connect(home / "mlruns" / "mlflow.db")
+    columns = [
+        ("experiments", "artifact_location"),
+        ("runs", "artifact_uri"),
+        ("logged_models", "artifact_location"),
+        ("model_versions", "storage_location"),
+    ]
+    with database:
+        for table, column in columns:
+            database.execute(
+                f"UPDATE {table} SET {column} = replace({column}, '/project', ?)", [str(home)]
+            )
+    database.close()
+    for path in home.rglob("MLmodel"):
+        path.write_text(path.read_text("utf-8").replace("/project", str(home)), "utf-8")
+    return home
+
+
+@pytest.fixture
+def here(project, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(project))
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "SENTIMENT_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    return project
+
+
+def test_the_bundled_model_answers_as_before():
+    sample = resources.files("sentiment.data").joinpath("sample.csv").read_text("utf-8")
+    texts = [row["text"] for row in csv.DictReader(sample.splitlines(keepends=True))]
+    expected = np.load(FIXTURES / "bundled_model_0.1.0.npy", allow_pickle=False)
+    answers = sentiment.load(resolve.PRETRAINED).predict(texts)
+    # The same bits on the machine that wrote the file; another may round sums differently.
+    np.testing.assert_allclose(answers, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["before-the-move", "models:/sentiment@champion"])
+def test_a_model_of_then_answers_by_its_name_and_from_the_registry(here, model):
+    result = CliRunner().invoke(app, ["predict", "--json", "--model", model, *TEXTS])
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["model"] for line in lines] == ["before-the-move"] * 2
+    np.testing.assert_allclose([line["probability"] for line in lines], ANSWERS, atol=1e-6)
+
+
+def test_a_program_loads_a_model_of_then_with_mlflow(here):
+    # This package is imported already, so the modules that the model brings along are not used.
+    code = (
+        "import json, sys, sentiment.cli, mlflow\n"
+        f"mlflow.set_tracking_uri('sqlite:///{here}/mlruns/mlflow.db')\n"
+        "model = mlflow.pyfunc.load_model('models:/sentiment@champion')\n"
+        "print(json.dumps(model.predict(json.loads(sys.argv[1]))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(TEXTS)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(json.loads(done.stdout.splitlines()[-1]), ANSWERS, atol=1e-6)
+
+
+def test_a_model_of_then_is_served(here):
+    process = start("serve", "--port", "5137", home=here)
+    line = next(line for line in iter(process.stdout.readline, "") if line.startswith("curl "))
+    request = urllib.request.Request(
+        line.split()[1],
+        json.dumps({"inputs": TEXTS}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answers = json.load(response)["predictions"]
+    finally:
+        interrupt(process)
+    np.testing.assert_allclose(answers, ANSWERS, atol=1e-6)
+
+
+def test_runs_of_then_are_listed(here):
+    result = CliRunner().invoke(app, ["runs", "--json"])
+    assert result.exit_code == 0, result.output
+    (run,) = json.loads(result.stdout)["runs"]
+    assert run["name"] == "before-the-move" and run["metrics"]["test/accuracy"] == 0.9125
