@@ -1,30 +1,34 @@
-# Two commands: `make train` and `make test`. Both make .venv where it is missing or out of date.
+# Two commands are enough: `make train` and `make test`. Both make .venv if it is missing or outdated.
 
 PYTHON ?= python3
 bin := .venv/bin
 shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
-.PHONY: train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained pictures \
-  bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale
+.DEFAULT_GOAL := train
+.PHONY: help train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained \
+  pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale
 
-train: setup  ## prepare IMDB, train the default recipe, evaluate; pass options in ARGS="--epochs 1"
+help:  ## show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+train: setup  ## prepare IMDB, train the default recipe, evaluate; options in ARGS="--epochs 1"
 	$(bin)/sentiment train $(ARGS)
-	@echo 'Type ". .venv/bin/activate" once in this shell, and it finds the command sentiment.'
+	@echo 'To use the command sentiment in this shell, type: . .venv/bin/activate'
 
-test: setup  ## lint, format, types and the whole test suite
+test: setup  ## run the linters, the type checker and all tests; a part with ARGS=tests/data
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/pytest $(ARGS)
 
-# Those of which `make test` runs a part, or takes fewer examples.
+# `make test` runs these with fewer examples, or in part.
 slow := disk endings fuzz load pairs resume sync
 
-test-slow: setup  ## the long tests: every moment of a kill, 100,000 hostile inputs, gigabytes; up to half an hour
-	SENTIMENT_SLOW=1 $(bin)/pytest --durations=12 $(slow:%=tests/integration/test_%.py) $(ARGS)
+test-slow: setup  ## run the long tests in full: kills, hostile inputs, gigabytes; up to half an hour
+	$(bin)/pytest --slow --durations=12 $(slow:%=tests/integration/test_%.py) $(ARGS)
 
-setup: .venv/installed
+setup: .venv/installed  ## install the pinned packages into .venv
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -38,14 +42,14 @@ setup: .venv/installed
 compile := $(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-lock:  ## pin anew what pyproject.toml asks for, and with the engines; but for pandas the pins are the same
+lock:  ## resolve the pinned versions in requirements*.lock again
 	$(bin)/pip install --quiet uv
 	$(compile) --extra dev --output-file requirements.lock
 	sed -n 's/^\([a-z0-9._-]*==[^\\]*[^ \\]\).*/\1/p' requirements.lock | grep -v '^pandas==' > .venv/pins.txt
 	$(compile) --extra dev --extra spark --extra sweep --constraint .venv/pins.txt \
 	  --output-file requirements-scale.lock
 
-# An environment above the other one: pandas is older there, and Spark and Optuna are in no other.
+# An environment on top of .venv: its pandas is older, and only here are Spark and Optuna.
 scale := .venv/scale
 
 .venv/scale/installed: requirements-scale.lock .venv/installed
@@ -57,11 +61,11 @@ scale := .venv/scale
 	$(scale)/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-scale.lock
 	touch $@
 
-test-scale: .venv/scale/installed  ## Spark, workers and sweeps, with real executors and processes; quarter of an hour
+test-scale: .venv/scale/installed  ## run the tests of Spark, workers and sweeps; quarter of an hour
 	$(scale)/bin/python -m pytest --durations=10 tests/scale $(ARGS)
 
-# Counting has locks of its own, on which an interrupt may leave a process hanging: a test fails.
-coverage: .venv/scale/installed  ## both suites with lines and branches counted, in every process; 95 % are asked of each
+# Counting takes locks of its own, on which an interrupt may leave a process hanging: a test fails.
+coverage: .venv/scale/installed  ## count lines and branches in both suites; fails below 95 % of either
 	$(bin)/coverage erase
 	-$(bin)/coverage run -m pytest $(ARGS)
 	-$(scale)/bin/python -m coverage run -m pytest tests/scale $(ARGS)
@@ -73,47 +77,47 @@ coverage: .venv/scale/installed  ## both suites with lines and branches counted,
 	  print(f"lines {lines:.2f} %, branches {branches:.2f} %"); \
 	  sys.exit(min(lines, branches) < 95)'
 
-mutants: setup  ## small faults in seven modules, of which the tests must notice 85 %; ARGS=--show shows the rest
+mutants: setup  ## put small faults into seven modules; the tests must notice 90 %; ARGS=--show shows the rest
 	$(bin)/pip install --quiet mutmut==3.8.1
 	$(bin)/python benchmarks/mutants.py $(ARGS)
 
-audit: setup  ## the lock, the licences of all that is pinned, known weaknesses
+audit: setup  ## check the lock files, the licences of all pinned packages, known vulnerabilities
 	$(bin)/pytest tests/test_requirements.py
 	$(bin)/pip install --quiet uv
 	-$(bin)/pip install --quiet pip-audit==2.10.1
 	$(bin)/python benchmarks/audit.py
 
-peers: setup  ## what benchmarks compare with; where one can't be had its row is skipped
+peers: setup  ## install what the benchmarks compare with; a peer that can't be installed is skipped
 	-$(bin)/pip install --quiet torch==2.13.0
 	-$(bin)/pip install --quiet fasttext==0.9.3
 
-bench-speed: peers
+bench-speed: peers  ## time a training step and an epoch beside stock Keras and PyTorch
 	$(bin)/python benchmarks/speed.py
 
-bench-accuracy: peers
+bench-accuracy: peers  ## test accuracy of the recipes and their peers; half an hour
 	$(bin)/python benchmarks/accuracy.py
 
-bench-predict: peers
+bench-predict: peers  ## time predict, from start to exit and in reviews a second
 	$(bin)/python benchmarks/predict.py
 
-bench-scale: .venv/scale/installed  ## files of a thousand to a million texts, here and on Spark; quarter of an hour
+bench-scale: .venv/scale/installed  ## time files of a thousand to a million texts, here and on Spark
 	$(scale)/bin/python benchmarks/scale.py
 
-bench-apart: setup  ## RECIPES="default mine.toml" on validation reviews that training knows little of
+bench-apart: setup  ## try RECIPES="default mine.toml" on validation films that training does not know
 	$(bin)/python benchmarks/apart.py $(or $(RECIPES),default)
 
-bench-away: setup  ## what a tracking server that is away, ill or dies costs a training; ten minutes
+bench-away: setup  ## time training beside a tracking server that is away, ill or dies; ten minutes
 	$(bin)/python benchmarks/away.py
 
-bench-growth: setup
+bench-growth: setup  ## time and accuracy against the number of reviews and units
 	$(bin)/python benchmarks/growth.py
 
-pictures: setup  ## the README's pictures of MLflow: three real runs, a real browser; ten minutes
+pictures: setup  ## take the README's pictures of MLflow from three real runs; ten minutes
 	rm -rf data/pictures
 	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/integration/test_ui.py
 
-pretrained: setup  ## train the model in the box anew
+pretrained: setup  ## train the bundled model again
 	$(bin)/python benchmarks/pretrained.py
 
-clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+clean:  ## remove .venv and what tools have cached
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache node_modules
