@@ -1,8 +1,8 @@
-"""How accurate the recipes are on the official test reviews, beside their peers.
+"""Measure the test accuracy of the recipes and of other methods.
 
 Run by `make bench-accuracy`; writes benchmarks/accuracy.md. Each recipe is trained with three
-seeds, each in a process of its own; the peers learn from the same reviews in the same run. Every
-choice is made on a tenth of the training reviews. Where fastText is not installed, its row says so.
+seeds, each in its own process. The other methods learn from the same reviews in the same run. All
+choices are made on a tenth of the training reviews. fastText is skipped if it is not installed.
 """
 
 import argparse
@@ -31,12 +31,12 @@ from sentiment.utils.paths import find_project
 environment.configure_libraries()
 
 SEEDS = (0, 1, 2)
-VOCABULARY, SIZE, LONGEST = 20_000, 64, 256  # of the network as tutorials write it
+VOCABULARY, SIZE, MAX_TOKENS = 20_000, 64, 256  # of the network that tutorials use
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `size` is in bytes, `memory` in bytes or 0 where not measured."""
+    """A row of the table. size: bytes; memory: peak in bytes, 0 if it was not measured."""
 
     name: str
     accuracies: list[float]
@@ -47,36 +47,36 @@ class Row:
 
 @dataclass(frozen=True)
 class Data:
-    """The official reviews, and which of the training ones choices are made on."""
+    """The official reviews. is_validation: bool (N,), the training reviews for choices."""
 
     texts: list[str]
     labels: np.ndarray
     test_texts: list[str]
     test_labels: np.ndarray
-    held: np.ndarray  # bool (N,)
+    is_validation: np.ndarray
 
-    def accuracy(self, said: np.ndarray) -> float:
-        """Return the share of test reviews that `said`, bool (N,), gets right."""
-        return float(np.mean(said == (self.test_labels == 1)))
+    def accuracy(self, predictions: np.ndarray) -> float:
+        """Return the test accuracy of `predictions`, bool (N,), True for positive."""
+        return float(np.mean(predictions == (self.test_labels == 1)))
 
 
 def load() -> Data:
-    """Return the reviews of the prepared set."""
-    opened, _ = prepare(PrepareSettings(), find_project())
-    train, test = opened.split("train"), opened.split("test")
-    held = np.zeros(len(train), bool)
-    held[np.random.default_rng(0).permutation(len(train))[: len(train) // 10]] = True
+    """Return the reviews of the prepared dataset."""
+    dataset, _ = prepare(PrepareSettings(), find_project())
+    train, test = dataset.split("train"), dataset.split("test")
+    is_validation = np.zeros(len(train), bool)
+    is_validation[np.random.default_rng(0).permutation(len(train))[: len(train) // 10]] = True
     texts = [[split.text(row) for row in range(len(split))] for split in (train, test)]
-    return Data(texts[0], train.labels, texts[1], test.labels, held)
+    return Data(texts[0], train.labels, texts[1], test.labels, is_validation)
 
 
 def recipe(name: str) -> Row:
-    """Train a recipe with each seed, as `sentiment train` does, tracking included."""
+    """Train a recipe with each seed by `sentiment train`, with tracking."""
     models = find_project().models
     accuracies, seconds, memory, size = [], [], 0, 0
     for seed in SEEDS:
         run = f"bench-{name}-{seed}-{time.time_ns()}"
-        command = [sys.executable, "-c", "from sentiment.cli import main; main()", "train"]
+        command = [sys.executable, "-m", "sentiment", "train"]
         command += ["--recipe", name, "--seed", str(seed), "--name", run]
         command += ["--experiment", "benchmark"]
         started = time.perf_counter()
@@ -86,82 +86,84 @@ def recipe(name: str) -> Row:
             sys.exit(f"{' '.join(command)} ended with status {status}")
         seconds.append(time.perf_counter() - started)
         memory = max(memory, usage.ru_maxrss * 1024)
-        made = bundle.read(models / run)
-        accuracies.append(made.record["metrics"]["test/accuracy"])
-        size = sum(path.stat().st_size for path in made.folder.iterdir())
+        model = bundle.read(models / run)
+        accuracies.append(model.record["metrics"]["test/accuracy"])
+        size = sum(path.stat().st_size for path in model.folder.iterdir())
         print(f"{name}, seed {seed}: {accuracies[-1]:.2%} in {seconds[-1]:.0f} s", flush=True)
     title = f"sentiment train --recipe {name}"
     return Row(title, accuracies, statistics.median(seconds), size, memory)
 
 
 def logistic(data: Data) -> Row:
-    """TF-IDF of words and pairs, and logistic regression; C chosen on the held-back tenth."""
+    """Measure logistic regression on TF-IDF of words and pairs; C is chosen on validation."""
     started = time.perf_counter()
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    known = vectorizer.fit_transform(data.texts)
+    features = vectorizer.fit_transform(data.texts)
 
-    def fitted(rows: np.ndarray, c: float) -> LogisticRegression:
-        return LogisticRegression(C=c, max_iter=1000).fit(known[rows], data.labels[rows])
+    def fit(rows: np.ndarray, c: float) -> LogisticRegression:
+        return LogisticRegression(C=c, max_iter=1000).fit(features[rows], data.labels[rows])
 
-    train = ~data.held
+    validation = data.is_validation
     scores = {
-        c: fitted(train, c).score(known[data.held], data.labels[data.held]) for c in (1, 10, 100)
+        c: fit(~validation, c).score(features[validation], data.labels[validation])
+        for c in (1, 10, 100)
     }
-    model = fitted(np.ones(len(data.held), bool), max(scores, key=lambda c: scores[c]))
-    said = model.predict(vectorizer.transform(data.test_texts)) == 1
+    model = fit(np.ones(len(validation), bool), max(scores, key=lambda c: scores[c]))
+    predictions = model.predict(vectorizer.transform(data.test_texts)) == 1
     words = sum(len(word.encode()) for word in vectorizer.vocabulary_)
     size = model.coef_.nbytes + vectorizer.idf_.nbytes + words
     seconds = time.perf_counter() - started
-    return Row("TF-IDF(1,2) + logistic regression", [data.accuracy(said)], seconds, size)
+    return Row("TF-IDF(1,2) + logistic regression", [data.accuracy(predictions)], seconds, size)
 
 
 def tutorial(data: Data) -> Row:
-    """Embedding(20000, 64) + SimpleRNN(64) as tutorials write it, up to five epochs."""
+    """Measure Embedding(20000, 64) + SimpleRNN(64) as in tutorials, for up to five epochs."""
     with environment.suppress_stderr():
         import keras
     started = time.perf_counter()
     keras.utils.set_random_seed(0)
     counts: dict[str, int] = {}
-    split = [tokenize(text) for text in data.texts]
-    for words in split:
+    tokenized = [tokenize(text) for text in data.texts]
+    for words in tokenized:
         for word in words:
             counts[word] = counts.get(word, 0) + 1
-    kept = sorted(counts, key=lambda word: -counts[word])[: VOCABULARY - 2]
-    ids = {word: number for number, word in enumerate(kept, 2)}
+    vocabulary = sorted(counts, key=lambda word: -counts[word])[: VOCABULARY - 2]
+    ids = {word: number for number, word in enumerate(vocabulary, 2)}
 
     def padded(reviews: Sequence[list[str]]) -> np.ndarray:
         rows = [[ids.get(word, 1) for word in words] for words in reviews]
-        return keras.utils.pad_sequences(rows, LONGEST)
+        return keras.utils.pad_sequences(rows, MAX_TOKENS)
 
     model = keras.Sequential(
         [
-            keras.Input((LONGEST,), dtype="int32"),
+            keras.Input((MAX_TOKENS,), dtype="int32"),
             keras.layers.Embedding(VOCABULARY, SIZE, mask_zero=True),
             keras.layers.SimpleRNN(SIZE),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    known = padded(split)
+    train = padded(tokenized)
     stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
     model.fit(
-        known[~data.held],
-        data.labels[~data.held],
-        validation_data=(known[data.held], data.labels[data.held]),
+        train[~data.is_validation],
+        data.labels[~data.is_validation],
+        validation_data=(train[data.is_validation], data.labels[data.is_validation]),
         batch_size=64,
         epochs=5,
         callbacks=[stop],
         verbose=0,
     )
     test = padded([tokenize(text) for text in data.test_texts])
-    said = model.predict(test, batch_size=256, verbose=0)[:, 0] >= 0.5
+    predictions = model.predict(test, batch_size=256, verbose=0)[:, 0] >= 0.5
     seconds = time.perf_counter() - started
     size = sum(weight.nbytes for weight in model.get_weights())
-    return Row("Keras Embedding + SimpleRNN(64), tutorial", [data.accuracy(said)], seconds, size)
+    name = "Keras Embedding + SimpleRNN(64), tutorial"
+    return Row(name, [data.accuracy(predictions)], seconds, size)
 
 
 def fasttext(data: Data) -> Row | None:
-    """Return the row of fastText with bigrams of size 32, or None where it is not installed."""
+    """Measure fastText with bigrams and vectors of 32 numbers; None if it is not installed."""
     try:
         import fasttext as library
     except ImportError:
@@ -177,18 +179,18 @@ def fasttext(data: Data) -> Row | None:
         model = library.train_supervised(
             str(path), dim=32, wordNgrams=2, lr=0.5, epoch=5, thread=2, verbose=0
         )
-        # Its own predict() doesn't know NumPy 2; the function below it does.
-        said = [
+        # The library's own predict() fails with NumPy 2; the function that it calls works.
+        predictions = [
             model.f.predict(" ".join(tokenize(text)) + "\n", 1, 0.0, "strict")[0][1] == "__label__1"
             for text in data.test_texts
         ]
         seconds = time.perf_counter() - started
         model.save_model(str(path.with_suffix(".bin")))
         size = path.with_suffix(".bin").stat().st_size
-    return Row("fastText, bigrams, dim 32", [data.accuracy(np.array(said))], seconds, size)
+    return Row("fastText, bigrams, dim 32", [data.accuracy(np.array(predictions))], seconds, size)
 
 
-def line(row: Row, reviews: int) -> str:
+def table_line(row: Row, reviews: int) -> str:
     """Return a row of the table in Markdown."""
     mean = statistics.mean(row.accuracies)
     low, high = wilson_interval(round(mean * reviews), reviews)
@@ -206,20 +208,20 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     data = load()
     rows = [recipe("default"), recipe("words")]
-    for peer in (logistic, tutorial, fasttext):
-        made = peer(data)
-        rows += [made] if made else []
-        print(f"{peer.__name__}: {made.accuracies[0]:.2%}" if made else "fasttext: skipped")
+    for measure in (logistic, tutorial, fasttext):
+        row = measure(data)
+        rows += [row] if row else []
+        print(f"{measure.__name__}: {row.accuracies[0]:.2%}" if row else "fasttext: skipped")
     lines = [
-        "| | test accuracy | 95 % interval | runs | time | model | memory |",
+        "| method | test accuracy | 95 % interval | runs | time | model | memory |",
         "|---|---|---|---|---|---|---|",
-        *(line(row, len(data.test_texts)) for row in rows),
+        *(table_line(row, len(data.test_texts)) for row in rows),
         "",
-        "Time is from start to the end of the evaluation, the median of the seeds. "
+        "Time is from start to the end of the evaluation, the median over the seeds. "
         "`make bench-accuracy`.",
     ]
     if len(rows) < 5:
-        lines.append("fastText is not installed here: skipped.")
+        lines.append("fastText is not installed: skipped.")
     text = "\n".join(lines) + "\n"
     Path(__file__).with_suffix(".md").write_text(text, "utf-8")
     print(text)

@@ -1,9 +1,9 @@
-"""How time and accuracy grow with the number of reviews and with the number of units.
+"""Measure how time and accuracy grow with the number of reviews and of units.
 
 Run by `make bench-growth`; writes benchmarks/growth.md and benchmarks/growth.png. 12,500 reviews
-are half of the training split; 75,000 are the training split and the 50,000 unlabelled reviews,
-with the probabilities that the model of 25,000 gives them as labels. The test reviews are always
-the official ones. A tenth of the training split is held back each time.
+are half of the training split. 75,000 are the training split and the 50,000 unlabelled reviews,
+labelled with the probabilities that the model of 25,000 gives them. The test reviews are always the
+official ones. A tenth of the training split is always left out for validation.
 """
 
 import argparse
@@ -16,8 +16,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.data.examples import Examples
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import PreparedDataset
+from sentiment.data.split import TrainingSplit, split_training_reviews, unlabelled_examples
 from sentiment.evaluation import evaluate
 from sentiment.evaluation.evaluate import LabelledTexts
 from sentiment.inference import bundle
@@ -28,21 +30,19 @@ from sentiment.utils.progress import Progress, Stopwatch
 
 environment.configure_libraries()
 with environment.suppress_stderr():
-    from sentiment.data.examples import Examples
-    from sentiment.data.split import TrainingSplit, split_training_reviews, unlabelled_examples
     from sentiment.training.callbacks import Callback
     from sentiment.training.loop import TrainingLoop
 
 UNITS = (32, 64, 128, 256)
-COMPILED = (
-    "The first training with so many units also compiles, for 10 s or so; "
-    "at 16 units the later two find its programs ready."
+NOTE = (
+    "`make bench-growth`; one seed each. The first training with a number of units also compiles, "
+    "which takes about 10 s; the second and third with 16 units do not."
 )
 
 
 @dataclass(frozen=True)
 class Point:
-    """One training: `seconds` from prepared data to the best weights."""
+    """One training. seconds: from the prepared dataset to the best weights."""
 
     reviews: int
     units: int
@@ -51,7 +51,7 @@ class Point:
 
 
 class Growth:
-    """The data, and one training after another."""
+    """Trains on more and more reviews or units. `points` has the trainings so far."""
 
     def __init__(self, data: PreparedDataset, folder: Path):
         self.data, self._folder = data, folder
@@ -60,19 +60,19 @@ class Growth:
         self._test = LabelledTexts("test", texts, split.labels, "")
         self.points: list[Point] = []
 
-    def parts(self, model: ModelSettings) -> TrainingSplit:
-        """Return the training split in two."""
+    def split(self, model: ModelSettings) -> TrainingSplit:
+        """Return the training split, divided into reviews for training and for validation."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
         return split_training_reviews(
             self.data.split("train"), tokenizer, model, TrainSettings().validation_share
         )
 
-    def train(self, parts: TrainingSplit, model: ModelSettings, reviews: int) -> bundle.Bundle:
-        """Train once, measure on the test reviews, and return the model."""
+    def train(self, split: TrainingSplit, model: ModelSettings, reviews: int) -> bundle.Bundle:
+        """Train a model, measure it on the test reviews, and return it."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
         started = time.perf_counter()
-        session = TrainingLoop(
-            parts,
+        loop = TrainingLoop(
+            split,
             model,
             TrainSettings(),
             tokenizer=tokenizer,
@@ -80,8 +80,8 @@ class Growth:
             progress=Progress(),
             stopwatch=Stopwatch(),
         )
-        session.run_epochs()
-        kept = session.round.kept
+        loop.run_epochs()
+        best = loop.round.kept
         seconds = time.perf_counter() - started
         name = f"{reviews}-{model.units}"
         record = {
@@ -92,39 +92,38 @@ class Growth:
             "temperature": 1.0,
             "metrics": {},
         }
-        made = bundle.write(
+        trained = bundle.write(
             self._folder / name,
             tokenizer=tokenizer,
-            embedding=kept.embedding,
-            weights=kept.weights,
+            embedding=best.embedding,
+            weights=best.weights,
             record=record,
         )
-        accuracy = evaluate.evaluate(made, self._test, worst=0).scores.accuracy
+        accuracy = evaluate.evaluate(trained, self._test, worst=0).scores.accuracy
         self.points.append(Point(reviews, model.units, seconds, accuracy))
         print(f"{reviews:,} reviews, {model.units} units: {accuracy:.2%} in {seconds:.0f} s")
-        return made
+        return trained
 
-    def half(self, parts: TrainingSplit) -> TrainingSplit:
-        """Return `parts` with every second review to learn from."""
-        train = parts.train
-        return replace(parts, train=_rows(train, np.arange(0, len(train), 2)))
+    def half(self, split: TrainingSplit) -> TrainingSplit:
+        """Return `split` with every second training review."""
+        train = split.train
+        return replace(split, train=_take(train, np.arange(0, len(train), 2)))
 
-    def tripled(self, parts: TrainingSplit, made: bundle.Bundle) -> TrainingSplit:
-        """Return `parts` with the unlabelled reviews added, labelled by `made`."""
-        split = self.data.split("unsupervised")
-        encoded = split.encoded.last(made.settings.longest_review)
-        classifier = Classifier(made)
+    def with_unlabelled(self, split: TrainingSplit, model: bundle.Bundle) -> TrainingSplit:
+        """Return `split` with the unlabelled reviews added, labelled by `model`."""
+        unlabelled = self.data.split("unsupervised")
+        encoded = unlabelled.encoded.last(model.settings.longest_review)
+        classifier = Classifier(model)
         labels = classifier.probabilities(classifier.final_states(encoded))
-        extra = unlabelled_examples(split, made.tokenizer, made.settings)
-        both = parts.train + replace(extra, labels=labels)
-        return replace(parts, train=both)
+        examples = unlabelled_examples(unlabelled, model.tokenizer, model.settings)
+        return replace(split, train=split.train + replace(examples, labels=labels))
 
 
-def _rows(examples: Examples, rows: np.ndarray) -> Examples:
-    parts = [slice(*examples.offsets[row : row + 2]) for row in rows]
-    lengths = [part.stop - part.start for part in parts]
+def _take(examples: Examples, rows: np.ndarray) -> Examples:
+    slices = [slice(*examples.offsets[row : row + 2]) for row in rows]
+    lengths = [tokens.stop - tokens.start for tokens in slices]
     return Examples(
-        np.concatenate([examples.features[part] for part in parts]),
+        np.concatenate([examples.features[tokens] for tokens in slices]),
         np.cumsum([0, *lengths]),
         examples.labels[rows],
     )
@@ -138,19 +137,18 @@ def draw(points: list[Point], path: Path) -> None:
         "reviews": [point for point in points if point.units == model.units],
         "units": [point for point in points if point.reviews == 25_000],
     }
-    for column, (name, chosen) in enumerate(series.items()):
-        chosen = sorted(chosen, key=lambda point: getattr(point, name))
-        places = [getattr(point, name) for point in chosen]
-        for row, (label, values) in enumerate(
-            {
-                "training time, s": [point.seconds for point in chosen],
-                "test accuracy, %": [100 * point.accuracy for point in chosen],
-            }.items()
-        ):
+    for column, (name, selected) in enumerate(series.items()):
+        ordered = sorted(selected, key=lambda point: getattr(point, name))
+        x = [getattr(point, name) for point in ordered]
+        curves = {
+            "training time, s": [point.seconds for point in ordered],
+            "test accuracy, %": [100 * point.accuracy for point in ordered],
+        }
+        for row, (label, y) in enumerate(curves.items()):
             axes = figure.add_subplot(2, 2, 1 + column + 2 * row)
-            axes.plot(places, values, marker="o")
+            axes.plot(x, y, marker="o")
             axes.set_xscale("log", base=2)
-            axes.set_xticks(places, [f"{place:,}" for place in places])
+            axes.set_xticks(x, [f"{value:,}" for value in x])
             axes.set_xlabel(name)
             axes.set_ylabel(label)
             axes.grid(alpha=0.3)
@@ -158,24 +156,24 @@ def draw(points: list[Point], path: Path) -> None:
 
 
 def main() -> None:
-    """Train, print and write the table and the picture."""
+    """Train, and write the table and the figure."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     data, _ = prepare(PrepareSettings(), find_project())
     model = ModelSettings()
     with tempfile.TemporaryDirectory() as folder:
         growth = Growth(data, Path(folder))
-        parts = growth.parts(model)
-        growth.train(growth.half(parts), model, 12_500)
-        made = growth.train(parts, model, 25_000)
-        growth.train(growth.tripled(parts, made), model, 75_000)
+        split = growth.split(model)
+        growth.train(growth.half(split), model, 12_500)
+        trained = growth.train(split, model, 25_000)
+        growth.train(growth.with_unlabelled(split, trained), model, 75_000)
         for units in UNITS:
-            growth.train(parts, replace(model, units=units), 25_000)
+            growth.train(split, replace(model, units=units), 25_000)
     lines = ["| reviews | units | training time | test accuracy |", "|---|---|---|---|"]
     lines += [
         f"| {point.reviews:,} | {point.units} | {point.seconds:.0f} s | {point.accuracy:.2%} |"
         for point in growth.points
     ]
-    text = "\n".join([*lines, "", "`make bench-growth`; one seed each. " + COMPILED]) + "\n"
+    text = "\n".join([*lines, "", NOTE]) + "\n"
     path = Path(__file__)
     path.with_suffix(".md").write_text(text, "utf-8")
     draw(growth.points, path.with_suffix(".png"))

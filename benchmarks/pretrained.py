@@ -1,6 +1,6 @@
-"""Make the model in the box: train the default recipe and put it into the package with its card.
+"""Train the bundled model by the default recipe and write its model card.
 
-Run by `make pretrained`, from the real reviews; replaces `sentiment/pretrained`.
+Run by `make pretrained`, on the IMDB reviews; replaces `sentiment/pretrained`.
 """
 
 import argparse
@@ -10,20 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import recipe as recipes
 from sentiment.data.prepare import prepare
 from sentiment.evaluation import evaluate
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
+from sentiment.recipe import load_recipe
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
 
 environment.configure_libraries()
 
-LARGEST = 5_000_000  # bytes: what a package may carry without being felt
-HOME = Path(__file__).parents[1] / "sentiment" / "pretrained"
-# Each line tests one thing that a reader of single words gets wrong; the last word is the truth.
+MAX_SIZE = 5_000_000  # bytes, so that the package stays small
+TARGET = Path(__file__).parents[1] / "sentiment" / "pretrained"
+# Each text shows one thing that a model of single words gets wrong, with its true label.
 PROBES = (
     ("Not bad at all.", "positive"),
     ("I can't say that I didn't like it.", "positive"),
@@ -36,47 +36,46 @@ PROBES = (
 )
 
 
-def by_length(opened: Bundle, data: evaluate.LabelledTexts) -> list[str]:
-    """Return lines of the card: accuracy on the shortest to the longest quarter of the reviews."""
-    classifier = Classifier(opened)
-    encoded = opened.tokenizer.encode(data.texts)
-    said = classifier.predict(data.texts) >= 0.5
+def accuracy_by_length(model: Bundle, data: evaluate.LabelledTexts) -> list[str]:
+    """Return the lines with the accuracy on each quarter of the reviews, by length."""
+    classifier = Classifier(model)
+    encoded = model.tokenizer.encode(data.texts)
+    predictions = classifier.predict(data.texts) >= 0.5
     bounds = np.quantile(encoded.lengths, [0.25, 0.5, 0.75])
     quarter = np.searchsorted(bounds, encoded.lengths)
     lines = ["| tokens | reviews | accuracy |", "|---|---|---|"]
     for number in range(4):
         rows = quarter == number
         low, high = encoded.lengths[rows].min(), encoded.lengths[rows].max()
-        right = np.mean(said[rows] == (data.labels[rows] == 1))
-        lines.append(f"| {low:,}–{high:,} | {rows.sum():,} | {right:.2%} |")
+        accuracy = np.mean(predictions[rows] == (data.labels[rows] == 1))
+        lines.append(f"| {low:,}–{high:,} | {rows.sum():,} | {accuracy:.2%} |")
     return lines
 
 
-def card(opened: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluation) -> str:
+def card(model: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluation) -> str:
     """Return the model card, in Markdown."""
     scores, before = result.scores, result.uncalibrated
-    probabilities = Classifier(opened).predict([text for text, _ in PROBES])
+    probabilities = Classifier(model).predict([text for text, _ in PROBES])
     probes = [
         f"| {text} | {label} | {probability:.2f} |"
         for (text, label), probability in zip(PROBES, probabilities, strict=True)
     ]
-    size = sum(path.stat().st_size for path in opened.folder.iterdir())
-    settings = ", ".join(f"{name} {value}" for name, value in vars(opened.settings).items())
+    size = sum(path.stat().st_size for path in model.folder.iterdir())
+    settings = ", ".join(f"{name} {value}" for name, value in vars(model.settings).items())
     return "\n".join(
         [
-            "# The model in the box",
+            "# The bundled model",
             "",
-            "What `sentiment predict` answers with where nothing else was trained. Made by "
-            "`make pretrained`.",
+            "`sentiment predict` uses it if no other model was trained. Made by `make pretrained`.",
             "",
             "- **Use**: English film reviews and texts like them, positive or negative. Not for "
-            "texts about people, for other languages, or where a wrong answer harms somebody.",
+            "texts about people, other languages, or uses in which a wrong answer does harm.",
             f"- **Network**: {settings}; final hidden state → one logit. {size / 1e6:.1f} MB.",
             "- **Data**: IMDB reviews (Maas et al. 2011) as in TensorFlow Datasets "
-            "imdb_reviews/plain_text 1.0.0: the training split, a tenth of it held back for "
-            "choices and for the temperature, and the unlabelled split with the labels of a first "
-            f"round; temperature {opened.temperature:.3f}. Digest of the training split "
-            f"{opened.record['data']['digests']['train'][:12]}.",
+            "imdb_reviews/plain_text 1.0.0: the training split, a tenth of it for validation and "
+            "for the temperature, and the unlabelled split with the labels of a first round; "
+            f"temperature {model.temperature:.3f}. Digest of the training split "
+            f"{model.record['data']['digests']['train'][:12]}.",
             f"- **Accuracy**: {scores.accuracy:.2%} of the {scores.reviews:,} official test "
             f"reviews (95 % interval {scores.accuracy_low:.2%} to {scores.accuracy_high:.2%}).",
             f"- **Calibration**: expected error {scores.calibration_error:.4f}, log loss "
@@ -85,15 +84,15 @@ def card(opened: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluati
             "",
             "## Accuracy by length",
             "",
-            *by_length(opened, data),
+            *accuracy_by_length(model, data),
             "",
             "## Known failures",
             "",
-            "It adds up what words and short phrases say. Irony, a denial some words away and a "
-            "verdict that turns on one clause escape it, and a text without any verdict still gets "
-            "one. Sentences made to show it, as it answers:",
+            "It adds up the effects of words and short phrases. It misses irony, a negation some "
+            "words away, and a verdict that depends on one clause, and it gives a verdict on texts "
+            "that have none. Some sentences that show this:",
             "",
-            "| text | is | P(positive) |",
+            "| text | label | P(positive) |",
             "|---|---|---|",
             *probes,
             "",
@@ -102,26 +101,26 @@ def card(opened: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluati
 
 
 def main() -> None:
-    """Train, measure, check the size, and replace the model in the package."""
+    """Train, evaluate, check the size, and replace the model in the package."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     with environment.suppress_stderr():
         from sentiment.training.train import train
-    place, recipe = find_project(), recipes.load_recipe("default")
-    data, _ = prepare(recipe.prepare, place)
-    old = place.models / "pretrained"
-    shutil.rmtree(old, ignore_errors=True)
-    made = train(data, recipe.model, recipe.train, place, name="pretrained", track=False)
-    opened = bundle.read(made.folder)
-    test = evaluate.load_test_split(opened, place)
-    result = evaluate.evaluate(opened, test, worst=0)
-    evaluate.save_metrics(opened, result, test)
-    size = sum(path.stat().st_size for path in made.folder.iterdir())
-    if size > LARGEST:
-        sys.exit(f"the model takes {size:,} bytes, more than {LARGEST:,}: it stays out of the box")
-    (made.folder / "MODEL_CARD.md").write_text(card(opened, test, result), "utf-8")
-    shutil.rmtree(HOME, ignore_errors=True)
-    shutil.move(made.folder, HOME)
-    print(f"{result.scores.accuracy:.2%} of the test reviews, {size / 1e6:.1f} MB, in {HOME}")
+    paths, recipe = find_project(), load_recipe("default")
+    data, _ = prepare(recipe.prepare, paths)
+    shutil.rmtree(paths.models / "pretrained", ignore_errors=True)
+    result = train(data, recipe.model, recipe.train, paths, name="pretrained", track=False)
+    model = bundle.read(result.folder)
+    test = evaluate.load_test_split(model, paths)
+    evaluation = evaluate.evaluate(model, test, worst=0)
+    evaluate.save_metrics(model, evaluation, test)
+    size = sum(path.stat().st_size for path in model.folder.iterdir())
+    if size > MAX_SIZE:
+        sys.exit(f"the model has {size:,} bytes, more than {MAX_SIZE:,}: not bundled")
+    (model.folder / "MODEL_CARD.md").write_text(card(model, test, evaluation), "utf-8")
+    shutil.rmtree(TARGET, ignore_errors=True)
+    shutil.move(model.folder, TARGET)
+    accuracy = evaluation.scores.accuracy
+    print(f"{accuracy:.2%} of the test reviews, {size / 1e6:.1f} MB, in {TARGET}")
 
 
 if __name__ == "__main__":

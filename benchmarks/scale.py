@@ -1,9 +1,9 @@
-"""Files of a thousand to a million texts scored on this machine and on Spark, start-up apart.
+"""Compare scoring files of up to a million texts on this machine and on Spark.
 
-Run by `make bench-scale`; writes benchmarks/scale.md and benchmarks/scale.png. Texts are windows of
-30 words from the 360 reviews of the sample, in JSONL. Each time is that of a whole process, and
-start-up the time for one text. Spark's executors are processes of one core each on this machine
-(`local-cluster`).
+Run by `make bench-scale`; writes benchmarks/scale.md and benchmarks/scale.png. The texts, in JSONL,
+are windows of 30 words from the 360 reviews of the sample. Each time is that of a whole process;
+start-up is the time for one text. Spark's executors are processes with one core each on this
+machine (`local-cluster`).
 """
 
 import json
@@ -21,78 +21,81 @@ from sentiment.data.sources import load_sample
 
 ROWS = (1, 1_000, 10_000, 100_000, 1_000_000)
 CORES = 2
+WINDOW = 30  # words of a text
 ENGINES = {
     "loop": [],
     "Spark, 1 executor": ["--engine", "spark", "--master", "local-cluster[1,1,1024]"],
     "Spark, 2 executors": ["--engine", "spark", "--master", "local-cluster[2,1,1024]"],
 }
-FAR, EXECUTORS = (10**7, 10**9), (1, 10, 100)
-HERE = Path(__file__).parent
-TEXT = """# Files scored here and on Spark
+ESTIMATED_ROWS, ESTIMATED_EXECUTORS = (10**7, 10**9), (1, 10, 100)
+FOLDER = Path(__file__).parent
+PAGE = """# Files scored on this machine and on Spark
 
-`make bench-scale` on {cores} cores. Seconds of a whole process, one each; `loop` is `sentiment
-predict` on both cores, an executor has one.
+`make bench-scale` on {cores} cores. Seconds of a whole process, one run each. `loop` is `sentiment
+predict` on both cores; an executor has one core.
 
 {times}
 
-Rows a second, start-up (the time for one text) taken off:
+Rows per second without start-up (the time for one text):
 
 {rates}
 
 ![Seconds against rows](scale.png)
 
-## On paper
+## Estimate for more executors
 
-From what was measured here: the loop takes {loop_start:.1f} s and {loop_row:.1f} µs a row on
-{cores} cores, Spark {spark_start:.1f} s and {spark_row:.1f} µs of an executor's time a row.
-Assumed: executors like this machine's cores, one core each; time that falls as their number grows;
-files that many executors can read and write at once; no other jobs; no executor lost; start-up as
-it is here, where a busy cluster's is minutes.
+Measured here: the loop takes {loop_start:.1f} s and {loop_row:.1f} µs per row on {cores} cores;
+Spark takes {spark_start:.1f} s and {spark_row:.1f} µs of an executor's time per row. Assumptions:
+executors have one core each, as fast as one of this machine; time is inversely proportional to
+their number; all executors can read and write the files at once; there are no other jobs; no
+executor is lost; start-up takes as long as here, though on a busy cluster it takes minutes.
 
-{paper}
+{estimates}
 
 {break_even}
 """
 
 
-def write(path: Path, rows: int) -> None:
+def write_texts(path: Path, rows: int) -> None:
     """Write `rows` numbered texts."""
     reviews = [review.split() for review in load_sample()["train"].texts]
     with path.open("w", encoding="utf-8") as file:
         for number in range(rows):
             words = reviews[number % len(reviews)]
-            first = number * 7 % max(1, len(words) - 30)
-            text = " ".join([*words[first : first + 30], str(number)])
+            first = number * 7 % max(1, len(words) - WINDOW)
+            text = " ".join([*words[first : first + WINDOW], str(number)])
             file.write(json.dumps({"id": number, "text": text}) + "\n")
 
 
-def seconds(options: list[str], source: Path, output: Path) -> float:
-    """Return how long scoring took."""
-    command = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict", "--quiet"]
-    began = time.monotonic()
+def score(options: list[str], source: Path, output: Path) -> float:
+    """Score a file and return the seconds that it took."""
+    command = [sys.executable, "-m", "sentiment", "predict", "--quiet", *options]
+    started = time.monotonic()
     subprocess.run(
-        [*command, *options, "--input", source, "--output", output], check=True,
-        env={**os.environ, "SENTIMENT_MODEL": ""}, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    taken = time.monotonic() - began
+        [*command, "--input", source, "--output", output],
+        check=True,
+        env={**os.environ, "SENTIMENT_MODEL": ""},
+        stderr=subprocess.DEVNULL,
+    )
+    seconds = time.monotonic() - started
     if output.is_dir():
         shutil.rmtree(output)
     else:
         output.unlink()
-    return taken
+    return seconds
 
 
 def measure() -> dict[str, dict[int, float]]:
-    """Return the seconds of each engine by the number of rows, engines in turns."""
-    found: dict[str, dict[int, float]] = {name: {} for name in ENGINES}
+    """Return the seconds of each engine by the number of rows; the engines take turns."""
+    seconds: dict[str, dict[int, float]] = {name: {} for name in ENGINES}
     with tempfile.TemporaryDirectory() as name:
         source, output = Path(name) / "texts.jsonl", Path(name) / "scored.jsonl"
         for rows in ROWS:
-            write(source, rows)
+            write_texts(source, rows)
             for engine, options in ENGINES.items():
-                found[engine][rows] = seconds(options, source, output)
-                print(f"{engine}, {rows:,} rows: {found[engine][rows]:.1f} s", flush=True)
-    return found
+                seconds[engine][rows] = score(options, source, output)
+                print(f"{engine}, {rows:,} rows: {seconds[engine][rows]:.1f} s", flush=True)
+    return seconds
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -101,71 +104,78 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def duration(taken: float) -> str:
-    """Return seconds as people say them."""
-    if taken < 120:
-        return f"{taken:.0f} s"
-    return f"{taken / 60:.0f} min" if taken < 7200 else f"{taken / 3600:.1f} h"
+def duration(seconds: float) -> str:
+    """Return a duration in seconds, minutes or hours."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def draw(found: dict[str, dict[int, float]]) -> None:
+def draw(seconds: dict[str, dict[int, float]]) -> None:
     """Draw seconds against rows."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot(xscale="log", yscale="log", xlabel="rows", ylabel="seconds")
-    for (engine, taken), marker in zip(found.items(), "os^", strict=True):
-        axes.plot(list(taken), list(taken.values()), marker=marker, label=engine)
+    for (engine, by_rows), marker in zip(seconds.items(), "os^", strict=True):
+        axes.plot(list(by_rows), list(by_rows.values()), marker=marker, label=engine)
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False)
-    figure.savefig(HERE / "scale.png", dpi=120)
+    figure.savefig(FOLDER / "scale.png", dpi=120)
 
 
-def report(found: dict[str, dict[int, float]]) -> str:
-    """Return the page."""
-    most = ROWS[-1]
-    per_row = {name: (taken[most] - taken[1]) / most for name, taken in found.items()}
-    loop, one = found["loop"], found["Spark, 1 executor"]
-    two = found["Spark, 2 executors"]
+def measured_tables(seconds: dict[str, dict[int, float]]) -> dict[str, str]:
+    """Return the tables of seconds and of rows per second."""
+    head = ["rows", *seconds]
+    times = [[f"{n:,}", *(f"{by_rows[n]:.1f}" for by_rows in seconds.values())] for n in ROWS]
+    rates = [
+        [f"{n:,}", *(f"{n / max(t[n] - t[1], 1e-3):,.0f}" for t in seconds.values())]
+        for n in ROWS[2:]
+    ]
+    return {"times": table(head, times), "rates": table(head, rates)}
+
+
+def page(seconds: dict[str, dict[int, float]]) -> str:
+    """Return benchmarks/scale.md."""
+    last = ROWS[-1]
+    per_row = {name: (by_rows[last] - by_rows[1]) / last for name, by_rows in seconds.items()}
+    loop_start, one_start, two_start = (
+        seconds[name][1] for name in ("loop", "Spark, 1 executor", "Spark, 2 executors")
+    )
     loop_row, spark_row = per_row["loop"], CORES * per_row["Spark, 2 executors"]
-    paper = [
-        [f"{rows:,}", duration(loop[1] + rows * loop_row)]
-        + [duration(one[1] + rows * spark_row / number) for number in EXECUTORS]
-        for rows in FAR
+    estimates = [
+        [f"{rows:,}", duration(loop_start + rows * loop_row)]
+        + [duration(one_start + rows * spark_row / count) for count in ESTIMATED_EXECUTORS]
+        for rows in ESTIMATED_ROWS
     ]
-    pays = {n: (two[1] - loop[1]) / (loop_row - spark_row / n) for n in (4, 10, 100)}
-    told = [
-        f"with {n} executors from {float(f'{rows:.2g}'):,.0f} rows"
+    break_even = {
+        count: (two_start - loop_start) / (loop_row - spark_row / count) for count in (4, 10, 100)
+    }
+    clauses = [
+        f"with {count} executors from {float(f'{rows:.2g}'):,.0f} rows"
         if rows > 0
-        else f"with {n} executors never"
-        for n, rows in pays.items()
+        else f"with {count} executors never"
+        for count, rows in break_even.items()
     ]
-    return TEXT.format(
+    return PAGE.format(
+        **measured_tables(seconds),
         cores=CORES,
-        times=table(
-            ["rows", *found],
-            [[f"{rows:,}", *(f"{found[name][rows]:.1f}" for name in found)] for rows in ROWS],
-        ),
-        rates=table(
-            ["rows", *found],
-            [
-                [f"{n:,}", *(f"{n / max(t[n] - t[1], 1e-3):,.0f}" for t in found.values())]
-                for n in ROWS[2:]
-            ],
-        ),
-        loop_start=loop[1],
+        loop_start=loop_start,
         loop_row=1e6 * loop_row,
-        spark_start=two[1],
+        spark_start=two_start,
         spark_row=1e6 * spark_row,
-        paper=table(["rows", "loop", *(f"Spark, executors: {n}" for n in EXECUTORS)], paper),
-        break_even=f"By these figures Spark is the faster one {', '.join(told)}.",
+        estimates=table(
+            ["rows", "loop", *(f"Spark, executors: {count}" for count in ESTIMATED_EXECUTORS)],
+            estimates,
+        ),
+        break_even=f"By these figures Spark is faster {', '.join(clauses)}.",
     )
 
 
 def main() -> None:
-    """Measure, draw, write."""
-    found = measure()
-    draw(found)
-    (HERE / "scale.md").write_text(report(found), "utf-8")
-    print(report(found))
+    """Measure, and write the page and the figure."""
+    seconds = measure()
+    draw(seconds)
+    (FOLDER / "scale.md").write_text(page(seconds), "utf-8")
+    print(page(seconds))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 import sentiment
 
 PACKAGE = Path(sentiment.__file__).parent
-# From the bottom up. A package imports those on lower lines, and none on its own line.
+# From the bottom up. A package imports packages of lower layers only, and none of its own layer.
 LAYERS = [
     {"errors"},
     {"config", "utils"},
@@ -42,21 +42,22 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def package_of(path):
-    """Return the subpackage, or the top-level module, that a file belongs to."""
+    """Return the name of a file's subpackage, or of the file if it is a top-level module."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(path):
-    """Yield the dotted name of everything that a file imports, anywhere in it."""
+    """Yield the dotted name of each import in a file, those inside functions included."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def layer(name):
-    return next(number for number, names in enumerate(LAYERS) if name in names)
+def layer(package):
+    """Return the number of a package's layer, 0 for the lowest."""
+    return next(number for number, packages in enumerate(LAYERS) if package in packages)
 
 
 def test_every_package_has_a_layer():
@@ -65,15 +66,16 @@ def test_every_package_has_a_layer():
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_imports_point_down(path):
-    own = [name.split(".")[1] for name in imports(path) if name.startswith("sentiment.")]
-    for name in own:
-        if name.startswith("__") or name == package_of(path):
+    own = package_of(path)
+    imported = [name.split(".")[1] for name in imports(path) if name.startswith("sentiment.")]
+    for package in imported:
+        if package.startswith("__") or package == own:
             continue
-        assert layer(name) < layer(package_of(path)), f"{path.name} imports {name}"
+        assert layer(package) < layer(own), f"{path.name} imports {package}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_each_library_is_imported_by_its_owners_alone(path):
+def test_each_library_is_imported_by_its_owners_only(path):
     module = path.relative_to(PACKAGE).with_suffix("").as_posix()
     for name in imports(path):
         library = name.split(".")[0]
@@ -82,7 +84,7 @@ def test_each_library_is_imported_by_its_owners_alone(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_modules_are_short_and_have_a_head(path):
+def test_modules_are_short_and_have_a_docstring(path):
     text = path.read_text("utf-8")
     assert len(text.splitlines()) <= 300
     assert ast.get_docstring(ast.parse(text))

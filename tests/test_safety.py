@@ -1,4 +1,4 @@
-"""No file that somebody hands us can run code: what the lint rules see, and what they don't."""
+"""Reading a file never runs code from it: checks beyond the lint rules, and that those are on."""
 
 import ast
 import subprocess
@@ -11,43 +11,44 @@ import sentiment
 
 PACKAGE = Path(sentiment.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-# Modules whose files run code when they are read.
-RUN_CODE = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "_pickle"}
+# Modules that can run code from a file when they read it.
+UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "_pickle"}
 
 
-def faults(source):
-    """Yield what in `source` would read a file in a way that can run code from it."""
+def unsafe_reads(source):
+    """Yield each thing in `source` that can run code from a file that it reads."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from {name.name.split(".")[0] for name in node.names} & RUN_CODE
+            yield from {alias.name.split(".")[0] for alias in node.names} & UNSAFE_MODULES
         elif isinstance(node, ast.ImportFrom):
-            yield from {(node.module or "").split(".")[0]} & RUN_CODE
-            yield from (name.name for name in node.names if "unsafe" in name.name)
+            yield from {(node.module or "").split(".")[0]} & UNSAFE_MODULES
+            yield from (alias.name for alias in node.names if "unsafe" in alias.name)
         elif isinstance(node, ast.Attribute) and "unsafe" in node.attr:
             yield node.attr
         elif isinstance(node, ast.Call):
-            yield from faults_of_call(node)
+            yield from unsafe_arguments(node)
 
 
-def faults_of_call(call):
-    given = {word.arg: word.value for word in call.keywords}
-    called = ast.unparse(call.func)
-    pickles = given.get("allow_pickle")
-    if pickles is not None and not said_to_be(pickles, False):
+def unsafe_arguments(call):
+    """Yield each argument, given or missing, that makes a call unsafe."""
+    arguments = {keyword.arg: keyword.value for keyword in call.keywords}
+    function = ast.unparse(call.func)
+    allow_pickle = arguments.get("allow_pickle")
+    if allow_pickle is not None and not is_constant(allow_pickle, False):
         yield "allow_pickle"
-    if pickles is None and called in ("np.load", "numpy.load", "np.save", "numpy.save"):
-        yield f"{called} without allow_pickle=False"
-    if "safe_mode" in given and not said_to_be(given["safe_mode"], True):
+    if allow_pickle is None and function in ("np.load", "numpy.load", "np.save", "numpy.save"):
+        yield f"{function} without allow_pickle=False"
+    if "safe_mode" in arguments and not is_constant(arguments["safe_mode"], True):
         yield "safe_mode"
 
 
-def said_to_be(node, value):
+def is_constant(node, value):
     return isinstance(node, ast.Constant) and node.value is value
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_nothing_is_read_in_a_way_that_can_run_code(path):
-    assert not list(faults(path.read_text("utf-8")))
+def test_no_module_reads_files_in_an_unsafe_way(path):
+    assert not list(unsafe_reads(path.read_text("utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -66,13 +67,13 @@ def test_nothing_is_read_in_a_way_that_can_run_code(path):
         "from keras.config import enable_unsafe_deserialization",
     ],
 )
-def test_each_way_is_known(source):
-    assert list(faults(source))
+def test_unsafe_reads_are_found(source):
+    assert list(unsafe_reads(source))
 
 
-def test_what_cannot_run_code_passes():
-    assert not list(faults("import json; np.load(path, allow_pickle=False)"))
-    assert not list(faults("keras.models.load_model(path, safe_mode=True)"))
+def test_safe_reads_are_allowed():
+    assert not list(unsafe_reads("import json; np.load(path, allow_pickle=False)"))
+    assert not list(unsafe_reads("keras.models.load_model(path, safe_mode=True)"))
 
 
 @pytest.mark.parametrize(
@@ -88,10 +89,14 @@ def test_what_cannot_run_code_passes():
     ],
 )
 def test_the_lint_rules_of_the_package_refuse_the_rest(rule, source):
-    # As `make test` runs them: with the settings of pyproject.toml, for a file of the package.
-    words = ["check", "--output-format", "concise", "--stdin-filename", "sentiment/new.py", "-"]
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ruff", *words],
-        input=source, capture_output=True, text=True, cwd=PACKAGE.parent,
-    )  # fmt: skip
-    assert done.returncode == 1 and f" {rule} " in done.stdout
+    # As in `make test`: with the settings of pyproject.toml, for a file of the package.
+    ruff = Path(sys.executable).parent / "ruff"
+    options = ["--output-format", "concise", "--stdin-filename", "sentiment/new.py"]
+    process = subprocess.run(
+        [ruff, "check", *options, "-"],
+        input=source,
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+    )
+    assert process.returncode == 1 and f" {rule} " in process.stdout

@@ -1,216 +1,189 @@
-"""The arithmetic of a recurrence as HTML tables that are added up from top to bottom.
+"""The numbers of a recurrence, step by step, as the lecture's templates show them."""
 
-Knows steps, decisions and HTML; knows nothing of the page around a table or of what is read.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from sentiment.inspection.unrolled import Decision, SmallNetwork, Step
-from sentiment.reports.svg import colour, safe
+from sentiment.reports.svg import colour
 
-_TINT = 0.6  # of the strongest colour, as numbers stand on it
-
-
-def number(value: float) -> str:
-    """Return four decimals with a sign; what rounds to zero is no negative zero.
-
-    >>> number(0.5), number(-0.00001)
-    ('+0.5000', '+0.0000')
-    """
-    return f"{round(float(value), 4) + 0.0:+.4f}"
+_TINT = 0.6  # fraction of the strongest colour, because text stands on it
 
 
-def digits(value: float) -> str:
-    """Return a number with as many digits as tell every float32 from the next."""
-    return f"{float(value) + 0.0:.9g}"
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of a page. color: CSS color behind it, empty if there is none."""
+
+    value: float
+    color: str = ""
+
+    @property
+    def text(self) -> str:
+        """Four decimals with a sign; a number that rounds to zero has no minus.
+
+        >>> Number(0.5).text, Number(-0.00001).text
+        ('+0.5000', '+0.0000')
+        """
+        return f"{round(self.value, 4) + 0.0:+.4f}"
+
+    @property
+    def unsigned(self) -> str:
+        """Four decimals, for numbers that are never negative."""
+        return f"{self.value:.4f}"
+
+    @property
+    def digits(self) -> str:
+        """Nine significant digits, which distinguish all float32 values."""
+        return f"{self.value + 0.0:.9g}"
 
 
-def cell(value: float, *, lead: str = "", unit: int | None = None, tinted: bool = False) -> str:
-    """Return a table cell; its title has all digits, `unit` (from 1) is whose number it is."""
-    of = f' data-unit="{unit}"' if unit else ""
-    look = f' style="background:{_tint(value)}"' if tinted else ""
-    return f'<td{of}{look} title="{digits(value)}">{lead}{number(value)}</td>'
+def numbers(values: np.ndarray) -> list[Number]:
+    """Return the numbers of a vector."""
+    return [Number(value) for value in values.tolist()]
 
 
-def cells(values: Iterable[float], *, tinted: bool = False) -> str:
-    """Return the cells of one number for each unit."""
-    return "".join(cell(value, unit=unit, tinted=tinted) for unit, value in enumerate(values, 1))
+def tinted(values: np.ndarray) -> list[Number]:
+    """Return the numbers of a vector, each on a color for its sign and size."""
+    return [Number(value, colour(_TINT * min(max(value, -1), 1))) for value in values.tolist()]
 
 
-def row(name: str, *columns: str, kind: str = "") -> str:
-    """Return a row of a table; `name` and `columns` are HTML."""
-    return f'<tr class="{kind}"><th scope="row">{name}</th>{"".join(columns)}</tr>'
+@dataclass(frozen=True)
+class WeightTables:
+    """All weights of a small network; a matrix is a list of rows, with a column for each unit."""
+
+    kernel: list[list[Number]]
+    recurrent_kernel: list[list[Number]]
+    bias: list[Number]
+    classifier_kernel: list[Number]
+    classifier_bias: Number
 
 
-def table(heading: str, rows: Iterable[str], *, kind: str = "") -> str:
-    """Return a table that scrolls where the page is narrow; `heading` holds cells."""
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead><tr>{heading}</tr></thead>\n'
-        + "\n".join(rows)
-        + "\n</table></div>"
+def weight_tables(network: SmallNetwork) -> WeightTables:
+    """Return the weights of a network."""
+    return WeightTables(
+        kernel=[numbers(row) for row in network.cell.kernel],
+        recurrent_kernel=[numbers(row) for row in network.cell.recurrent_kernel],
+        bias=numbers(network.cell.bias),
+        classifier_kernel=numbers(network.kernel),
+        classifier_bias=Number(network.bias),
     )
 
 
-def names(kind: str, size: int) -> list[str]:
-    """Return the names that numbers go by: feature 1, feature 2 and so on."""
-    return [f"{kind} {place}" for place in range(1, size + 1)]
+@dataclass(frozen=True)
+class ProductRow:
+    """A feature or a unit: its value, and for each unit the weight and the product of the two."""
+
+    value: Number
+    products: list[tuple[Number, Number]]
 
 
-def headings(*first: str, units: int) -> str:
-    """Return heading cells: `first`, as HTML, then one for each unit."""
-    named = "".join(
-        f'<th data-unit="{unit}">{name}</th>' for unit, name in enumerate(names("unit", units), 1)
+@dataclass(frozen=True)
+class Addition:
+    """A step as one addition for each unit, from top to bottom. number: of the step, from 1."""
+
+    number: int
+    inputs: list[ProductRow]
+    recurrent: list[ProductRow]
+    bias: list[Number]
+    total: list[Number]
+    state: list[Number]
+
+
+def addition(step: Step, number: int) -> Addition:
+    """Return the addition of step `number`."""
+    cell = step.cell
+    return Addition(
+        number,
+        inputs=_product_rows(step.x, cell.kernel, step.input_products),
+        recurrent=_product_rows(step.h_before, cell.recurrent_kernel, step.recurrent_products),
+        bias=numbers(cell.bias),
+        total=numbers(step.total),
+        state=tinted(step.h),
     )
-    return "".join(f"<th>{name}</th>" for name in first) + named
 
 
-def weights(network: SmallNetwork) -> str:
-    """Return all weights of a network as small matrices, a column for each unit."""
-    kernel, recurrent = network.cell.kernel, network.cell.recurrent_kernel
-    units = len(network.cell.bias)
-    entering = [
-        _group(f"kernel {len(kernel)}×{units} and bias {units}", units + 1),
-        *map(row, names("feature", len(kernel)), map(cells, kernel)),
-        row("bias", cells(network.cell.bias)),
-        _group(f"classifier: kernel {units}×1, laid on its side, and bias", units + 1),
-        row("kernel", cells(network.kernel)),
-        row("bias", cell(network.bias)),
-    ]
-    kept = [
-        _group(f"recurrent_kernel {units}×{units}: from each unit, a row, to each", units + 1),
-        *map(row, names("unit", units), map(cells, recurrent)),
-    ]
-    both = "\n".join(table(headings("", units=units), rows) for rows in (entering, kept))
-    return f'<div class="beside">{both}</div>'
-
-
-def addition(step: Step, t: int) -> str:
-    """Return a step as one addition for each unit, with all products; it leads to h_t."""
-    x, before, units = f"x<sub>{t}</sub>", f"h<sub>{t - 1}</sub>", len(step.h)
-    kernel, recurrent_kernel = step.cell.kernel, step.cell.recurrent_kernel
-    rows = [
-        _group(f"{x} · kernel", units + 2),
-        *_products("feature", step.x, kernel, step.input_products),
-        _group(f"{before} · recurrent_kernel", units + 2),
-        *_products("unit", step.h_before, recurrent_kernel, step.recurrent_products),
-        row("bias", "<td></td>", cells(step.cell.bias)),
-        row("sum", "<td></td>", cells(step.total), kind="total"),
-        row(f"h<sub>{t}</sub> = tanh", "<td></td>", cells(step.h, tinted=True)),
-    ]
-    return table(headings("", "value", units=units), rows, kind="addition")
-
-
-def unit_lines(step: Step, track: str, *, products: bool) -> str:
-    """Return a line for each unit of a step with its sums, which opens on the products.
-
-    track: a word for whose units they are, so that a unit opened at one step is open at the next.
-    """
-    own, entered, kept = step.cell, step.input_products, step.recurrent_products
-    titles = ("unit", "x · kernel", "h · recurrent", "+ bias", "= sum", "h = tanh")
-    lines = ['<p class="line">' + "".join(f"<span>{title}</span>" for title in titles) + "</p>"]
-    added = zip(entered.sum(axis=0), kept.sum(axis=0), own.bias, step.total, strict=True)
-    for k, sums in enumerate(added):
-        shown = "".join(f'<span title="{digits(value)}">{number(value)}</span>' for value in sums)
-        look = f'style="background:{_tint(step.h[k])}" title="{digits(step.h[k])}"'
-        line = f"<b>{k + 1}</b>{shown}<span {look}>{number(step.h[k])}</span>"
-        if products:
-            both = _listing("x · kernel", step.x, own.kernel[:, k], entered[:, k])
-            both += _listing("h · recurrent", step.h_before, own.recurrent_kernel[:, k], kept[:, k])
-            lines.append(
-                f'<details data-same="{track}-{k + 1}"><summary class="line">{line}</summary>\n'
-                f'<div class="products">{both}</div></details>'
-            )
-        else:
-            lines.append(f'<p class="line">{line}</p>')
-    return '<div class="units">' + "\n".join(lines) + "</div>"
-
-
-def decision(made: Decision, units: Sequence[str], *, state: str, label: str) -> str:
-    """Return the classifier's addition: a row for each unit, then the way to the probability.
-
-    units: names of the S numbers of the state; state: HTML for it; label: what P is of.
-    """
-    rows = [
-        row(safe(name), cell(h, tinted=True), cell(weight, lead="× "), cell(product, lead="= "))
-        for name, h, weight, product in zip(
-            units, made.state, made.kernel, made.products, strict=True
-        )
-    ]
-    gap = '<td colspan="2"></td>'
-    rows += [row("bias", gap, cell(made.bias)), row("logit", gap, cell(made.logit), kind="total")]
-    if made.temperature != 1:
-        by = f'<td title="{digits(made.temperature)}">÷ {made.temperature:.4f}</td>'
-        rows.append(row("temperature", "<td></td>", by, cell(made.logit / made.temperature)))
-    sure = f'<td title="{digits(made.probability)}">{made.probability:.4f}</td>'
-    rows.append(row(f"P({label})", gap, sure, kind="total"))
-    heading = f"<th></th><th>{state}</th><th>× weight</th><th>= product</th>"
-    power = "logit" if made.temperature == 1 else "logit ÷ temperature"
-    sigmoid = f'<p class="faint">P = sigmoid({power}) = 1 / (1 + e<sup>−{power}</sup>)</p>'
-    return f"<div>{table(heading, rows)}{sigmoid}</div>"
-
-
-def _products(kind: str, values: np.ndarray, weights: np.ndarray, products: np.ndarray) -> list:
-    """Return a row for each value, with its product for each unit."""
+def _product_rows(
+    values: np.ndarray, weights: np.ndarray, products: np.ndarray
+) -> list[ProductRow]:
     return [
-        row(
-            name,
-            cell(value),
-            *(
-                cell(product, unit=unit, lead=f"<small>× {number(weight)} =</small> ")
-                for unit, (weight, product) in enumerate(zip(*line, strict=True), 1)
+        ProductRow(value, list(zip(numbers(weight_row), numbers(product_row), strict=True)))
+        for value, weight_row, product_row in zip(numbers(values), weights, products, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class UnitLine:
+    """One unit at one step.
+
+    sums: of the products with x, of the products with h, the bias, and the sum of the three;
+    products: by what they are summed to, as text such as `+0.5000 × +2.0000 = +1.0000`, because
+    there may be thousands; empty if they are not shown.
+    """
+
+    sums: list[Number]
+    state: Number
+    products: dict[str, list[str]]
+
+
+def unit_lines(step: Step, *, with_products: bool) -> list[UnitLine]:
+    """Return a line for each unit of a step."""
+    cell, entering, recurring = step.cell, step.input_products, step.recurrent_products
+    sums = np.stack([entering.sum(axis=0), recurring.sum(axis=0), cell.bias, step.total], axis=1)
+
+    def products(unit: int) -> dict[str, list[str]]:
+        return {
+            "x · kernel": _products(step.x, cell.kernel[:, unit], entering[:, unit]),
+            "h · recurrent": _products(
+                step.h_before, cell.recurrent_kernel[:, unit], recurring[:, unit]
             ),
-        )
-        for name, value, *line in zip(
-            names(kind, len(values)), values, weights, products, strict=True
-        )
+        }
+
+    return [
+        UnitLine(numbers(sums[unit]), state, products(unit) if with_products else {})
+        for unit, state in enumerate(tinted(step.h))
     ]
 
 
-def _listing(title: str, values: np.ndarray, weights: np.ndarray, products: np.ndarray) -> str:
-    """Return products as lines of text: there may be thousands, and rows of tables weigh more."""
-    lines = [
-        f"{number(value)} × {number(weight)} = {number(product)}"
-        for value, weight, product in zip(values, weights, products, strict=True)
+def _products(values: np.ndarray, weights: np.ndarray, products: np.ndarray) -> list[str]:
+    return [
+        f"{value.text} × {weight.text} = {product.text}"
+        for value, weight, product in zip(*map(numbers, (values, weights, products)), strict=True)
     ]
-    return f"<pre><b>{title}</b>\n" + "\n".join(lines) + "</pre>"
 
 
-def _group(title: str, columns: int) -> str:
-    return f'<tr class="group"><th colspan="{columns}">{title}</th></tr>'
+@dataclass(frozen=True)
+class DecisionTable:
+    """What the classifier adds up, and the probability.
+
+    rows: for each unit its name, its state, its weight and their product; scaled_logit: the logit
+    over the temperature, None if the temperature is 1.
+    """
+
+    rows: list[tuple[str, Number, Number, Number]]
+    bias: Number
+    logit: Number
+    temperature: Number
+    scaled_logit: Number | None
+    probability: Number
 
 
-def _tint(value: float) -> str:
-    return colour(_TINT * float(np.clip(value, -1, 1)))
+def decision_table(decision: Decision, names: Iterable[str]) -> DecisionTable:
+    """Return the table of a decision; `names` has a name for each unit."""
+    columns = tinted(decision.state), numbers(decision.kernel), numbers(decision.products)
+    scaled = None
+    if decision.temperature != 1:
+        scaled = Number(decision.logit / decision.temperature)
+    return DecisionTable(
+        rows=list(zip(names, *columns, strict=True)),
+        bias=Number(decision.bias),
+        logit=Number(decision.logit),
+        temperature=Number(decision.temperature),
+        scaled_logit=scaled,
+        probability=Number(decision.probability),
+    )
 
 
-STYLE = """\
-table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-td, th { padding: .16rem .55rem; text-align: right; white-space: nowrap; font-weight: 400; }
-thead th, tbody th { color: var(--faint); }
-th[scope=row], .group th { text-align: left; }
-.group th { padding-top: .7rem; font-size: .82rem; color: var(--faint); }
-.beside { display: flex; flex-wrap: wrap; gap: .8rem 3rem; align-items: start; }
-.beside > div { max-width: 100%; }
-.beside p { max-width: 27rem; }
-.addition small { color: var(--faint); font-size: .92em; }
-.total > * { border-top: 1px solid var(--faint); font-weight: 600; }
-.line { display: grid; grid-template-columns: 2.8rem repeat(5, minmax(0, 6.4rem)); margin: 0;
-  font-size: .86rem; font-variant-numeric: tabular-nums; text-align: right; }
-.line > * { padding: .1rem .5rem; }
-.units { max-width: 35rem; }
-p.line:first-child { color: var(--faint); align-items: end; }
-summary.line { cursor: pointer; }
-summary b::before { content: "▸"; margin-right: .3em; color: var(--faint); }
-[open] > summary b::before { content: "▾"; }
-summary.line:hover, tr:not(.group):hover { background: rgb(128 128 128 / .12); }
-.products { display: flex; flex-wrap: wrap; gap: 0 2.5rem; padding: .2rem 0 .6rem 2.2rem; }
-pre { margin: .3rem 0; font: .82rem/1.45 ui-monospace, monospace; color: var(--faint); }
-@media (max-width: 700px) {
-  table, .line { font-size: .75rem; }
-  td, th, .line > * { padding: .16rem .2rem; }
-  .line { grid-template-columns: 2rem repeat(5, minmax(0, 1fr)); }
-  .products { padding-left: 0; }
-}
-"""
+def unit_names(count: int) -> list[str]:
+    """Return `unit 1`, `unit 2` and so on."""
+    return [f"unit {number}" for number in range(1, count + 1)]
