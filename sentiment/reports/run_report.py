@@ -22,7 +22,7 @@ from sentiment.reports import units as unitview
 from sentiment.reports.charts import Part
 from sentiment.reports.document import Section, choice
 from sentiment.reports.playback import SCRIPT
-from sentiment.reports.svg import colour, drawing, safe
+from sentiment.reports.svg import colour, safe, trace_svg
 from sentiment.utils.colors import NEGATIVE, POSITIVE
 from sentiment.utils.progress import EpochMetrics
 from sentiment.utils.text import replace_control
@@ -209,7 +209,7 @@ def _article(mistake: _Mistake) -> str:
     else:
         shown = f"""{_movers(mistake.effects)}
 <p class="words"></p>
-<div class="scroll">{drawing(mistake.trace, mistake.effects, lean=True)}</div>"""
+<div class="scroll">{trace_svg(mistake.trace, mistake.effects, compact=True)}</div>"""
     given = mistake.text if len(mistake.text) <= _KEPT else f"… {mistake.text[-_KEPT:]}"
     return f"""<article hidden>{verdict}
 {shown}
