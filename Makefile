@@ -24,7 +24,7 @@ slow := disk endings fuzz load pairs resume sync
 test-slow: setup  ## the long tests: every moment of a kill, 100,000 hostile inputs, gigabytes; up to half an hour
 	SENTIMENT_SLOW=1 $(bin)/pytest --durations=12 $(slow:%=tests/integration/test_%.py) $(ARGS)
 
-setup: .venv/installed
+setup: .venv/installed node_modules/.package-lock.json
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -34,6 +34,11 @@ setup: .venv/installed
 	$(bin)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Biome, which checks the scripts and style sheets of the pages. Without npm its test is skipped.
+node_modules/.package-lock.json: package-lock.json .npmrc
+	@command -v npm >/dev/null || exit 0; \
+	  npm ci --silent && touch $@ || echo "Biome can't be installed, so its test is skipped" >&2
 
 compile := $(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
@@ -116,4 +121,4 @@ pretrained: setup  ## train the model in the box anew
 	$(bin)/python benchmarks/pretrained.py
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -122,7 +122,7 @@ def _plots(units: list[Unit], steps: list[int]) -> dict[str, Figure]:
     plots = {"words": _bars("words", "Words that drive it", _drives(first.up, first.down))}
     if any(unit.ngrams_up or unit.ngrams_down for unit in units):
         drives = _drives(first.ngrams_up, first.ngrams_down)
-        plots["ngrams"] = _bars("ngrams", "N-grams, beyond the effect of their words", drives)
+        plots["ngrams"] = _bars("ngrams", "N-grams, beyond their words", drives)
     effects = [_decay(unit, steps) for unit in units]
     steps_each = [steps[: len(effect)] for effect in effects]
     plots["decay"] = charts.decay(
