@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sentiment.reports.comparison import ComparedRun, Grid, page
-from tests.helpers.browser import HIDDEN, column, needs_browser, opened
+from tests.helpers.browser import HIDDEN, column, needs_browser, open_page
 
 HOSTILE = "</script><img src=x onerror=\"document.title = 'ran'\"> $$x$$"
 IDS = ["train 1", "train 2", "negation"]
@@ -58,7 +58,7 @@ def test_a_comparison_of_no_runs_is_a_page():
 @needs_browser
 @pytest.mark.parametrize("how", ["srcdoc", "blob"])
 def test_a_viewer_in_its_sandbox_shows_it_and_hides_a_run(shown, tmp_path, how):
-    with opened(shown, tmp_path, how=how) as frame:
+    with open_page(shown, tmp_path, how=how) as frame:
         assert frame.title() == HOSTILE and frame.locator("img").count() == 0
         # A run has the points of its own texts; a text that it lacks is NaN, and so no point.
         assert column(frame, "points", "x0") == [-0.5, 0.5, -0.25]

@@ -12,7 +12,7 @@ from sentiment.inspection import probes, snapshots
 from sentiment.reports import run_report
 from sentiment.reports.run_report import TrainingReport
 from sentiment.utils.progress import EpochMetrics
-from tests.helpers.browser import HIDDEN, column, needs_browser, opened
+from tests.helpers.browser import HIDDEN, column, needs_browser, open_page
 from tests.helpers.build import TINY, tiny_bundle
 
 HOSTILE = (
@@ -161,7 +161,7 @@ def test_nothing_in_a_text_becomes_markup(tmp_path):
 @needs_browser
 @pytest.mark.parametrize("how", ["srcdoc", "blob"])
 def test_a_viewer_in_its_sandbox_shows_a_page_that_moves(shown, tmp_path, how):
-    with opened(shown, tmp_path, how=how) as frame:
+    with open_page(shown, tmp_path, how=how) as frame:
         late, before = column(frame, "points", "x"), column(frame, "reading", "p")
         frame.locator("#projection input").fill("0")
         early = column(frame, "points", "x")
@@ -196,7 +196,7 @@ def test_a_browser_runs_no_script_from_a_hostile_text(tmp_path):
     # Escaping alone must keep the scripts from running, even without the policy.
     unprotected = re.sub(r'<meta http-equiv="Content-Security.*?>', "", shown, flags=re.S)
     assert "Content-Security" not in unprotected
-    with opened(unprotected, tmp_path) as frame:
+    with open_page(unprotected, tmp_path) as frame:
         assert frame.title().startswith("<b>x</b>A good </script>")
         assert frame.locator("img").count() == 0 and frame.locator("script").count() == 8
         for number in range(3):
