@@ -16,9 +16,9 @@ from sentiment.reports.svg import css_color, trace_svg
 from sentiment.reports.training_report import TrainingReport
 from sentiment.utils.text import replace_control
 
-_MAX_STRONGEST = 8  # words listed that moved the decision most, for either label
-_MAX_WORDS = 1024  # of a mistake that is explained; its words squared are read, which takes 1 s
-_MAX_TEXT = 6000  # characters shown of a mistake, from its end, which the 1,024 words are in
+_MAX_STRONGEST = 8  # words listed for each label, those with the largest effects
+_MAX_WORDS = 1024  # of a mistake with an explanation, which reads it once for each word: 1 s
+_MAX_TEXT = 6000  # characters shown of a mistake, the last ones, as the model reads the last words
 _MAX_ENTRY = 60  # characters of a mistake in the list of all
 
 

@@ -1,5 +1,5 @@
 // Show the page's plots in the page's colours, and hide the lines that a legend switches off.
-// When all is in place the event "plots-ready" hands the plots and the page's data to other scripts.
+// Then the event "plots-ready" passes the plots and the page's data to other scripts.
 function readJson(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
