@@ -28,7 +28,7 @@ slow := disk endings fuzz load pairs resume sync
 test-slow: setup  ## run the long tests in full: kills, hostile inputs, gigabytes; up to half an hour
 	$(bin)/pytest --slow --durations=12 $(slow:%=tests/integration/test_%.py) $(ARGS)
 
-setup: .venv/installed  ## install the pinned packages into .venv
+setup: .venv/installed node_modules/.package-lock.json  ## install the pinned packages into .venv
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -38,6 +38,11 @@ setup: .venv/installed  ## install the pinned packages into .venv
 	$(bin)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Biome, which checks the scripts and style sheets of the pages. Without npm its test is skipped.
+node_modules/.package-lock.json: package-lock.json .npmrc
+	@command -v npm >/dev/null || exit 0; \
+	  npm ci --silent && touch $@ || echo "Biome can't be installed, so its test is skipped" >&2
 
 compile := $(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
   --generate-hashes --no-emit-index-url --no-annotate --no-header

@@ -1,29 +1,26 @@
-"""Several runs on one self-contained page: tables, curves laid over one another, planes abreast.
+"""Compare runs on one self-contained HTML page: tables, curves and planes of hidden states."""
 
-Knows numbers and names of runs and the charts; knows nothing of trackers or of models.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sentiment.inspection.probes import SENTENCES
 from sentiment.reports import charts
-from sentiment.reports.charts import Figure, Part
-from sentiment.reports.document import Section
-from sentiment.reports.svg import safe
+from sentiment.reports.charts import Columns, Figure
+from sentiment.reports.document import Section, render_sections
 from sentiment.utils.text import replace_control
 
-_NOWHERE = (float("nan"), float("nan"))  # where a text is that a run has not seen
-_SENTENCES = {sentence.id for sentence in SENTENCES}
+_MISSING_POINT = (float("nan"), float("nan"))  # of a text that a run has not read
+_SENTENCE_IDS = {sentence.id for sentence in SENTENCES}
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """What is compared of a run.
+    """A run as the page shows it.
 
     curves: (epoch, value) by the name of the metric, such as "validation/loss"; ids (N), labels,
-    int8 (N,), and points, float32 (N, 2): of the last snapshot, points None where there is none.
+    int8 (N,), and points, float32 (N, 2): of the last snapshot; points is None without a snapshot.
     """
 
     name: str
@@ -35,110 +32,93 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table to print: each of `rows` has as many cells as there are headings."""
+    """A table of text; each row has as many cells as there are headings."""
 
     title: str
     headings: list[str]
     rows: list[list[str]]
 
+    @property
+    def numeric(self) -> list[bool]:
+        """Return for each column whether all its cells are numbers."""
+        return [
+            _is_numeric([row[column] for row in self.rows]) for column in range(len(self.headings))
+        ]
+
 
 def page(title: str, runs: list[ComparedRun], grids: list[Grid]) -> str:
-    """Return the page: HTML that needs neither a network nor an origin of its own."""
-    parts = [_tables(grids), _curves(runs), _planes(runs)]
-    return charts.document(replace_control(title), parts)
+    """Return the HTML page, which needs neither a network nor an origin of its own."""
+    names = _distinct([replace_control(run.name) for run in runs])
+    return render_sections(title, [_tables(grids), _curves(names, runs), _projections(names, runs)])
 
 
-def _tables(grids: list[Grid]) -> Part:
-    body = "\n".join(
-        f'<h3>{safe(grid.title)}</h3>\n<div class="scroll"><table>\n{_rows(grid)}\n</table></div>'
-        for grid in grids
-    )
-    return Part(Section("tables", "Tables", body), [])
+def _is_numeric(cells: list[str]) -> bool:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return bool(filled) and all(cell[0].isdigit() or cell[0] in "+-−–." for cell in filled)
 
 
-def _rows(grid: Grid) -> str:
-    kinds = [_kind(grid, column) for column in range(len(grid.headings))]
-    return "\n".join(
-        "<tr>"
-        + "".join(
-            f"<{tag}{kind}>{safe(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True)
-        )
-        + "</tr>"
-        for tag, cells in (("th", grid.headings), *(("td", row) for row in grid.rows))
-    )
+def _distinct(names: list[str]) -> list[str]:
+    """Return the names with a number added to repeated ones: the second "a" becomes "a (2)"."""
+    distinct: list[str] = []
+    for name in names:
+        candidate, count = name, 1
+        while candidate in distinct:
+            count += 1
+            candidate = f"{name} ({count})"
+        distinct.append(candidate)
+    return distinct
 
 
-def _kind(grid: Grid, column: int) -> str:
-    """Return the class of a column: numbers stand to the right."""
-    cells = [row[column].strip() for row in grid.rows]
-    numeric = [cell[:1].isdigit() or cell[:1] in "+-−–." for cell in cells if cell]
-    return ' class="number"' if numeric and all(numeric) else ""
+def _tables(grids: list[Grid]) -> Section:
+    return Section("tables", "Tables", "comparison/tables.html", grids)
 
 
-def _curves(runs: list[ComparedRun]) -> Part:
-    metrics = list(dict.fromkeys(name for run in runs for name in run.curves))
-    labels = _unlike([replace_control(run.name) for run in runs])
-    plots = [
-        charts.curves(
+def _curves(names: list[str], runs: list[ComparedRun]) -> Section:
+    metrics = dict.fromkeys(metric for run in runs for metric in run.curves)
+    plots = {
+        metric: charts.curves(
             metric,
-            {label: run.curves.get(metric, []) for label, run in zip(labels, runs, strict=True)},
+            {name: run.curves.get(metric, []) for name, run in zip(names, runs, strict=True)},
         )
         for metric in metrics
-    ]
-    body = f"""<p class="faint">Each line is a run, in the same colour in every plot. Click a name
-to hide or show its line.</p>
-{charts.legend(labels)}
-<div class="plots">{"".join(map(charts.place, plots))}</div>"""
-    return Part(Section("curves", "Curves", body), plots)
+    }
+    return Section("curves", "Curves", "comparison/curves.html", charts.legend(names), plots)
 
 
-def _unlike(names: list[str]) -> list[str]:
-    """Return names of which none is like another: the second "a" becomes "a (2)"."""
-    seen: dict[str, int] = {}
-    unlike = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unlike.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return unlike
+def _projections(names: list[str], runs: list[ComparedRun]) -> Section:
+    points = charts.source("points", _columns(runs))
+    plots: dict[str, Figure] = {}
+    for number, (name, run) in enumerate(zip(names, runs, strict=True)):
+        if run.points is not None:
+            plots[name] = charts.plane(
+                points,
+                x=f"x{number}",
+                y=f"y{number}",
+                title=name,
+                tooltip=["labelled @label"],
+                linked_to=next(iter(plots.values()), None),
+            )
+    missing = [name for name, run in zip(names, runs, strict=True) if run.points is None]
+    return Section("projections", "Projections", "comparison/projections.html", missing, plots)
 
 
-def _planes(runs: list[ComparedRun]) -> Part:
+def _columns(runs: Sequence[ComparedRun]) -> Columns:
+    """Return the texts of all runs, with the points of run n in the columns `xn` and `yn`."""
     labels = {
-        name: int(label)
+        text_id: int(label)
         for run in runs
         if run.points is not None
-        for name, label in zip(run.ids, run.labels, strict=True)
+        for text_id, label in zip(run.ids, run.labels, strict=True)
     }
-    columns: charts.Columns = {
-        "id": [replace_control(name) for name in labels],
-        **charts.marked(list(labels.values()), [name in _SENTENCES for name in labels]),
+    columns: Columns = {
+        "id": [replace_control(text_id) for text_id in labels],
+        **charts.point_style(list(labels.values()), [one in _SENTENCE_IDS for one in labels]),
     }
     for number, run in enumerate(runs):
         if run.points is not None:
-            found = dict(zip(run.ids, zip(*charts.clipped(run.points), strict=True), strict=True))
-            points = [found.get(name, _NOWHERE) for name in labels]
-            columns[f"x{number}"], columns[f"y{number}"] = map(list, zip(*points, strict=True))
-    source = charts.source("points", columns)
-    plots: list[Figure] = []
-    names = _unlike([replace_control(run.name) for run in runs])
-    for number, run in enumerate(runs):
-        if run.points is not None:
-            plots.append(
-                charts.plane(
-                    source,
-                    x=f"x{number}",
-                    y=f"y{number}",
-                    title=names[number],
-                    hints=[("<b>@id</b>", ""), ("labelled", "@label")],
-                    beside=plots[0] if plots else None,
-                )
-            )
-    without = [safe(name) for name, run in zip(names, runs, strict=True) if run.points is None]
-    missing = f'<p class="faint">No snapshot: {", ".join(without)}.</p>' if without else ""
-    body = f"""<p class="faint">Final states of the same texts in the last snapshot of each run,
-turned to the same two axes. The planes move together; a click on a point, or a box drawn around
-several, picks out the same texts in all of them.</p>
-{charts.KEY}
-<div class="plots">{"".join(map(charts.place, plots))}</div>
-{missing}"""
-    return Part(Section("projections", "Projections", body), plots)
+            x, y = charts.plane_columns(run.points)
+            point_of = dict(zip(run.ids, zip(x, y, strict=True), strict=True))
+            points = [point_of.get(text_id, _MISSING_POINT) for text_id in labels]
+            columns[f"x{number}"] = [point[0] for point in points]
+            columns[f"y{number}"] = [point[1] for point in points]
+    return columns

@@ -9,7 +9,6 @@ from sentiment.inspection.unrolled import SmallNetwork, unroll
 from sentiment.inspection.walkthrough import Walkthrough
 from sentiment.reports import arithmetic, walkthrough
 from sentiment.reports.arithmetic import Addition, DecisionTable, Number, WeightTables
-from sentiment.reports.style import BASE
 from sentiment.reports.templating import render_page
 
 
@@ -70,7 +69,7 @@ def page(example: Example, reading: Walkthrough) -> str:
     return render_page(
         "lecture.html",
         title="A hidden state, by hand",
-        styles=[BASE, "lecture.css"],
+        styles=["base.css", "lecture.css"],
         scripts=["lecture.js"],
         example=_example_view(example),
         sentence=walkthrough.sentence_view(reading),

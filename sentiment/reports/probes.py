@@ -1,146 +1,147 @@
-"""The probes on a page: their states in a plane, and the sentences read word by word.
+"""Show the probes on a page: their states in a plane, and the sentences read word by word."""
 
-Knows snapshots and the charts; knows nothing of runs or of the page around it.
-"""
-
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from sentiment.data.labels import label_name
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import charts
-from sentiment.reports.charts import ColumnDataSource, Part
-from sentiment.reports.document import Section, choice
-from sentiment.reports.svg import safe
+from sentiment.reports.charts import ColumnDataSource
+from sentiment.reports.document import Section
+from sentiment.reports.training_report import TrainingReport
 from sentiment.utils.text import replace_control
 
-LABELS = {1: "positive", 0: "negative", -1: "no opinion"}
-_BEGINNING = 160  # characters of a review that are told of its point
-
-Moments = Sequence[tuple[float, Snapshot]]
+_MAX_TOOLTIP_TEXT = 160  # characters of a review in the tooltip of its point
 
 
-def moments(snapshots: Moments, start: float) -> dict[str, Any]:
-    """Return what the page's script needs to know of (epoch, snapshot), in the order taken.
-
-    start: P(positive) before the first word.
-    """
-    return {
-        "start": round(start, 4),
-        "snapshots": [_moment(epoch, snapshot) for epoch, snapshot in snapshots],
-        "sentences": _read_sentences(snapshots),
-    }
+@dataclass(frozen=True)
+class _Projection:
+    snapshots: int
+    sentences: list[str]
 
 
-def _moment(epoch: float, snapshot: Snapshot) -> dict[str, Any]:
-    """Return what moves with the slider."""
-    x, y = charts.clipped(snapshot.points)
-    walks = {}
-    for name, walk in snapshot.walks.items():
-        across, up = charts.clipped(walk.points)
-        walks[name] = {"x": across, "y": up, "p": charts.rounded(walk.trace.probabilities, 4)}
-    p = charts.rounded(snapshot.probabilities, 4)
-    return {"said": f"epoch {epoch:g}", "x": x, "y": y, "p": p, "walks": walks}
+@dataclass(frozen=True)
+class _Sentence:
+    """A sentence in the table; words is empty if the model knows none of them."""
+
+    id: str
+    text: str
+    words: list[str]
+    label: str
 
 
-def _read_sentences(snapshots: Moments) -> list[dict[str, Any]]:
-    if not snapshots:
-        return []
-    last = snapshots[-1][1]
-    return [
-        {
-            "id": (name := last.probes.ids[row]),
-            "label": int(last.probes.labels[row]),
-            "row": row,
-            "words": last.walks[name].trace.tokens if name in last.walks else [],
-        }
-        for row in last.probes.sentences
-    ]
+@dataclass(frozen=True)
+class _Sentences:
+    snapshots: int
+    rows: list[_Sentence]
 
 
-def _slider(snapshots: Moments) -> str:
-    most = len(snapshots) - 1
-    return (
-        f'<label>after <input type="range" data-of="snapshot" min="0" max="{most}" step="1" '
-        f'value="{most}" aria-label="snapshot"><output></output></label>'
+def projection_section(report: TrainingReport) -> Section | None:
+    """Show the states of the probes in a plane, with a slider over the snapshots."""
+    if not report.snapshots:
+        return None
+    last = report.snapshots[-1][1]
+    path = charts.source(
+        "path", {"x": [0], "y": [0], "p": [0], "word": [""], "color": [charts.NEUTRAL_COLOR]}
     )
+    plane = charts.plane(_points(last), tooltip=["labelled @label, P(positive) @p{0.000}", "@text"])
+    charts.add_path(plane, path)
+    probes = last.probes
+    return Section(
+        "projection",
+        "Projection",
+        "run_report/projection.html",
+        _Projection(len(report.snapshots), [probes.ids[row] for row in probes.sentences]),
+        {"plane": plane, "closeup": charts.path_closeup("The sentence's path, enlarged", path)},
+        {
+            "start": round(_probability_of_nothing(report), 4),
+            "snapshots": [_snapshot_data(epoch, snapshot) for epoch, snapshot in report.snapshots],
+            "sentences": _sentence_data(last),
+        },
+    )
+
+
+def sentences_section(report: TrainingReport) -> Section | None:
+    """Show the sentences, as the snapshot of the slider reads them; needs `projection_section`."""
+    if not report.snapshots:
+        return None
+    last = report.snapshots[-1][1]
+    probes = last.probes
+    rows = [
+        _Sentence(
+            id=(text_id := probes.ids[row]),
+            text=probes.texts[row],
+            words=last.walks[text_id].trace.tokens if text_id in last.walks else [],
+            label=label_name(int(probes.labels[row]), "no opinion"),
+        )
+        for row in probes.sentences
+    ]
+    # The page's script fills both for the selected sentence.
+    selected = charts.source("reading", {"word": [], "p": [], "color": []})
+    others = charts.source("readings of all snapshots", {"words": [], "ps": []})
+    return Section(
+        "sentences",
+        "Sentences",
+        "run_report/sentences.html",
+        _Sentences(len(report.snapshots), rows),
+        {"reading": charts.reading(selected, others)},
+    )
+
+
+def _probability_of_nothing(report: TrainingReport) -> float:
+    """Return P(positive) before the first word."""
+    state = np.zeros((1, report.bundle.settings.state_size), np.float32)
+    return float(report.classifier.probabilities(state)[0])
 
 
 def _points(snapshot: Snapshot) -> ColumnDataSource:
     probes = snapshot.probes
-    x, y = charts.clipped(snapshot.points)
-    texts = [replace_control(text) for text in probes.texts]
+    x, y = charts.plane_columns(snapshot.points)
+    is_sentence = [row in probes.sentences for row in range(len(x))]
     return charts.source(
         "points",
         {
             "x": x,
             "y": y,
             "p": charts.rounded(snapshot.probabilities),
-            "id": [replace_control(name) for name in probes.ids],
-            "text": [
-                text if len(text) <= _BEGINNING else text[: _BEGINNING - 1] + "…" for text in texts
-            ],
-            **charts.marked(
-                probes.labels.tolist(), [row in probes.sentences for row in range(len(x))]
-            ),
+            "id": [replace_control(text_id) for text_id in probes.ids],
+            "text": [_shortened(replace_control(text)) for text in probes.texts],
+            **charts.point_style(probes.labels.tolist(), is_sentence),
         },
     )
 
 
-def projection(snapshots: Moments) -> Part:
-    """Return the section of the plane, with a slider over `snapshots`."""
-    probes = snapshots[-1][1].probes
-    points = _points(snapshots[-1][1])
-    walk = charts.source(
-        "walk", {"x": [0], "y": [0], "p": [0], "word": [""], "colour": [charts.NEITHER]}
-    )
-    hints = [
-        ("<b>@id</b>", ""),
-        ("labelled", "@label, P(positive) @p{0.000}"),
-        ("", "@text"),
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_TOOLTIP_TEXT else text[: _MAX_TOOLTIP_TEXT - 1] + "…"
+
+
+def _snapshot_data(epoch: float, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the page's script shows for a position of the slider."""
+    paths = {
+        text_id: _path_data(path.points, path.trace.probabilities)
+        for text_id, path in snapshot.walks.items()
+    }
+    return {
+        "title": f"epoch {epoch:g}",
+        **_path_data(snapshot.points, snapshot.probabilities),
+        "paths": paths,
+    }
+
+
+def _path_data(points: np.ndarray, probabilities: np.ndarray) -> dict[str, list[float]]:
+    x, y = charts.plane_columns(points)
+    return {"x": x, "y": y, "p": charts.rounded(probabilities, 4)}
+
+
+def _sentence_data(last: Snapshot) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": (text_id := last.probes.ids[row]),
+            "label": int(last.probes.labels[row]),
+            "row": row,
+            "words": last.walks[text_id].trace.tokens if text_id in last.walks else [],
+        }
+        for row in last.probes.sentences
     ]
-    plot = charts.plane(points, hints=hints)
-    charts.add_walk(plot, walk)
-    near = charts.closer("The way of the sentence, closer", walk)
-    names = [replace_control(probes.ids[row]) for row in probes.sentences]
-    body = f"""<p class="faint">Each point is a text: the state that the classifier reads of it,
-turned (never stretched) to the same two axes in every run; the origin is the state before the
-first word. Move the slider to see labels come apart. The violet way is the chosen
-sentence read word by word; a click on a diamond chooses its sentence.</p>
-<div class="controls">{_slider(snapshots)}
-{choice("sentence", "sentence", names)}</div>
-{charts.KEY}
-{charts.place(plot)}
-{charts.place(near)}"""
-    return Part(Section("projection", "Projection", body), [plot, near])
-
-
-def sentences(snapshots: Moments) -> Part:
-    """Return the section of the sentences, as each of `snapshots` reads them."""
-    last = snapshots[-1][1]
-    rows = []
-    for row in last.probes.sentences:
-        name = last.probes.ids[row]
-        walk = last.walks.get(name)
-        read = (
-            " ".join(f"<span>{safe(word)}</span>" for word in walk.trace.tokens)
-            if walk
-            else f'{safe(last.probes.texts[row])} <i class="faint">holds no known word</i>'
-        )
-        rows.append(
-            f'<tr data-pick="sentence"><td>{safe(name)}</td><td class="words">{read}</td>'
-            f"<td>{LABELS[int(last.probes.labels[row])]}</td>"
-            '<td class="number final"></td><td class="verdict-mark"></td></tr>'
-        )
-    # The script fills them, for the sentence that is chosen.
-    now = charts.source("now", {"word": [], "p": [], "colour": []})
-    others = charts.source("others", {"words": [], "ps": []})
-    plot = charts.readings(now, others)
-    body = f"""<p class="faint">{len(rows)} sentences that each test one thing. A word's colour is
-what the classifier says of the sentence up to it: blue positive, orange negative, pale undecided.
-Click a row to see its curve, with those of the other snapshots in grey.</p>
-<div class="controls">{_slider(snapshots)}</div>
-<div class="scroll"><table><tr><th>tests</th><th>read word by word</th><th>label</th>
-<th class="number">P</th><th></th></tr>
-{"".join(rows)}</table></div>
-{charts.place(plot)}"""
-    return Part(Section("sentences", "Sentences", body), [plot])

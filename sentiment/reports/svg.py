@@ -1,151 +1,144 @@
-"""Draw P(positive) and the hidden states of a text, word by word, as SVG.
-
-Knows SVG, PNG and explanations; knows nothing of the page around the drawing.
-"""
+"""Draw P(positive) and the hidden states of a text, word by word, as SVG."""
 
 import base64
-import struct
-import zlib
+import io
 from html import escape
 
 import numpy as np
+from markupsafe import Markup
+from PIL import Image
 
 from sentiment.inspection.explain import Trace, WordEffects
 from sentiment.utils.colors import NEGATIVE, POSITIVE
 from sentiment.utils.text import replace_control
 
-_STRONGEST = 0.85  # opacity of the strongest colour; more would hide the word
+_MAX_OPACITY = 0.85  # of a word's colour; more would hide the word
 _WIDTH = 900  # pixels that a review of moderate length fills
-_CELLS = (3, 34)  # pixels that a word may take across; longer reviews scroll
-_NAMED = 14  # pixels across that a word needs to stand under its column
-_LEFT, _TOP = 92, 14  # pixels beside the drawings
-_CURVE = 150  # pixels from P 0 to P 1
+_COLUMN_WIDTH = (3, 34)  # pixels of a word, at least and at most; longer reviews scroll
+_MIN_NAMED_WIDTH = 14  # pixels of a column that has its word below it
+_LEFT, _TOP = 92, 14  # pixels beside and above the drawing
+_CURVE_HEIGHT = 150  # pixels from P 0 to P 1
 _GAP = 26  # pixels between the curve and the heat map
-_UNIT = (1, 11)  # pixels that a hidden unit may take down
-_NAMES, _NUMBERS = 100, 26  # pixels under the heat map for words that stand upright, for counts
-_LONGEST_NAME = 14  # characters of a word there
-_FEW = 8  # opacities in a lean heat map
+_ROW_HEIGHT = (1, 11)  # pixels of a hidden unit, at least and at most
+_MAX_HEAT_HEIGHT = 260  # pixels of all units together, where a unit has more than one
+_WORDS_HEIGHT, _NUMBERS_HEIGHT = 100, 26  # pixels below the heat map for upright words, for counts
+_MAX_WORD_LENGTH = 14  # characters of a word there
+_COMPACT_SHADES = 8  # opacities above 0 in a compact heat map
 
 
-def drawing(trace: Trace, effects: WordEffects, *, lean: bool = False) -> str:
+def trace_svg(trace: Trace, effects: WordEffects, *, compact: bool = False) -> Markup:
     """Return an SVG element: the curve and, on the same horizontal axis, the heat map.
 
-    A `lean` one says nothing where the pointer rests on a word and has fewer shades and whole
-    pixels: of 1,024 words and 32 units it takes 25 KB in the place of 200.
+    A compact one has no tooltips, fewer shades and whole pixels: for 1,024 words and 32 units it
+    takes 25 KB instead of 200.
     """
     steps, size = trace.states.shape
-    cell = int(np.clip(_WIDTH // steps, *_CELLS))
-    unit = int(np.clip(260 // size, *_UNIT))
-    below = _TOP + _CURVE + _GAP
-    bottom = below + size * unit
-    width, height = _LEFT + steps * cell + 60, bottom + (_NAMES if cell >= _NAMED else _NUMBERS)
-    return "\n".join(
-        [
-            f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
-            f'aria-label="P(positive) after each of {steps} words and the hidden units">',
-            *_curve(trace.probabilities, cell, 0 if lean else 1),
-            *_heat(trace, cell, unit, below, _FEW if lean else 255),
-            *_axis(trace.tokens, cell, bottom),
-            *(() if lean else _hints(trace, effects, cell, bottom)),
-            "</svg>",
-        ]
-    )
+    column = int(np.clip(_WIDTH // steps, *_COLUMN_WIDTH))
+    row = int(np.clip(_MAX_HEAT_HEIGHT // size, *_ROW_HEIGHT))
+    heat_top = _TOP + _CURVE_HEIGHT + _GAP
+    bottom = heat_top + size * row
+    width = _LEFT + steps * column + 60
+    height = bottom + (_WORDS_HEIGHT if column >= _MIN_NAMED_WIDTH else _NUMBERS_HEIGHT)
+    lines = [
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="P(positive) after each of {steps} words and the hidden units">',
+        *_curve(trace.probabilities, column, 0 if compact else 1),
+        *_heat_map(trace, column, row, heat_top, _COMPACT_SHADES if compact else 255),
+        *_axis(trace.tokens, column, bottom),
+        *([] if compact else _tooltips(trace, effects, column, bottom)),
+        "</svg>",
+    ]
+    return Markup("\n".join(lines))  # noqa: S704 (numbers, and words that `safe` has escaped)
 
 
-def _curve(probabilities: np.ndarray, cell: int, digits: int) -> list[str]:
-    x = _LEFT + (np.arange(len(probabilities)) + 0.5) * cell
-    y = _TOP + _CURVE * (1 - probabilities)
-    right = _LEFT + len(probabilities) * cell
+def _curve(probabilities: np.ndarray, column: int, digits: int) -> list[str]:
+    x = _LEFT + (np.arange(len(probabilities)) + 0.5) * column
+    y = _TOP + _CURVE_HEIGHT * (1 - probabilities)
+    right = _LEFT + len(probabilities) * column
     parts = []
-    for share in (0.0, 0.5, 1.0):
-        level = _TOP + _CURVE * (1 - share)
+    for tick in (0.0, 0.5, 1.0):
+        level = _TOP + _CURVE_HEIGHT * (1 - tick)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{level}" y2="{level}"/>')
-        parts.append(f'<text class="left" x="{_LEFT - 8}" y="{level + 4}">{share:.1f}</text>')
+        parts.append(f'<text class="left" x="{_LEFT - 8}" y="{level + 4}">{tick:.1f}</text>')
     points = " ".join(f"{a:.{digits}f},{b:.{digits}f}" for a, b in zip(x, y, strict=True))
     parts.append(f'<polyline class="curve" points="{points}"/>')
-    if cell >= _NAMED:
+    if column >= _MIN_NAMED_WIDTH:
         parts += [f'<circle r="3" cx="{a:.1f}" cy="{b:.1f}"/>' for a, b in zip(x, y, strict=True)]
     parts.append(f'<circle class="final" r="6" cx="{x[-1]:.1f}" cy="{y[-1]:.1f}"/>')
-    said = f'<text x="{x[-1] + 11:.1f}" y="{y[-1] + 4:.1f}">{probabilities[-1]:.3f}</text>'
-    return [*parts, said]
+    value = f'<text x="{x[-1] + 11:.1f}" y="{y[-1] + 4:.1f}">{probabilities[-1]:.3f}</text>'
+    return [*parts, value]
 
 
-def _heat(trace: Trace, cell: int, unit: int, top: int, shades: int) -> list[str]:
+def _heat_map(trace: Trace, column: int, row: int, top: int, shades: int) -> list[str]:
     steps, size = trace.states.shape
-    picture = _picture(trace.states.T, shades)
+    picture = _png(trace.states.T, shades)
     parts = [
-        f'<image class="heat" x="{_LEFT}" y="{top}" width="{steps * cell}" height="{size * unit}" '
-        f'preserveAspectRatio="none" href="data:image/png;base64,{picture}"/>'
+        f'<image class="heat" x="{_LEFT}" y="{top}" width="{steps * column}" '
+        f'height="{size * row}" preserveAspectRatio="none" '
+        f'href="data:image/png;base64,{picture}"/>'
     ]
     units = size // len(trace.directions)
     for number, name in enumerate(trace.directions):
-        y, tall = top + number * units * unit, units * unit
-        parts.append(f'<text class="left" x="{_LEFT - 8}" y="{y + tall / 2 + 4}">{name}</text>')
-        at, across = 0, steps
+        y, height = top + number * units * row, units * row
+        parts.append(f'<text class="left" x="{_LEFT - 8}" y="{y + height / 2 + 4}">{name}</text>')
+        first, columns = 0, steps
         if trace.deciding is not None:
-            at, across = int(trace.deciding[number * units]), 1
+            first, columns = int(trace.deciding[number * units]), 1
         parts.append(
-            f'<rect class="final" x="{_LEFT + at * cell - 1}" y="{y - 1}" '
-            f'width="{across * cell + 2}" height="{tall + 2}"/>'
+            f'<rect class="final" x="{_LEFT + first * column - 1}" y="{y - 1}" '
+            f'width="{columns * column + 2}" height="{height + 2}"/>'
         )
     return parts
 
 
-def _axis(tokens: list[str], cell: int, top: int) -> list[str]:
-    if cell < _NAMED:
+def _axis(tokens: list[str], column: int, top: int) -> list[str]:
+    if column < _MIN_NAMED_WIDTH:
         numbers = [1, *range(50, len(tokens) + 1, 50)]
         return [
-            f'<text class="middle" x="{_LEFT + (n - 0.5) * cell:.1f}" y="{top + 18}">{n}</text>'
+            f'<text class="middle" x="{_LEFT + (n - 0.5) * column:.1f}" y="{top + 18}">{n}</text>'
             for n in numbers
         ]
     parts = []
-    for place, word in enumerate(tokens):
-        x, y = _LEFT + (place + 0.5) * cell + 4, top + 8
-        short = word if len(word) <= _LONGEST_NAME else word[: _LONGEST_NAME - 1] + "…"
+    for index, word in enumerate(tokens):
+        x, y = _LEFT + (index + 0.5) * column + 4, top + 8
+        short = word if len(word) <= _MAX_WORD_LENGTH else word[: _MAX_WORD_LENGTH - 1] + "…"
         turned = f'transform="translate({x:.1f} {y}) rotate(-90)"'
         parts.append(f'<text class="left" {turned}>{safe(short)}</text>')
     return parts
 
 
-def _hints(trace: Trace, effects: WordEffects, cell: int, bottom: int) -> list[str]:
-    """Return what is told of each word where the pointer rests on its column."""
+def _tooltips(trace: Trace, effects: WordEffects, column: int, bottom: int) -> list[str]:
+    """Return an invisible column over each word, whose title shows the word's numbers."""
     return [
-        f'<rect class="hint" x="{_LEFT + place * cell}" y="{_TOP}" width="{cell}" '
-        f'height="{bottom - _TOP}"><title>{place + 1} {safe(word)}: '
+        f'<rect class="hint" x="{_LEFT + index * column}" y="{_TOP}" width="{column}" '
+        f'height="{bottom - _TOP}"><title>{index + 1} {safe(word)}: '
         f"P(positive) {probability:.3f}, effect {effect:+.3f}</title></rect>"
-        for place, (word, probability, effect) in enumerate(
+        for index, (word, probability, effect) in enumerate(
             zip(trace.tokens, trace.probabilities, effects.effects, strict=True)
         )
     ]
 
 
-def _picture(states: np.ndarray, shades: int = 255) -> str:
-    """Return numbers from -1 to 1, (rows, columns), as the pixels of a PNG file in base64.
+def _png(states: np.ndarray, shades: int) -> str:
+    """Return numbers from -1 to 1, (rows, columns), as a PNG file in base64, a pixel for each.
 
     The sign is the hue and the size the opacity, so that zero shows the page, light or dark.
-    shades: how many opacities above 0 are told apart.
+    shades: number of opacities above 0.
     """
-    rows, columns = states.shape
-    pixels = np.empty((rows, columns, 4), np.uint8)
+    pixels = np.empty((*states.shape, 4), np.uint8)
     pixels[..., :3] = np.where(states[..., None] > 0, POSITIVE, NEGATIVE)
     pixels[..., 3] = np.rint(np.rint(shades * np.abs(states)) * (255 / shades))
-    # Each line of a PNG begins with the number of its filter: 0, none.
-    lines = np.pad(pixels.reshape(rows, -1), ((0, 0), (1, 0)))
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)  # 8 bits each of R, G, B, A
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")]
-    file = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in parts
-    )
-    return base64.b64encode(file).decode("ascii")
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def safe(text: str) -> str:
-    """Return `text` for HTML, with a mark in the place of what can't be seen."""
+    """Return `text` escaped for markup, with U+FFFD in place of control characters."""
     return escape(replace_control(text))
 
 
-def colour(strength: float) -> str:
+def css_color(strength: float) -> str:
     """Return the CSS colour of a strength from -1, for negative, to 1."""
     hue = POSITIVE if strength > 0 else NEGATIVE
-    return "rgb({} {} {} / {:.3f})".format(*hue, _STRONGEST * abs(strength))
+    return "rgb({} {} {} / {:.3f})".format(*hue, _MAX_OPACITY * abs(strength))

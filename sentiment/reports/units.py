@@ -1,132 +1,142 @@
-"""The units on a page: what drives each, how far it moves the decision, how fast it forgets.
+"""Show hidden units on a page: what drives each, its weight, and how fast it forgets."""
 
-Knows units as they were measured and the charts; knows nothing of models or of the page around it.
-"""
-
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sentiment.inspection.units import Unit
+from sentiment.inspection.probes import SENTENCES
+from sentiment.inspection.units import Drives, Unit, analyze_units
 from sentiment.reports import charts
-from sentiment.reports.charts import Figure, Part
-from sentiment.reports.document import Section, choice
-from sentiment.reports.svg import safe
+from sentiment.reports.charts import Figure
+from sentiment.reports.document import Section
+from sentiment.reports.training_report import TrainingReport
+from sentiment.utils.text import count_of
 
-_STEPS = 64  # most places at which a fading effect is drawn
-_NAMED = 3  # words that stand for a unit in the table
-
-_READING = """<p class="faint">A bar is what a word adds to the unit, or takes from it, before
-tanh: blue where that pushes the decision towards positive, the sign of the unit's weight
-considered. Saturated is the share of reviews that leave it beyond ±0.99, where it hardly moves;
-half-life is how many words on the effect of an input on its final value has fallen by half, the
-median over reviews, from the network's own derivatives.{more}</p>"""
-_BOTH = """ Forward units read from the beginning, backward units from the end."""
-_STACKED = """ These are the units of the first layer, which alone sees words; the layers above
-stand between them and the decision, so there is no weight and bars have no colour."""
+_MAX_STEPS = 64  # points of a decay curve
+_WORDS_IN_TABLE = 3  # words for each direction of a unit
 
 
-def told(units: list[Unit]) -> dict[str, Any]:
-    """Return what the page's script needs to know of `units`."""
+@dataclass(frozen=True)
+class _UnitRow:
+    name: str
+    weight: str
+    saturation: str
+    half_life: str
+    up: str
+    down: str
+
+
+@dataclass(frozen=True)
+class _Units:
+    """rows: the units shown; total: all units of the first layer."""
+
+    rows: list[_UnitRow]
+    total: int
+    has_weights: bool
+    reads_both_ways: bool
+
+
+def units_section(report: TrainingReport) -> Section:
+    """Show one unit, which the page's script chooses, and a table of all."""
+    units = analyze_units(report.bundle, _texts(report))
     steps = _steps(units)
+    view = _Units(
+        rows=[_row(unit) for unit in units],
+        total=report.bundle.settings.state_size,
+        has_weights=units[0].weight is not None,
+        reads_both_ways=any(unit.name.startswith("backward") for unit in units),
+    )
+    data = {"steps": steps, "units": [_unit_data(unit, steps) for unit in units]}
+    return Section("units", "Units", "run_report/units.html", view, _plots(units, steps), data)
+
+
+def _texts(report: TrainingReport) -> list[str]:
+    """Return the texts that units are measured on."""
+    if report.snapshots:
+        probes = report.snapshots[-1][1].probes
+        return list(probes.texts[: probes.reviews])
+    return [sentence.text for sentence in SENTENCES] + [text for text, _ in report.mistakes]
+
+
+def _row(unit: Unit) -> _UnitRow:
+    up, down = (
+        ", ".join(words for words, _ in drives[:_WORDS_IN_TABLE]) for drives in (unit.up, unit.down)
+    )
+    return _UnitRow(
+        name=unit.name,
+        weight="–" if unit.weight is None else f"{unit.weight:+.3f}",
+        saturation=f"{unit.saturation:.0%}",
+        half_life=half_life(unit),
+        up=up,
+        down=down,
+    )
+
+
+def _unit_data(unit: Unit, steps: list[int]) -> dict[str, Any]:
+    """Return what the page's script shows for a unit."""
     return {
-        "steps": steps,
-        "units": [
-            {
-                "weight": None if unit.weight is None else round(unit.weight, 4),
-                "told": _facts(unit),
-                "words": _driven(unit.up, unit.down),
-                "ngrams": _driven(unit.ngrams_up, unit.ngrams_down),
-                "decay": _fading(unit, steps),
-            }
-            for unit in units
-        ],
+        "weight": None if unit.weight is None else round(unit.weight, 4),
+        "facts": _facts(unit),
+        "words": _drives(unit.up, unit.down),
+        "ngrams": _drives(unit.ngrams_up, unit.ngrams_down),
+        "decay": _decay(unit, steps),
     }
 
 
-def _driven(up: list[tuple[str, float]], down: list[tuple[str, float]]) -> list[list[Any]]:
-    """Return both lists as one, from the furthest up to the furthest down."""
-    return [[words, round(drive, 3)] for words, drive in (*up, *reversed(down))]
-
-
-def _steps(units: list[Unit]) -> list[int]:
-    """Return so many words back as show the slowest unit forget, at most 64 places."""
-    longest = max((len(unit.decay) for unit in units), default=1)
-    slowest = max((min(unit.half_life, longest) for unit in units), default=0)
-    end = min(longest - 1, max(16, int(4 * slowest)))
-    return np.unique(np.linspace(0, end, _STEPS).astype(int)).tolist()
-
-
-def _fading(unit: Unit, steps: list[int]) -> list[float]:
-    return charts.rounded(unit.decay[[n for n in steps if n < len(unit.decay)]])
-
-
-def _bars(name: str, title: str, driven: list[list[Any]]) -> Figure:
-    """Draw what drives a unit, in the columns of the source `name`; the script colours it."""
-    columns = {
-        "name": [words for words, _ in driven],
-        "drive": [drive for _, drive in driven],
-        "colour": [charts.NEITHER] * len(driven),
-    }
-    return charts.bars(title, charts.source(name, columns))
+def _facts(unit: Unit) -> str:
+    weight = "" if unit.weight is None else f"classifier weight {unit.weight:+.3f} · "
+    return f"{weight}saturated {unit.saturation:.0%} · half-life {half_life(unit)}"
 
 
 def half_life(unit: Unit) -> str:
     """Return the half-life in words."""
     if np.isinf(unit.half_life):
         return f"over {len(unit.decay) - 1:,} words"
-    return f"{unit.half_life:.0f} word{'s' * (unit.half_life != 1)}"
+    return count_of(round(unit.half_life), "word")
 
 
-def _facts(unit: Unit) -> str:
-    weighed = "" if unit.weight is None else f"classifier weight {unit.weight:+.3f} · "
-    return f"{weighed}saturated {unit.saturation:.0%} · half-life {half_life(unit)}"
+def _drives(up: Drives, down: Drives) -> list[tuple[str, float]]:
+    """Return both lists as one, from the strongest upwards to the strongest downwards."""
+    return [(words, round(drive, 3)) for words, drive in (*up, *reversed(down))]
 
 
-def section(units: list[Unit], all_units: int) -> Part:
-    """Return the section of `units`, of which the first layer has `all_units`."""
+def _steps(units: list[Unit]) -> list[int]:
+    """Return the numbers of words, at most 64, at which decay curves have points.
+
+    They reach far enough to show the slowest unit forget.
+    """
+    longest = max((len(unit.decay) for unit in units), default=1)
+    slowest = max((min(unit.half_life, longest) for unit in units), default=0)
+    last = min(longest - 1, max(16, int(4 * slowest)))
+    return np.unique(np.linspace(0, last, _MAX_STEPS).astype(int)).tolist()
+
+
+def _decay(unit: Unit, steps: list[int]) -> list[float]:
+    return charts.rounded(unit.decay[[step for step in steps if step < len(unit.decay)]])
+
+
+def _plots(units: list[Unit], steps: list[int]) -> dict[str, Figure]:
+    """Return the figures of the first unit; the script gives them the data of others."""
     first = units[0]
-    plots = [_bars("words", "Words that drive it", _driven(first.up, first.down))]
+    plots = {"words": _bars("words", "Words that drive it", _drives(first.up, first.down))}
     if any(unit.ngrams_up or unit.ngrams_down for unit in units):
-        driven = _driven(first.ngrams_up, first.ngrams_down)
-        plots.append(_bars("ngrams", "N-grams, beyond what their words do", driven))
-    steps = _steps(units)
-    effects = [_fading(unit, steps) for unit in units]
-    fading = charts.fading(
-        charts.source("fading", {"steps": steps[: len(effects[0])], "effect": effects[0]}),
-        charts.source(
-            "fading of all",
-            {"steps_each": [steps[: len(one)] for one in effects], "effects": effects},
-        ),
+        drives = _drives(first.ngrams_up, first.ngrams_down)
+        plots["ngrams"] = _bars("ngrams", "N-grams, beyond their words", drives)
+    effects = [_decay(unit, steps) for unit in units]
+    steps_each = [steps[: len(effect)] for effect in effects]
+    plots["decay"] = charts.decay(
+        charts.source("decay", {"steps": steps_each[0], "effect": effects[0]}),
+        charts.source("decay of all units", {"steps_each": steps_each, "effects": effects}),
     )
-    more = _BOTH if any(unit.name.startswith("backward") for unit in units) else ""
-    if first.weight is None:
-        more += _STACKED
-    if len(units) < all_units:
-        more += f" Shown are {len(units)} of {all_units:,} units, those that weigh most."
-    body = f"""{_READING.format(more=more)}
-<div class="controls">{choice("unit", "unit", [unit.name for unit in units])}
-<span id="told"></span></div>
-<div class="plots">{"".join(map(charts.place, plots))}</div>
-{charts.place(fading)}
-<details><summary>All units, the one that weighs most first</summary>
-<div class="scroll">{_table(units)}</div></details>"""
-    return Part(Section("units", "Units", body), [*plots, fading])
+    return plots
 
 
-def _table(units: list[Unit]) -> str:
-    rows = []
-    for unit in units:
-        weight = "–" if unit.weight is None else f"{unit.weight:+.3f}"
-        up, down = (
-            ", ".join(safe(word) for word, _ in words[:_NAMED]) for words in (unit.up, unit.down)
-        )
-        rows.append(
-            f'<tr data-pick="unit"><td>{safe(unit.name)}</td><td class="number">{weight}</td>'
-            f'<td class="number">{unit.saturation:.0%}</td>'
-            f'<td class="number">{half_life(unit)}</td><td>{up}</td><td>{down}</td></tr>'
-        )
-    return f"""<table><tr><th>unit</th><th class="number">weight</th>
-<th class="number">saturated</th><th class="number">half-life</th><th>driven up by</th>
-<th>driven down by</th></tr>
-{"".join(rows)}</table>"""
+def _bars(name: str, title: str, drives: list[tuple[str, float]]) -> Figure:
+    """Draw drives from a source called `name`; the page's script gives them their colours."""
+    columns: charts.Columns = {
+        "name": [words for words, _ in drives],
+        "drive": [drive for _, drive in drives],
+        "color": [charts.NEUTRAL_COLOR] * len(drives),
+    }
+    return charts.bars(title, charts.source(name, columns))

@@ -1,4 +1,4 @@
-"""Pages opened in a real Chromium, and what they do there."""
+"""Open pages in a real Chromium."""
 
 import json
 import os
@@ -14,14 +14,18 @@ REQUIRED = os.environ.get("SENTIMENT_REQUIRE_CHROMIUM") == "1"
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM or REQUIRED), reason="there is no Chromium on this machine"
 )
-# The names of what is hidden in the drawings of a page.
+# The names of the hidden lines and dots in the plots of a page.
 HIDDEN = """() => Bokeh.documents[0].roots().flatMap((root) =>
   root.renderers.filter((part) => !part.visible).map((part) => part.name))"""
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-_SOURCE = '<iframe sandbox="allow-scripts" style="width:1180px;height:860px" srcdoc="{}"></iframe>'
-_BLOB = """<iframe sandbox="allow-scripts" style="width:1180px;height:860px"></iframe>
+_FRAME = '<iframe sandbox="allow-scripts" style="width:1180px;height:860px"'
+_SRCDOC = _FRAME + ' srcdoc="{}"></iframe>'
+_BLOB = (
+    _FRAME
+    + """></iframe>
 <script>document.querySelector("iframe").src = URL.createObjectURL(
 new Blob([JSON.parse({})], {{ type: "text/html;charset=utf-8" }}));</script>"""
+)
 
 
 @contextmanager
@@ -29,47 +33,49 @@ def chromium():
     """Start the Chromium of this machine and yield it."""
     assert CHROMIUM, "SENTIMENT_REQUIRE_CHROMIUM=1, but there is no Chromium"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         try:
-            yield started
+            yield browser
         finally:
-            started.close()
+            browser.close()
 
 
 @contextmanager
-def opened(html, folder, *, how="srcdoc"):
+def open_page(html, folder, *, how="srcdoc"):
     """Open `html` in a frame that may run scripts and nothing else; yield the frame.
 
-    Fails where the page asks for anything beyond itself, or complains.
+    how: "srcdoc" or "blob", how the frame gets the page. Fails if the page requests anything
+    beyond itself, or if its scripts report an error or a warning.
     """
     if how == "srcdoc":
-        outside = _SOURCE.format(escape(html))
+        viewer = _SRCDOC.format(escape(html))
     else:
-        outside = _BLOB.format(json.dumps(json.dumps(html)).replace("<", "\\u003c"))
+        viewer = _BLOB.format(json.dumps(json.dumps(html)).replace("<", "\\u003c"))
     file = folder / "viewer.html"
-    file.write_text(f'<!DOCTYPE html><meta charset="utf-8">{outside}', "utf-8")
-    asked, complaints = [], []
+    file.write_text(f'<!DOCTYPE html><meta charset="utf-8">{viewer}', "utf-8")
+    requests, complaints = [], []
+
+    def on_console(message):
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
-        page.on(
-            "console",
-            lambda said: complaints.append(said.text) if said.type in ("error", "warning") else 0,
-        )
+        page.on("console", on_console)
         page.goto(file.as_uri())
-        frame = page.frame_locator("iframe").locator("body")
-        frame.and_(page.frame_locator("iframe").locator("[data-ready=yes]")).wait_for()
+        page.frame_locator("iframe").locator("body[data-ready=yes]").wait_for()
         yield page.frames[1]
         page.wait_for_timeout(200)
-    beyond = [url for url in asked if not url.startswith(("blob:", "data:", "about:"))]
-    assert beyond == [file.as_uri()]
+    outside = [url for url in requests if not url.startswith(("blob:", "data:", "about:"))]
+    assert outside == [file.as_uri()]
     assert complaints == []
 
 
 def column(frame, source, name):
-    """Return a column of the data of a plot, by the name of its source."""
+    """Return a column of a plot's data, by the name of its source."""
     return frame.evaluate(
         "([source, name]) => [...Bokeh.documents[0].get_model_by_name(source).data[name]]",
         [source, name],

@@ -1,24 +1,21 @@
 import base64
-import os
+import io
 import re
-import shutil
-import struct
 import subprocess
 import xml.dom.minidom
-import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import explain
 from sentiment.inspection.explain import Trace, WordEffects
-from sentiment.reports import svg as drawing
 from sentiment.reports.explanation import page
+from sentiment.reports.svg import trace_svg
+from tests.helpers.browser import CHROMIUM, needs_browser
 from tests.helpers.build import TINY, tiny_bundle
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-REQUIRED = os.environ.get("SENTIMENT_REQUIRE_CHROMIUM") == "1"
 HOSTILE = (
     "A good film <script>document.title = 'ran'</script> & a bad "
     "<img src=x onerror=\"document.title = 'ran'\"> heart </pre></style>"
@@ -26,22 +23,23 @@ HOSTILE = (
 )
 
 
-def of(text, folder, **changes):
+def explain_text(text, folder, **changes):
+    """Return the trace and the word effects of a text, read by a tiny model."""
     classifier = Classifier(tiny_bundle(folder / "model", TINY.__class__(**vars(TINY) | changes)))
     return explain.trace(classifier, text), explain.word_effects(classifier, text)
 
 
-def by_hand(bidirectional=False, steps=2):
+def by_hand(bidirectional=False):
     """Return an explanation of two words, "good" and one out of the vocabulary."""
     states = np.array([[0.0, 1.0], [-1.0, 0.5]], np.float32)
     known = np.array([True, False])
-    ways, deciding = ("forward",), np.array([1, 1])
+    directions, deciding = ("forward",), np.array([1, 1])
     if bidirectional:
-        ways, deciding = ("forward", "backward"), np.array([1, 0])
+        directions, deciding = ("forward", "backward"), np.array([1, 0])
     tokens = ["good", "xyzzy"]
     probabilities = np.array([0.75, 0.6], np.float32)
     return (
-        Trace("Good xyzzy", tokens, known, probabilities, states, states, ways, deciding),
+        Trace("Good xyzzy", tokens, known, probabilities, states, states, directions, deciding),
         WordEffects(tokens, known, 0.6, np.array([0.5, 0.7]), np.array([0.4, -0.2])),
     )
 
@@ -54,23 +52,23 @@ def test_the_strongest_word_has_the_strongest_colour_and_others_their_share():
     assert "P 0.500 without it" in shown and "P 0.700 without it" in shown
 
 
-def test_where_the_classifier_reads_a_pool_no_column_is_said_to_decide(tmp_path):
-    shown = page(*of("good film", tmp_path, readout="mean"), label="positive", model="m")
+def test_no_column_decides_if_the_classifier_reads_a_pool(tmp_path):
+    shown = page(*explain_text("good film", tmp_path, readout="mean"), label="positive", model="m")
     assert "The classifier reads a pool of the states of all steps" in shown
     assert "which alone decides" not in shown
     assert "which alone decides" in page(*by_hand(), label="positive", model="m")
 
 
 def test_the_curve_goes_through_each_probability():
-    shown = drawing.drawing(*by_hand())
+    shown = trace_svg(*by_hand())
     # Two words of 34 pixels from 92 on: middles 109 and 143; y = 14 + 150·(1 - P).
     assert 'class="curve" points="109.0,51.5 143.0,74.0"' in shown
     assert 'class="final" r="6" cx="143.0" cy="74.0"' in shown
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_a_frame_stands_around_each_column_that_decides(bidirectional):
-    shown = drawing.drawing(*by_hand(bidirectional))
+def test_each_column_that_decides_has_a_frame(bidirectional):
+    shown = trace_svg(*by_hand(bidirectional))
     frames = re.findall(
         r'<rect class="final" x="(\d+)" y="\d+" width="(\d+)" height="(\d+)"', shown
     )
@@ -80,24 +78,22 @@ def test_a_frame_stands_around_each_column_that_decides(bidirectional):
 
 
 def test_the_heat_map_is_a_picture_with_a_pixel_for_each_unit_and_word():
-    shown = drawing.drawing(*by_hand())
-    file = base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1])
-    assert file.startswith(b"\x89PNG\r\n\x1a\n")
-    assert struct.unpack(">II", file[16:24]) == (2, 2)
-    size = struct.unpack(">I", file[33:37])[0]
-    lines = np.frombuffer(zlib.decompress(file[41 : 41 + size]), np.uint8).reshape(2, 9)
-    blue, orange = [30, 120, 220], [225, 95, 20]
+    shown = trace_svg(*by_hand())
+    picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1])))
+    assert picture.format == "PNG" and picture.mode == "RGBA"
+    blue, orange = (30, 120, 220), (225, 95, 20)
     # Unit 1 is 0 and then -1, unit 2 is 1 and then 0.5: opacity 0, 255; 255, 128.
-    assert lines[:, 0].tolist() == [0, 0]
-    assert lines[0, 1:].tolist() == [*orange, 0, *orange, 255]
-    assert lines[1, 1:].tolist() == [*blue, 255, *blue, 128]
+    assert np.asarray(picture).tolist() == [
+        [[*orange, 0], [*orange, 255]],
+        [[*blue, 255], [*blue, 128]],
+    ]
 
 
 @pytest.mark.parametrize("changes", [{}, {"bidirectional": True}, {"readout": "mean"}])
 @pytest.mark.parametrize("words", [1, 5, 300])
 def test_the_drawing_is_well_formed_in_every_shape_of_network(tmp_path, changes, words):
     text = " ".join(["good", "film", "bad", "heart", "none"][n % 5] for n in range(words))
-    drawn = drawing.drawing(*of(text, tmp_path, **changes))
+    drawn = trace_svg(*explain_text(text, tmp_path, **changes))
     svg = xml.dom.minidom.parseString(drawn).documentElement
     assert (
         len([r for r in svg.getElementsByTagName("rect") if r.getAttribute("class") == "hint"])
@@ -107,7 +103,7 @@ def test_the_drawing_is_well_formed_in_every_shape_of_network(tmp_path, changes,
 
 
 def test_the_page_asks_for_nothing_from_outside(tmp_path):
-    shown = page(*of(HOSTILE, tmp_path), label="positive", model="<b>m</b>")
+    shown = page(*explain_text(HOSTILE, tmp_path), label="positive", model="<b>m</b>")
     assert "default-src 'none'" in shown
     markup = shown.replace("&lt;", "")
     assert not re.search(r"<(script|link|iframe|img|object|b>m)", markup)
@@ -116,12 +112,12 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path):
     assert shown.encode("utf-8") and not re.search("[\x00-\x08\x0b-\x1f\u202e]", shown)
 
 
-@pytest.mark.skipif(not (CHROMIUM or REQUIRED), reason="there is no Chromium on this machine")
-def test_a_browser_shows_it_all_and_runs_nothing_of_the_text(tmp_path):
+@needs_browser
+def test_a_browser_shows_everything_and_runs_no_script_from_the_text(tmp_path):
     assert CHROMIUM, "SENTIMENT_REQUIRE_CHROMIUM=1, but there is no Chromium"
     file = tmp_path / "page.html"
-    # Without the policy too, escaping alone must keep the script from running.
-    shown = page(*of(HOSTILE, tmp_path), label="positive", model="tiny")
+    # Escaping alone must keep the script from running, even without the policy.
+    shown = page(*explain_text(HOSTILE, tmp_path), label="positive", model="tiny")
     file.write_text(
         re.sub(r'<meta http-equiv="Content-Security.*?>', "", shown, flags=re.S), "utf-8"
     )
@@ -138,7 +134,7 @@ def test_a_browser_shows_it_all_and_runs_nothing_of_the_text(tmp_path):
     assert "&lt;script&gt;document.title = 'ran'&lt;/script&gt; &amp; a bad" in dom
     assert "&lt;img src=x onerror=" in dom
     assert "<script" not in dom and "<img" not in dom
-    # Everything is in its place: no tag of the text has closed one of the page.
+    # No tag of the text has closed a tag of the page.
     assert dom.count("<section") == dom.count("</section>") == 3
     assert re.search(r"<details open.*</details>\s*</section>\s*</body>", dom, flags=re.S)
     for word in ("good", "film", "bad", "heart"):

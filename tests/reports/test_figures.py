@@ -5,7 +5,7 @@ import pytest
 
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import probes, snapshots
-from sentiment.reports import figures
+from sentiment.reports import figures, plane
 from sentiment.utils.colors import NEGATIVE, POSITIVE
 from tests.helpers.build import TINY, tiny_bundle
 
@@ -21,7 +21,7 @@ def snapshot(folder, units=3):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_has_the_same_size_whatever_the_network(kind, tmp_path):
+def test_an_image_has_the_same_size_for_every_network(kind, tmp_path):
     small, large = snapshot(tmp_path / "a"), snapshot(tmp_path / "b", units=9)
     first, second = kind(small).draw(small, "a title"), kind(large).draw(large, "b")
     assert first.shape == second.shape
@@ -29,11 +29,11 @@ def test_a_picture_has_the_same_size_whatever_the_network(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_shows_what_it_is_of(kind, tmp_path):
+def test_an_image_shows_its_snapshot_and_nothing_of_the_one_before(kind, tmp_path):
     one = snapshot(tmp_path / "a")
     walks = {
-        name: replace(walk, trace=replace(walk.trace, probabilities=1 - walk.trace.probabilities))
-        for name, walk in one.walks.items()
+        name: replace(path, trace=replace(path.trace, probabilities=1 - path.trace.probabilities))
+        for name, path in one.walks.items()
     }
     other = replace(
         one,
@@ -42,29 +42,28 @@ def test_a_picture_shows_what_it_is_of(kind, tmp_path):
         probabilities=1 - one.probabilities,
         walks=walks,
     )
-    made = kind(one)
-    first, second = made.draw(one, "t"), made.draw(other, "t")
+    figure = kind(one)
+    first, second = figure.draw(one, "t"), figure.draw(other, "t")
     assert (first != second).any(axis=2).mean() > 0.005
-    # Nothing of the one before is left over.
-    np.testing.assert_array_equal(made.draw(one, "t"), first)
+    np.testing.assert_array_equal(figure.draw(one, "t"), first)
     np.testing.assert_array_equal(kind(other).draw(other, "t"), second)
 
 
-def test_points_beyond_the_axes_stand_on_their_border(tmp_path):
+def test_points_beyond_the_axes_are_moved_to_the_border(tmp_path):
     one = snapshot(tmp_path / "a")
     far = replace(one, points=np.full_like(one.points, 3.0))
-    corner = replace(one, points=np.tile(np.float32(figures.REACH), (len(one.points), 1)))
-    made = figures.ProjectionFigure(one)
-    np.testing.assert_array_equal(made.draw(far, "t"), made.draw(corner, "t"))
+    corner = replace(one, points=np.tile(np.float32(plane.LIMITS), (len(one.points), 1)))
+    figure = figures.ProjectionFigure(one)
+    np.testing.assert_array_equal(figure.draw(far, "t"), figure.draw(corner, "t"))
 
 
-def test_a_path_has_a_row_for_each_unit_and_a_column_for_each_word():
+def test_a_state_image_has_a_row_for_each_unit_and_a_column_for_each_word():
     states = np.array([[1.0, 0.0], [-1.0, 0.5]], np.float32)  # two words, two units
-    drawn = figures.state_image(states, height=4, width=6)
-    assert drawn.shape == (6, 6, 3)
-    assert (drawn[4:] == 255).all()
-    assert drawn[0, 0].tolist() == drawn[1, 2].tolist() == list(POSITIVE)
-    assert drawn[0, 3].tolist() == list(NEGATIVE)
-    assert drawn[3, 0].tolist() == [255, 255, 255]
-    # Half way from white to (30, 120, 220), .5 rounded to the even number.
-    assert drawn[3, 5].tolist() == [142, 188, 238]
+    image = figures.state_image(states, height=4, width=6)
+    assert image.shape == (6, 6, 3)
+    assert (image[4:] == 255).all()
+    assert image[0, 0].tolist() == image[1, 2].tolist() == list(POSITIVE)
+    assert image[0, 3].tolist() == list(NEGATIVE)
+    assert image[3, 0].tolist() == [255, 255, 255]
+    # Halfway from white to (30, 120, 220), .5 rounded to the even number.
+    assert image[3, 5].tolist() == [142, 188, 238]

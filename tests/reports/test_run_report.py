@@ -12,7 +12,7 @@ from sentiment.inspection import probes, snapshots
 from sentiment.reports import run_report
 from sentiment.reports.run_report import TrainingReport
 from sentiment.utils.progress import EpochMetrics
-from tests.helpers.browser import HIDDEN, column, needs_browser, opened
+from tests.helpers.browser import HIDDEN, column, needs_browser, open_page
 from tests.helpers.build import TINY, tiny_bundle
 
 HOSTILE = (
@@ -22,8 +22,8 @@ HOSTILE = (
 )
 
 
-# Where in its drawing the point of a row stands.
-WHERE = """(row) => {
+# The position of a row's point, in pixels of its plot.
+POSITION = """(row) => {
   const points = Bokeh.documents[0].get_model_by_name("points");
   const view = Bokeh.index.roots.find(
     ({ model }) => model.renderers.some((part) => part.data_source === points));
@@ -33,25 +33,27 @@ WHERE = """(row) => {
 }"""
 
 
-def told(epoch, **changes):
-    parts = {
+def epoch_metrics(epoch, **changes):
+    """Return the metrics of an epoch, of which the first two each improve on the one before."""
+    fields = {
         "epoch": epoch, "epochs": 3, "seconds": 12.0, "reviews_per_second": 2000.0,
         "train_loss": 0.5 / epoch, "train_accuracy": 0.8, "validation_loss": 0.4,
         "validation_accuracy": 0.85, "best": epoch < 3,
     }  # fmt: skip
-    return EpochMetrics(**(parts | changes))
+    return EpochMetrics(**(fields | changes))
 
 
-def story(model, texts, labels, *, name="quiet-otter", mistakes=(), shares=(0.2, 1.0)):
-    """Return a story of `model`, whose earlier snapshots have but a share of its vectors."""
-    seen = probes.make_probes([f"train {row}" for row in range(len(texts))], texts, labels)
-    reference = snapshots.reference_points(Classifier(model), seen)
+def make_report(model, texts, labels, *, name="quiet-otter", mistakes=(), shares=(0.2, 1.0)):
+    """Return a report on `model`; the embedding of each snapshot is scaled by one of `shares`."""
+    probed = probes.make_probes([f"train {row}" for row in range(len(texts))], texts, labels)
+    reference = snapshots.reference_points(Classifier(model), probed)
     taken = []
     for epoch, share in enumerate(shares, 1):
         weaker = replace(model, embedding=(share * model.embedding).astype(np.float16))
-        taken.append((float(epoch), snapshots.take_snapshot(Classifier(weaker), seen, reference)))
+        taken.append((float(epoch), snapshots.take_snapshot(Classifier(weaker), probed, reference)))
     settings = {"units": model.settings.units, "readout": model.settings.readout}
-    return TrainingReport(name, settings, [told(1), told(2), told(3)], taken, model, list(mistakes))
+    reports = [epoch_metrics(epoch) for epoch in (1, 2, 3)]
+    return TrainingReport(name, settings, reports, taken, model, list(mistakes))
 
 
 def data_of(shown):
@@ -60,7 +62,7 @@ def data_of(shown):
 
 @pytest.fixture(scope="module")
 def real():
-    """Return a story of the model in the box, and what it says of reviews of the sample."""
+    """Return a report on the bundled model, with its mistakes on reviews of the sample."""
     train = sources.load_sample()["train"]
     rows = np.argsort(train.labels, kind="stable")[np.linspace(0, 239, 64).astype(int)]
     chosen = train.take(rows)
@@ -68,7 +70,9 @@ def real():
     doubt = np.abs(Classifier(model).predict(chosen.texts) - chosen.labels)
     worst = np.argsort(-doubt, kind="stable")[:10]
     mistakes = [(chosen.texts[row], int(chosen.labels[row])) for row in worst]
-    return story(model, chosen.texts, chosen.labels, mistakes=mistakes, shares=(0.1, 0.5, 1.0))
+    return make_report(
+        model, chosen.texts, chosen.labels, mistakes=mistakes, shares=(0.1, 0.5, 1.0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,23 +84,23 @@ def tiny(folder, **changes):
     texts, labels = ["a good film", HOSTILE, "a bad film"], np.array([1, 0, 0], np.int8)
     mistakes = [(HOSTILE, 0), ("", 1), ("xyzzy", 1)]
     model = tiny_bundle(folder / "model", replace(TINY, **changes))
-    return story(model, texts, labels, name=f"<b>x</b>{HOSTILE}", mistakes=mistakes)
+    return make_report(model, texts, labels, name=f"<b>x</b>{HOSTILE}", mistakes=mistakes)
 
 
-def test_the_page_of_the_model_in_the_box_is_below_two_megabytes(real, shown):
+def test_the_page_of_the_bundled_model_is_below_two_megabytes(real, shown):
     assert len(shown.encode("utf-8")) < 2_000_000
     long = " ".join(sources.load_sample()["train"].texts)
-    none, one = (
+    without, with_long = (
         run_report.page(replace(real, mistakes=mistakes)) for mistakes in ([], [(long, 0)])
     )
-    assert len(data_of(one)["mistakes"][0]["words"].split()) == 1024
-    # What a mistake of 1,024 words takes, ten times, fits beside everything else.
-    assert len(none) + 10 * (len(one) - len(none)) < 2_000_000
+    assert len(data_of(with_long)["mistakes"][0]["words"].split()) == 1024
+    # Ten mistakes of 1,024 words fit too.
+    assert len(without) + 10 * (len(with_long) - len(without)) < 2_000_000
 
 
-def test_the_summary_names_the_epoch_that_was_kept(shown):
+def test_the_summary_names_the_best_epoch(shown):
     # The third is not better than the second.
-    assert "Kept: epoch 2 of 3, with a validation accuracy of <b>85.0%</b>" in re.sub(
+    assert "Best epoch: 2 of 3, with a validation accuracy of <b>85.0%</b>" in re.sub(
         r"\s+", " ", shown
     )
     assert "Training took 36 s." in shown and "<dt>readout</dt><dd>last</dd>" in shown
@@ -106,7 +110,7 @@ def test_the_page_holds_every_sentence_and_every_mistake(real, shown):
     for sentence in probes.SENTENCES:
         assert f"<td>{sentence.id}</td>" in shown
     assert shown.count("<article hidden>") == len(real.mistakes) == 10
-    assert [part for part in re.findall(r'<section id="(\w+)">', shown)] == [
+    assert re.findall(r'<section id="(\w+)">', shown) == [
         "summary", "curves", "projection", "units", "sentences", "mistakes",
     ]  # fmt: skip
 
@@ -122,7 +126,7 @@ def test_every_shape_of_network_has_a_page(tmp_path, changes):
     assert "The model knows no word of it." in shown
 
 
-def test_a_mistake_too_long_to_explain_is_shown_without(tmp_path):
+def test_a_mistake_too_long_to_explain_is_shown_without_explanation(tmp_path):
     long = replace(tiny(tmp_path, longest_review=5000), mistakes=[("good film " * 600, 0)])
     shown = run_report.page(long)
     assert "Its 1,200 words are too many" in shown and data_of(shown)["mistakes"] == [None]
@@ -131,14 +135,14 @@ def test_a_mistake_too_long_to_explain_is_shown_without(tmp_path):
 def test_a_run_without_snapshots_or_reports_has_a_page(tmp_path):
     shown = run_report.page(replace(tiny(tmp_path), snapshots=[], reports=[], mistakes=[]))
     assert re.findall(r'<section id="(\w+)">', shown) == ["summary", "curves", "units", "mistakes"]
-    assert "No epoch was reported." in shown and "There is none to show." in shown
+    assert "No epoch was reported." in shown and "There are none to show." in shown
 
 
-def test_numbers_that_are_none_do_not_break_the_page(tmp_path):
+def test_nan_does_not_break_the_page(tmp_path):
     whole = tiny(tmp_path)
     last = whole.snapshots[-1][1]
     broken = replace(last, points=np.full_like(last.points, np.nan))
-    reports = [told(1, validation_loss=float("nan"), best=False)]
+    reports = [epoch_metrics(1, validation_loss=float("nan"), best=False)]
     shown = run_report.page(replace(whole, reports=reports, snapshots=[(1.0, broken)]))
     assert data_of(shown)["snapshots"][0]["x"] == [None] * 15
 
@@ -148,8 +152,8 @@ def test_nothing_in_a_text_becomes_markup(tmp_path):
     assert shown.encode("utf-8") and not re.search("[\x00-\x08\x1b\u202e]", shown[:20000])
     outside = re.sub(r"<script[^>]*>.*?</script>", "", shown, flags=re.S)
     assert not re.search(r"<(script|img|link|iframe|b>x)", outside)
-    # Of scripts there are the two that the policy names, and three blocks of data.
-    assert len(re.findall(r"<script>", shown)) == 2 == shown.count("'sha256-")
+    # The scripts are the five that the policy names, and three blocks of data.
+    assert len(re.findall(r"<script>", shown)) == 5 == shown.count("'sha256-")
     assert len(re.findall(r'<script type="application/json"', shown)) == 3
     assert not re.search(r"(src|href)=\"(?!data:image/png|#)", outside)
 
@@ -157,22 +161,22 @@ def test_nothing_in_a_text_becomes_markup(tmp_path):
 @needs_browser
 @pytest.mark.parametrize("how", ["srcdoc", "blob"])
 def test_a_viewer_in_its_sandbox_shows_a_page_that_moves(shown, tmp_path, how):
-    with opened(shown, tmp_path, how=how) as frame:
-        late, before = column(frame, "points", "x"), column(frame, "now", "p")
+    with open_page(shown, tmp_path, how=how) as frame:
+        late, before = column(frame, "points", "x"), column(frame, "reading", "p")
         frame.locator("#projection input").fill("0")
         early = column(frame, "points", "x")
         assert len(early) == 76 and np.abs(early).mean() < 0.5 * np.abs(late).mean()
-        assert column(frame, "now", "p") != before
+        assert column(frame, "reading", "p") != before
         assert frame.locator("#sentences output").inner_text() == "epoch 1"
 
         frame.locator("#sentences tr").nth(2).click()
         assert frame.locator("#projection select").input_value() == "1"
-        assert column(frame, "walk", "word")[:4] == ["start", "i", "cannot", "say"]
+        assert column(frame, "path", "word")[:4] == ["start", "i", "cannot", "say"]
 
         words = column(frame, "words", "name")
         frame.locator("#units [data-step='1']").click()
         assert column(frame, "words", "name") != words
-        assert "half-life" in frame.locator("#told").inner_text()
+        assert "half-life" in frame.locator("#unit-facts").inner_text()
 
         first = frame.locator("#mistakes article:visible .words").inner_text()
         frame.locator("nav a").last.click()
@@ -182,26 +186,26 @@ def test_a_viewer_in_its_sandbox_shows_a_page_that_moves(shown, tmp_path, how):
         assert frame.locator("#mistakes article:visible .words").inner_text() != first
 
         frame.locator("#curves .legend button").first.click()
-        # The line and the dots of training are gone from both drawings.
+        # The line and the dots of training disappear from both plots.
         assert frame.evaluate(HIDDEN) == ["line 0"] * 4
 
 
 @needs_browser
-def test_a_browser_runs_nothing_of_a_hostile_text(tmp_path):
+def test_a_browser_runs_no_script_from_a_hostile_text(tmp_path):
     shown = run_report.page(tiny(tmp_path))
-    # Without the policy too, escaping alone must keep the scripts from running.
-    open_wide = re.sub(r'<meta http-equiv="Content-Security.*?>', "", shown, flags=re.S)
-    assert "Content-Security" not in open_wide
-    with opened(open_wide, tmp_path) as frame:
+    # Escaping alone must keep the scripts from running, even without the policy.
+    unprotected = re.sub(r'<meta http-equiv="Content-Security.*?>', "", shown, flags=re.S)
+    assert "Content-Security" not in unprotected
+    with open_page(unprotected, tmp_path) as frame:
         assert frame.title().startswith("<b>x</b>A good </script>")
-        assert frame.locator("img").count() == 0 and frame.locator("script").count() == 5
+        assert frame.locator("img").count() == 0 and frame.locator("script").count() == 8
         for number in range(3):
             frame.locator("#mistakes select").select_option(str(number))
-        # The hint of the hostile review, the second.
+        # The tooltip of the hostile review, the second.
         plot = frame.locator("#projection .bk-Figure").first
         plot.scroll_into_view_if_needed()
-        x, y = frame.evaluate(WHERE, 1)
+        x, y = frame.evaluate(POSITION, 1)
         plot.hover(position={"x": x, "y": y})
-        hint = frame.locator(".bk-tooltip-content", has_text="train 1").first
-        assert "<img src=x onerror=" in hint.text_content()
+        tooltip = frame.locator(".bk-tooltip-content", has_text="train 1").first
+        assert "<img src=x onerror=" in tooltip.text_content()
         assert frame.locator("img").count() == 0

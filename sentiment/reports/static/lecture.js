@@ -3,7 +3,6 @@
 // A stepper has its state in data attributes, such as data-step="1". A button with data-key and
 // data-value sets one of them. An element with data-only="sample=1 step=2" is shown only while
 // the state has these values.
-"use strict";
 
 let moveActive; // moves the stepper that was last pointed at, at first the first of the page
 
