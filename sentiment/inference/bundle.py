@@ -145,7 +145,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
         manifest = from_json(content)
         for name in _FILES:
             if name not in manifest.files:
-                raise ValueError(f"the entry of {name} is missing")
+                raise ValueError(f"{name} is missing from files")
         settings = ModelSettings(**manifest.settings["model"])
         weight_shapes(settings)  # raises InputError if the cell is unknown
     except (TypeError, ValueError, InputError) as error:

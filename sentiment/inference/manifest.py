@@ -1,7 +1,7 @@
 """What `bundle.json` says about a trained model."""
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 FORMAT = 2
 
@@ -46,11 +46,9 @@ class Manifest:
     other: dict[str, Any] = field(default_factory=dict)
 
 
-_OPTIONAL = {
-    "experiment",
-    "digests",
-    "measured_on",
-}  # absent in older bundles: not written if empty
+_Part = TypeVar("_Part", Manifest, RunInfo, DataInfo)
+# Absent in older bundles, and not written if empty.
+_OPTIONAL = {"experiment", "digests", "measured_on"}
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
@@ -64,14 +62,10 @@ def from_json(content: dict[str, Any]) -> Manifest:
 
     Raises TypeError or ValueError if a part is missing or is not what it has to be.
     """
-    known, other = _split(Manifest, content)
-    other = {name: value for name, value in other.items() if name not in ("format", "digest")}
-    run, run_other = _split(RunInfo, known.pop("run"))
-    data, data_other = _split(DataInfo, known.pop("data"))
-    manifest = Manifest(
-        **known, run=RunInfo(**run, other=run_other), data=DataInfo(**data, other=data_other),
-        other=other,
-    )  # fmt: skip
+    table = {name: value for name, value in content.items() if name not in ("format", "digest")}
+    table["run"] = _from_table(RunInfo, table.get("run"), "run")
+    table["data"] = _from_table(DataInfo, table.get("data"), "data")
+    manifest = _from_table(Manifest, table, "bundle.json")
     _check_types(manifest)
     return manifest
 
@@ -83,18 +77,17 @@ def _to_table(part: Manifest | RunInfo | DataInfo) -> dict[str, Any]:
     return written | part.other
 
 
-def _split(
-    kind: type[Manifest | RunInfo | DataInfo], table: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields of `kind` in a JSON object, and its other keys."""
+def _from_table(kind: type[_Part], table: Any, name: str) -> _Part:
+    """Return the part `name`, a JSON object, as `kind`; unknown keys go to `other`."""
     if not isinstance(table, dict):
-        raise TypeError("run or data is not an object")
-    names = _names(kind)
-    for name in names:
-        if name not in table and name not in _OPTIONAL:
-            raise ValueError(f"{name} is missing")
-    known = {name: table[name] for name in names if name in table}
-    return known, {name: value for name, value in table.items() if name not in names}
+        raise TypeError(f"{name} is not an object")
+    known = _names(kind)
+    for key in known:
+        if key not in table and key not in _OPTIONAL:
+            raise ValueError(f"{key} is missing from {name}")
+    values = {key: value for key, value in table.items() if key in known}
+    other = {key: value for key, value in table.items() if key not in known}
+    return kind(**values, other=other)
 
 
 def _names(kind: type[Manifest | RunInfo | DataInfo]) -> list[str]:
@@ -107,8 +100,8 @@ def _check_types(manifest: Manifest) -> None:
     _check(str, dataset=data.dataset, folder=data.folder)
     _check(dict, settings=settings, metrics=manifest.metrics, files=manifest.files)
     _check(dict, digests=data.digests, measured_on=manifest.measured_on)
-    _check(dict, **{"the part model of settings": settings.get("model")})
-    _check(dict, **{f"the entry of {name}": entry for name, entry in manifest.files.items()})
+    _check(dict, **{"settings.model": settings.get("model")})
+    _check(dict, **{f"files.{name}": entry for name, entry in manifest.files.items()})
     temperature = manifest.temperature
     if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
         raise ValueError(f"temperature {temperature!r} is not a positive number")
