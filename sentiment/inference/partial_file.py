@@ -1,6 +1,8 @@
-"""A file in the making that an interrupted job can go on with.
+"""A partly written file that an interrupted job can resume.
 
-Knows the standard library; knows nothing of what is in the file.
+While NAME is written, `.NAME.part` holds its first bytes and `.NAME.part.json` says how many of
+them are valid: `bytes`, with `state`, the progress of the job at that point, and `stated`, what
+must not change for the job to resume.
 """
 
 import os
@@ -11,70 +13,67 @@ from typing import Any, BinaryIO
 from sentiment.errors import InputError, MissingFileError
 from sentiment.utils import files
 
-_EVERY = 1.0  # seconds between two records of how far the job is: no more work than that is lost
+_SAVE_INTERVAL = 1.0  # seconds between two saves: no more work than that is lost
+_HINT = "the same command without --resume"
 
 
 class PartialFile:
-    """`.NAME.part` beside NAME, and `.NAME.part.json`, which tells how much of it holds good.
+    """The file that becomes `target`, and its record.
 
-    `stated` is what must be the same for the job to go on, by a name that a person understands.
+    `identity` is what must not change for the job to resume, by a name for people.
     """
 
-    def __init__(self, target: Path, stated: dict[str, Any]):
+    def __init__(self, target: Path, identity: dict[str, Any]):
         # A link stays a link: what it points to is replaced.
         self.target = target.resolve()
         self.path = self.target.with_name(f".{self.target.name}.part")
         self.lock = self.target.with_name(f".{self.target.name}.lock")
         self._record = self.path.with_name(f"{self.path.name}.json")
-        self._stated = stated
+        self._identity = identity
         self._saved = time.monotonic()
 
     def begin(self) -> BinaryIO:
-        """Open it anew, for writing."""
+        """Open a new file for writing."""
         self._record.unlink(missing_ok=True)
         with files.write_errors(self.path.parent):
             return self.path.open("w+b")
 
     def state(self) -> dict[str, Any] | None:
-        """Return what was saved last; None where no job was interrupted.
+        """Return the state saved last, with `bytes`; None if no job was interrupted.
 
-        Raises InputError where that was another job.
+        Raises InputError if the interrupted job was a different one.
         """
         if not (self._record.is_file() and self.path.is_file()):
             return None
-        kept = files.read_json(self._record, hint="the command without --resume")
-        for name, value in self._stated.items():
-            if kept["stated"].get(name) != value:
-                raise InputError(
-                    f"{self.path} can't be gone on with: {name} differs from the interrupted job's",
-                    hint="the command without --resume, which begins anew",
-                )
-        if self.path.stat().st_size < kept["bytes"]:
+        record = files.read_json(self._record, hint=_HINT)
+        for name, value in self._identity.items():
+            if record["stated"].get(name) != value:
+                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=_HINT)
+        if self.path.stat().st_size < record["bytes"]:
             raise MissingFileError(
-                f"{self.path} is shorter than its record says",
-                hint="the command without --resume, which begins anew",
+                f"cannot resume {self.target}: {self.path} has lost its end", hint=_HINT
             )
-        return kept["state"] | {"bytes": kept["bytes"]}
+        return record["state"] | {"bytes": record["bytes"]}
 
     def reopen(self, size: int) -> BinaryIO:
-        """Open it to go on after its first `size` bytes."""
+        """Open the file to write after its first `size` bytes."""
         file = self.path.open("r+b")
         file.truncate(size)
         file.seek(size)
         return file
 
     def save(self, file: BinaryIO, state: dict[str, Any]) -> None:
-        """Record now and then that all written to `file` holds good and is told by `state`."""
-        if time.monotonic() - self._saved < _EVERY:
+        """Record that all bytes of `file` are valid and `state` describes them; once a second."""
+        if time.monotonic() - self._saved < _SAVE_INTERVAL:
             return
         file.flush()
         os.fsync(file.fileno())
-        written = {"stated": self._stated, "state": state, "bytes": file.tell()}
-        files.write_json(self._record, written)
+        record = {"stated": self._identity, "state": state, "bytes": file.tell()}
+        files.write_json(self._record, record)
         self._saved = time.monotonic()
 
     def finish(self, file: BinaryIO) -> None:
-        """Give it its name."""
+        """Close the file and give it the name of `target`."""
         file.flush()
         os.fsync(file.fileno())
         file.close()
@@ -82,10 +81,10 @@ class PartialFile:
         self._record.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Leave nothing of it."""
+        """Remove the file and its record."""
         self.path.unlink(missing_ok=True)
         self._record.unlink(missing_ok=True)
 
     def resumable(self) -> bool:
-        """Tell whether there is something to go on with."""
+        """Return True if a job was interrupted and can resume."""
         return self._record.is_file()

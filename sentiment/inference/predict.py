@@ -1,7 +1,4 @@
-"""Texts in, labels, probabilities and warnings out.
-
-Knows the runtime; imports neither TensorFlow nor MLflow, and knows nothing of files.
-"""
+"""Predict labels, probabilities and warnings for texts."""
 
 import re
 from collections.abc import Sequence
@@ -14,20 +11,20 @@ from sentiment.data.tokenizer import UNKNOWN, EncodedTexts
 from sentiment.inference.classifier import Classifier
 
 WARNINGS = {
-    "cut": "longer than the model reads: the beginning was left out",
+    "cut": "too long for the model: the beginning was left out",
     "unknown-words": "more than half of the words are unknown to the model",
-    "no-known-word": "no word is known to the model: the label means nothing",
-    "other-script": "mostly in another script than Latin",
+    "no-known-word": "all words are unknown to the model: the label means nothing",
+    "other-script": "most of the text is not in Latin script",
 }
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]+")
 
 
 class Prediction(NamedTuple):
-    """What a model says of a text.
+    """The prediction for one text.
 
-    probability: that of positive, 0–1; warnings: names of WARNINGS that apply; wrong: why nothing
-    can be said, label and probability being None then.
+    probability: P(positive), 0–1; warnings: keys of WARNINGS; wrong: why there is no prediction, in
+    which case label and probability are None.
     """
 
     label: str | None
@@ -38,9 +35,10 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelRule:
-    """Where a probability becomes a label.
+    """How a probability becomes a label.
 
-    threshold: positive from here on; neutral: (low, high), both included, in place of a threshold.
+    threshold: the least probability that is positive; neutral: (low, high), both included, instead
+    of a threshold.
     """
 
     threshold: float = 0.5
@@ -54,49 +52,50 @@ class LabelRule:
         return "positive" if probability >= high else "negative"
 
 
-def predict(classifier: Classifier, bands: LabelRule, texts: Sequence[str]) -> list[Prediction]:
-    """Classify each text; one that is empty or holds no word has `wrong`."""
+def predict(classifier: Classifier, rule: LabelRule, texts: Sequence[str]) -> list[Prediction]:
+    """Classify each text; the prediction for a text without a word says what is `wrong`."""
     encoded = classifier.bundle.tokenizer.encode(texts)
-    longest = classifier.bundle.settings.longest_review
-    states = classifier.final_states(encoded.last(longest))
+    max_length = classifier.bundle.settings.longest_review
+    states = classifier.final_states(encoded.last(max_length))
     probabilities = classifier.probabilities(states).tolist()
     unknown = _unknown_shares(encoded)
-    said = []
+    predictions = []
     for text, length, probability, share in zip(
         texts, encoded.lengths.tolist(), probabilities, unknown.tolist(), strict=True
     ):
         if not length:
-            said.append(Prediction(None, None, wrong=no_word_error(text)))
+            predictions.append(Prediction(None, None, wrong=no_word_error(text)))
             continue
         # Six digits, so that the last bits, which differ between machines, are not in files.
         rounded = round(probability, 6)
-        warnings = _warnings(text, share, cut=length > longest)
-        said.append(Prediction(bands.label(rounded), rounded, warnings))
-    return said
+        warnings = _warnings(text, share, cut=length > max_length)
+        predictions.append(Prediction(rule.label(rounded), rounded, warnings))
+    return predictions
 
 
 def no_word_error(text: str) -> str:
-    """Return what is wrong with a text that has no word."""
+    """Return why a text without a word can't be classified."""
     return f"holds no word: {text[:40]!r}" if text.strip() else "is empty"
 
 
 def _unknown_shares(encoded: EncodedTexts) -> np.ndarray:
-    """Return the share of unknown words in each text, float64 (N,); 0 where it has none."""
+    """Return the share of unknown words in each text, float64 (N,); 0 if it has no words."""
     counts = np.concatenate([[0], np.cumsum(encoded.tokens == UNKNOWN)])
     unknown = counts[encoded.offsets[1:]] - counts[encoded.offsets[:-1]]
     return unknown / np.maximum(encoded.lengths, 1)
 
 
 def _warnings(text: str, unknown: float, *, cut: bool) -> tuple[str, ...]:
-    found: tuple[str, ...] = ("cut",) if cut else ()
+    warnings: tuple[str, ...] = ("cut",) if cut else ()
     if unknown > 0.5:
-        found += ("no-known-word",) if unknown == 1 else ("unknown-words",)
-        # Only here: a model trained on another script knows its words, and nothing is amiss.
+        warnings += ("no-known-word",) if unknown == 1 else ("unknown-words",)
+        # Only here: a model trained on another script knows its words.
         if _count(_LETTERS, text) > 2 * _count(_LATIN, text):
-            found += ("other-script",)
-    return found
+            warnings += ("other-script",)
+    return warnings
 
 
-def _count(kind: re.Pattern, text: str) -> int:
+def _count(pattern: re.Pattern[str], text: str) -> int:
+    """Return the number of characters that `pattern` matches."""
     # By what is left without them: a list of 20 million letters would take 2 GB.
-    return len(text) - len(kind.sub("", text))
+    return len(text) - len(pattern.sub("", text))

@@ -1,10 +1,10 @@
-"""The model that MLflow loads: texts in, P(positive) out, over a bundle.
+"""The model that MLflow loads: texts in, P(positive) out.
 
-MLflow runs this file where it loads a model ("models from code"); with `tracking` it is the only
-importer of MLflow. Knows the runtime; knows nothing of TensorFlow.
+MLflow runs this file when it loads a model ("models from code").
 """
 
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.pyfunc import PythonModel
@@ -14,14 +14,14 @@ from sentiment.inference.classifier import Classifier
 
 
 class SentimentModel(PythonModel):
-    """Scores a column or a list of texts."""
+    """Classifies a column or a list of texts."""
 
-    def load_context(self, context) -> None:
+    def load_context(self, context: Any) -> None:
         """Open the bundle that was logged with the model."""
         self.classifier = Classifier(bundle.read(Path(context.artifacts["bundle"])))
 
-    def predict(self, context, model_input: list[str], params=None) -> list[float]:
-        """Return P(positive) of each text. MLflow makes the signature of the types here."""
+    def predict(self, context: Any, model_input: list[str], params: Any = None) -> list[float]:
+        """Return P(positive) of each text. MLflow reads the model's signature from the types."""
         return self.classifier.predict(model_input).tolist()
 
 

@@ -1,8 +1,4 @@
-"""Which model speaks: the order of choice, in one place.
-
-Knows bundles, where they lie, the registry and the environment; knows nothing of what is done
-with one.
-"""
+"""Resolve which trained model to load."""
 
 import os
 from importlib import resources
@@ -17,16 +13,15 @@ MODEL_VARIABLE = "SENTIMENT_MODEL"
 PRETRAINED = Path(str(resources.files("sentiment"))) / "pretrained"
 
 
-def resolve_model(named: str | None, paths: ProjectPaths) -> Bundle:
-    """Open the model `named`, else that in SENTIMENT_MODEL, the newest trained, or in the box.
+def resolve_model(name: str | None, paths: ProjectPaths) -> Bundle:
+    """Open the model `name`, else that in SENTIMENT_MODEL, the newest trained, or the bundled one.
 
-    It is named by its folder, by its run's name where it lies among the trained ones, or by its
-    address in MLflow, such as models:/sentiment@champion. Raises MissingFileError where there is
-    none. One that is damaged is never passed over for the next: whoever asked would get another
-    model's answer.
+    A name is a folder, the run's name of a trained model, or an address in MLflow, such as
+    models:/sentiment@champion. Raises MissingFileError if there is no model. A damaged model is
+    never skipped: the answer would come from another model than the one asked for.
     """
-    if wanted := requested_model(named):
-        return bundle.read(_folder(wanted, paths))
+    if requested := requested_model(name):
+        return bundle.read(_folder(requested, paths))
     try:
         newest = bundle.newest_bundle(paths.models)
     except MissingFileError:
@@ -36,23 +31,23 @@ def resolve_model(named: str | None, paths: ProjectPaths) -> Bundle:
     return bundle.read(newest)
 
 
-def requested_model(named: str | None) -> str | None:
-    """Return which model is wanted: the one `named`, else that in SENTIMENT_MODEL, or any."""
-    return named or os.environ.get(MODEL_VARIABLE)
+def requested_model(name: str | None) -> str | None:
+    """Return `name`, else the model in SENTIMENT_MODEL, else None."""
+    return name or os.environ.get(MODEL_VARIABLE)
 
 
-def _folder(named: str, paths: ProjectPaths) -> Path:
-    if named.startswith("models:/"):
+def _folder(name: str, paths: ProjectPaths) -> Path:
+    """Return the folder of the model `name`."""
+    if name.startswith("models:/"):
         from sentiment.tracking import registry  # here, as importing MLflow takes two seconds
 
-        return registry.download_bundle(paths, named)
-    folder = Path(named).expanduser()
-    trained = paths.models / named
+        return registry.download_bundle(paths, name)
+    folder = Path(name).expanduser()
+    trained = paths.models / name
     return trained if not folder.exists() and trained.is_dir() else folder
 
 
 def is_writable(opened: Bundle, paths: ProjectPaths) -> bool:
-    """Tell whether a model may be written to: a package and what MLflow keeps stay as they are."""
-    return not any(
-        opened.folder.is_relative_to(kept) for kept in (PRETRAINED, paths.mlruns, paths.registry)
-    )
+    """Return True unless the model is part of the package or of MLflow's store."""
+    read_only = (PRETRAINED, paths.mlruns, paths.registry)
+    return not any(opened.folder.is_relative_to(folder) for folder in read_only)

@@ -1,7 +1,6 @@
-"""What is wrong with a row before a model reads it, one row at a time, for engines that ask so.
+"""Check one row at a time before a model reads it, for engines such as Spark.
 
-Knows rows as text; knows nothing of engines or of models. In the words that scoring on one machine
-has for the same faults.
+The reasons are worded as in the scoring of files on one machine.
 """
 
 import json
@@ -12,25 +11,25 @@ from typing import Any
 from sentiment.data.tokenizer import tokenize
 from sentiment.inference.predict import no_word_error
 
-# A word between spaces is one of ours too, whatever else there is, unless markup is taken away.
+# Such a word is a token whatever else the text holds, unless it is inside markup.
 _WORD = re.compile(r"(?:^|\s)[a-zA-Z]+(?:\s|$)")
 
-TextOrError = tuple[str | None, str | None]  # the text, or why there is none that can be scored
+TextOrError = tuple[str | None, str | None]  # the text and None, or None and why it is not usable
 
 
-def column_error(fields: Mapping[str, Any], column: str, names: Sequence[str] = ()) -> str | None:
-    """Return why the row `fields` has no text in `column`, or has one of `names`, else None."""
+def column_error(fields: Mapping[str, Any], column: str, added: Sequence[str] = ()) -> str | None:
+    """Return why a row can't be used: no text in `column`, or a field in `added`; else None."""
     if column not in fields:
         return f"no column {column!r}; it has {', '.join(fields) or 'none'}"
     if not isinstance(fields[column], str):
-        return f"column {column!r} holds no text"
-    if clash := [name for name in names if name in fields]:
-        return f"it has a field {clash[0]!r}, which the first row has not"
+        return f"column {column!r} is not text"
+    if taken := [name for name in added if name in fields]:
+        return f"it has a field {taken[0]!r}, unlike the first row"
     return None
 
 
 def check_text(text: str | None) -> TextOrError:
-    """Return a text, or what is wrong with it."""
+    """Return the text if it has a word, else why not."""
     if text is None:
         return None, "is empty"
     if "<" not in text and _WORD.search(text):
@@ -38,10 +37,10 @@ def check_text(text: str | None) -> TextOrError:
     return (text, None) if tokenize(text) else (None, no_word_error(text))
 
 
-def check_json(line: str, column: str, names: Sequence[str]) -> TextOrError:
-    """Return the text in `column` of a JSON object, or what is wrong with the line.
+def check_json(line: str, column: str, added: Sequence[str]) -> TextOrError:
+    """Return the text in `column` of a JSON object, or why the line is not usable.
 
-    names: of the fields that are added, which no row may have.
+    added: the fields to be added, which no row may already have.
     """
     try:
         fields = json.loads(line)
@@ -49,5 +48,5 @@ def check_json(line: str, column: str, names: Sequence[str]) -> TextOrError:
         return None, f"not JSON ({error})"
     if not isinstance(fields, dict):
         return None, "expected a JSON object"
-    fault = column_error(fields, column, names)
-    return (None, fault) if fault else check_text(fields[column])
+    reason = column_error(fields, column, added)
+    return (None, reason) if reason else check_text(fields[column])

@@ -1,8 +1,9 @@
-"""The names and shapes of the arrays in a model's `weights.npz`."""
+"""Name the arrays in a model's `weights.npz` and give their shapes."""
 
 from sentiment.config import ModelSettings
+from sentiment.inference.cells import SIMPLE_RNN, cell_of
 
-CELL_PARTS = ("kernel", "recurrent_kernel", "bias")
+CELL_PARTS = SIMPLE_RNN.parts
 CLASSIFIER_KERNEL, CLASSIFIER_BIAS = "classifier.kernel", "classifier.bias"
 
 
@@ -24,12 +25,10 @@ def weight_name(number: int, direction: str, part: str) -> str:
 def weight_shapes(settings: ModelSettings) -> dict[str, tuple[int, ...]]:
     """Return the shape of every array in `weights.npz`, by name."""
     shapes: dict[str, tuple[int, ...]] = {}
-    input_size, units = settings.embedding, settings.units
+    cell, input_size = cell_of(settings), settings.embedding
     for number in range(1, settings.layers + 1):
         for direction in directions(settings):
-            for part, shape in zip(
-                CELL_PARTS, ((input_size, units), (units, units), (units,)), strict=True
-            ):
+            for part, shape in cell.weight_shapes(input_size, settings.units).items():
                 shapes[weight_name(number, direction, part)] = shape
         input_size = settings.state_size
     return shapes | {CLASSIFIER_KERNEL: (settings.state_size, 1), CLASSIFIER_BIAS: (1,)}

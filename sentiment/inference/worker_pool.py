@@ -1,7 +1,7 @@
-"""Work on a stream in several processes: results in order, a bounded look-ahead.
+"""Map a function over a stream in several processes, in order and with bounded look-ahead.
 
-Knows multiprocessing; knows nothing of the work. No threads: those that `multiprocessing.Pool`
-runs would make forking unsafe, and its workers outlive a parent that was killed.
+No threads: those of `multiprocessing.Pool` make forking unsafe, and its workers outlive a parent
+that is killed.
 """
 
 import multiprocessing
@@ -14,9 +14,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-Kept = TypeVar("Kept")
+Key = TypeVar("Key")
+Input = TypeVar("Input")
+Result = TypeVar("Result")
 
-_MOST = 8  # processes; one that reads and writes feeds no more
+_MAX_PROCESSES = 8  # one process, which reads and writes, can't feed more
 
 
 def cores() -> int:
@@ -25,35 +27,35 @@ def cores() -> int:
 
 
 def ordered_map(
-    work: Callable[[Any], Any], jobs: Iterable[tuple[Kept, Any]]
-) -> Iterator[tuple[Kept, Any]]:
-    """Yield (kept, work(sent)) for each job (kept, sent), in order.
+    function: Callable[[Input], Result], jobs: Iterable[tuple[Key, Input]]
+) -> Iterator[tuple[Key, Result]]:
+    """Yield (key, function(value)) for each job (key, value), in order.
 
-    Each process has one job at a time, and one job more than there are processes is in memory.
-    `work` runs where it is called from if there is a single core. What it raises is raised here.
+    Each process has one job at a time; one job more than there are processes is in memory. With a
+    single core `function` runs in this process. What it raises is raised here.
     """
-    count = min(cores(), _MOST)
+    count = min(cores(), _MAX_PROCESSES)
     if count == 1:
-        yield from ((kept, work(sent)) for kept, sent in jobs)
+        yield from ((key, function(value)) for key, value in jobs)
         return
     # Forked processes start at once and share the model's memory; macOS's libraries forbid it.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     started: list[tuple[Connection, BaseProcess]] = []
-    busy: deque[tuple[Connection, Kept]] = deque()
+    busy: deque[tuple[Connection, Key]] = deque()
     try:
-        for kept, sent in jobs:
+        for key, value in jobs:
             if len(started) < count:
-                worker = _start(context, work, started)
-                worker.send(sent)
-                busy.append((worker, kept))
+                worker = _start(context, function, started)
+                worker.send(value)
+                busy.append((worker, key))
                 continue
             worker, earlier = busy.popleft()
-            answer = _answer(worker)
-            worker.send(sent)  # before `earlier` is handed on: nobody is idle meanwhile
-            busy.append((worker, kept))
-            yield earlier, answer
-        for worker, kept in busy:
-            yield kept, _answer(worker)
+            result = _receive(worker)
+            worker.send(value)  # before `earlier` is yielded, so that no worker is idle meanwhile
+            busy.append((worker, key))
+            yield earlier, result
+        for worker, key in busy:
+            yield key, _receive(worker)
     finally:
         for worker, process in started:
             process.terminate()
@@ -62,27 +64,30 @@ def ordered_map(
             process.join()
 
 
-def _start(context: Any, work: Callable, started: list) -> Connection:
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(work, theirs, ours), daemon=True)
+def _start(
+    context: Any, function: Callable[[Any], Any], started: list[tuple[Connection, BaseProcess]]
+) -> Connection:
+    """Start a worker, add it to `started` and return the connection to it."""
+    parent_end, worker_end = context.Pipe()
+    process = context.Process(target=_serve, args=(function, worker_end, parent_end), daemon=True)
     process.start()
-    theirs.close()
-    started.append((ours, process))
-    return ours
+    worker_end.close()
+    started.append((parent_end, process))
+    return parent_end
 
 
-def _serve(work: Callable, connection: Connection, other_end: Connection) -> None:
-    """Answer until the other end is closed, as it is when the parent ends, however it ends."""
-    other_end.close()  # forked with us: while it is open here, no end would ever be seen
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+def _serve(function: Callable[[Any], Any], connection: Connection, parent_end: Connection) -> None:
+    """Answer until the parent's end is closed, as it is when the parent ends for any reason."""
+    parent_end.close()  # a forked copy: while it is open here, the connection never ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         try:
-            sent = connection.recv()
+            value = connection.recv()
         except (EOFError, OSError):
             return
         try:
-            answer: tuple[bool, Any] = (True, work(sent))
+            answer: tuple[bool, Any] = (True, function(value))
         except Exception as error:
             answer = (False, error)
         try:
@@ -91,11 +96,12 @@ def _serve(work: Callable, connection: Connection, other_end: Connection) -> Non
             return
 
 
-def _answer(worker: Connection) -> Any:
+def _receive(worker: Connection) -> Any:
+    """Return the result of a worker's job, or raise what the job raised."""
     try:
-        well, answer = worker.recv()
+        succeeded, result = worker.recv()
     except EOFError as error:
-        raise OSError("a process that classifies was killed, perhaps for its memory") from error
-    if not well:
-        raise answer
-    return answer
+        raise OSError("a worker process was killed, perhaps because memory ran out") from error
+    if not succeeded:
+        raise result
+    return result

@@ -1,6 +1,4 @@
-"""Files of texts scored on Spark, on this machine or on a cluster.
+"""Score files of texts on Spark and launch training on it, on this machine or a cluster.
 
-This package is the only importer of Spark. It knows nothing of models beyond a function from texts
-to probabilities. Executors need Python with NumPy, pandas, pyarrow and MLflow; the modules of
-`sentiment` are sent to them.
+Executors need Python with NumPy, pandas, pyarrow and MLflow; scoring sends them this package.
 """

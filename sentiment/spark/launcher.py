@@ -1,7 +1,6 @@
-"""Processes that train together, as tasks of one stage of Spark's that run all at once.
+"""Run training workers as tasks of one Spark stage, all at once (barrier mode).
 
-Knows Spark's barrier mode through spark-tensorflow-distributor, which sets TF_CONFIG in each task;
-knows nothing of training.
+spark-tensorflow-distributor sets TF_CONFIG in each task.
 """
 
 import os
@@ -13,10 +12,10 @@ from sentiment.spark.session import first_reason, spark_session
 
 
 def run(command: list[str], workers: int, master: str) -> int:
-    """Run `command` in `workers` tasks and print what the first says; return its exit status.
+    """Run `command` in `workers` tasks, print the output of the first; return its exit status.
 
-    A task that is killed ends the others: the same command with --resume goes on. Raises
-    UnavailableError where Spark or the distributor is missing, or has too few slots.
+    A task that is killed ends the others; the same command with --resume continues. Raises
+    UnavailableError if Spark or the distributor is missing, or has too few slots.
     """
     with spark_session(master, ship=False):
         try:
@@ -28,21 +27,21 @@ def run(command: list[str], workers: int, master: str) -> int:
             ) from error
         home = os.environ.get("SENTIMENT_HOME") or str(Path.cwd())
 
-        def work() -> tuple[int, str]:
+        def task() -> tuple[int, str]:
             environment = os.environ | {"SENTIMENT_HOME": home}
-            ended = subprocess.run(command, env=environment, capture_output=True, text=True)
-            return ended.returncode, ended.stdout + ended.stderr
+            process = subprocess.run(command, env=environment, capture_output=True, text=True)
+            return process.returncode, process.stdout + process.stderr
 
-        # It finds the session that is there.
+        # The runner uses the session that is open.
         runner = MirroredStrategyRunner(
             num_slots=workers, local_mode=False, use_gpu=False, use_custom_strategy=True
         )
         try:
-            status, said = runner.run(work)
+            status, output = runner.run(task)
         except Exception as error:
             raise UnavailableError(
-                f"training on Spark has ended: {first_reason(error)}",
-                hint="the same with --resume last",
+                f"training on Spark failed: {first_reason(error)}",
+                hint="the same command with --resume last",
             ) from error
-    print(said, end="")
+    print(output, end="")
     return status

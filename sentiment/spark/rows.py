@@ -1,7 +1,4 @@
-"""Rows of Parquet, CSV and JSONL as Spark reads them, and as they go out again with our columns.
-
-Knows Spark's frames and columns; knows nothing of the model or of where files lie.
-"""
+"""Read rows of Parquet, CSV and JSONL on Spark, and write them with columns added."""
 
 import json
 from collections.abc import Callable
@@ -19,14 +16,15 @@ from pyspark.sql.functions import (
     udf,
     when,
 )
-from pyspark.sql.functions import round as rounded
+from pyspark.sql.functions import round as round_column
 
 from sentiment.data.writers import ADDED_COLUMNS, free_column_name
 from sentiment.errors import InputError
 from sentiment.inference import validation
 from sentiment.inference.predict import LabelRule
 
-_FOUND, _CORRUPT = "sentiment_found", "sentiment_corrupt"  # columns of ours on the way
+# Columns that exist while rows are scored: a struct (text, reason), and a malformed CSV line.
+_CHECKED, _CORRUPT = "sentiment_checked", "sentiment_corrupt"
 _DECIMALS = 6  # of a probability, as on one machine
 
 Frame = Any  # a Spark DataFrame
@@ -35,13 +33,13 @@ Column = Any  # a Spark Column
 
 @dataclass(frozen=True)
 class SparkJob:
-    """What is scored: files of `kind` at `source`, their text in `column`, to folders."""
+    """Files of `kind` at `source`, with their text in `column`, to be written to `output`."""
 
     source: str
     output: str
     kind: str
     column: str
-    bands: LabelRule
+    label_rule: LabelRule
 
     @property
     def rejects(self) -> str:
@@ -50,147 +48,153 @@ class SparkJob:
 
 
 class Rows:
-    """Rows of a source as `frame`, with a column of ours: the text, or why there is none.
+    """The rows of a source, each with its text or the reason why it can't be scored.
 
-    `names` are those of the columns that are added.
+    `frame` holds them; `names` are the names of the columns to be added. This class is for Parquet.
     """
 
     def __init__(self, spark: Any, job: SparkJob):
         self.job = job
         self.frame = self.read(spark.read, job.source)
-        self.names = [free_column_name(name, self.taken()) for name in ADDED_COLUMNS[:2]]
-        self.frame = self.frame.withColumn(_FOUND, self.found())
+        taken = self.column_names()
+        self.names = [free_column_name(name, taken) for name in ADDED_COLUMNS[:2]]
+        self.frame = self.frame.withColumn(_CHECKED, self.checked())
 
-    def read(self, read: Any, source: str) -> Frame:
-        """Return what lies at `source`."""
-        return read.parquet(source)
+    def read(self, reader: Any, source: str) -> Frame:
+        """Return the rows at `source`."""
+        return reader.parquet(source)
 
-    def taken(self) -> list[str]:
-        """Return the names that the source has."""
+    def column_names(self) -> list[str]:
+        """Return the names of the source's columns."""
         return self.frame.columns
 
-    def found(self) -> Column:
-        """Return the struct of text and reason."""
-        kinds = dict(self.frame.dtypes)
-        if kinds.get(self.job.column) != "string":
-            have = f"it is {kinds[self.job.column]}" if self.job.column in kinds else "it has none"
+    def checked(self) -> Column:
+        """Return a struct column: `text`, or the `reason` why there is none."""
+        types = dict(self.frame.dtypes)
+        if types.get(self.job.column) != "string":
+            fact = f"it is {types[self.job.column]}" if self.job.column in types else "it has none"
             raise InputError(
-                f"{self.job.source}: no text column {self.job.column!r}: {have}; the columns are "
+                f"{self.job.source}: no text column {self.job.column!r}: {fact}; the columns are "
                 f"{', '.join(self.frame.columns)}",
                 hint="name yours with --text-column",
             )
-        return _udf(validation.check_text)(col(_quoted(self.job.column)))
+        return _check_udf(validation.check_text)(col(_quote(self.job.column)))
 
-    def good(self) -> Frame:
-        """Return the rows with a text."""
-        return self.frame.filter(f"{_FOUND}.reason IS NULL")
+    def valid(self) -> Frame:
+        """Return the rows that have a text."""
+        return self.frame.filter(f"{_CHECKED}.reason IS NULL")
 
-    def bad(self) -> Frame:
-        """Return the rows with a reason why there is none."""
-        return self.frame.filter(f"{_FOUND}.reason IS NOT NULL")
+    def invalid(self) -> Frame:
+        """Return the rows that have a reason instead."""
+        return self.frame.filter(f"{_CHECKED}.reason IS NOT NULL")
 
-    def scored(self, rows: Frame, judge: Callable[[Column], Column]) -> Frame:
-        """Return `rows` with label and probability."""
-        label, probability = self.names
-        rows = rows.withColumn(probability, rounded(judge(col(f"{_FOUND}.text")), _DECIMALS))
-        return rows.withColumn(label, _label(col(_quoted(probability)), self.job.bands))
+    def with_predictions(self, rows: Frame, probability: Callable[[Column], Column]) -> Frame:
+        """Return `rows` with label and probability added."""
+        label_name, probability_name = self.names
+        rounded = round_column(probability(col(f"{_CHECKED}.text")), _DECIMALS)
+        rows = rows.withColumn(probability_name, rounded)
+        label = _label(col(_quote(probability_name)), self.job.label_rule)
+        return rows.withColumn(label_name, label)
 
-    def written(self, rows: Frame, path: str) -> None:
-        """Write rows that `scored` has returned."""
-        rows.select(*self._own(), *map(_quoted, self.names)).write.parquet(path)
+    def write(self, rows: Frame, path: str) -> None:
+        """Write rows that `with_predictions` returned."""
+        rows.select(*self._source_columns(), *map(_quote, self.names)).write.parquet(path)
 
-    def rejected(self, rows: Frame, path: str) -> None:
-        """Write rows that can't be scored as JSON: what is wrong with each, and what it was."""
-        whole = struct(*self._own())
-        told = struct(col(f"{_FOUND}.reason").alias("reason"), whole.alias("row"))
-        rows.select(to_json(told)).write.text(path)
+    def write_rejects(self, rows: Frame, path: str) -> None:
+        """Write rows that can't be scored as JSON objects: `reason` and the `row` itself."""
+        row = struct(*self._source_columns())
+        reject = struct(col(f"{_CHECKED}.reason").alias("reason"), row.alias("row"))
+        rows.select(to_json(reject)).write.text(path)
 
-    def _own(self) -> list[str]:
-        """Return the columns of the source."""
-        return [_quoted(name) for name in self.frame.columns if name not in (_FOUND, *self.names)]
+    def _source_columns(self) -> list[str]:
+        """Return the quoted names of the columns that were read."""
+        added = (_CHECKED, *self.names)
+        return [_quote(name) for name in self.frame.columns if name not in added]
 
 
 class _CsvRows(Rows):
-    """Rows of CSV and TSV files, all text."""
+    """Rows of CSV and TSV files; all values are text."""
 
     def _options(self) -> dict[str, Any]:
         tabs = self.job.kind == ".tsv"
         return {"header": True, "sep": "\t" if tabs else ",", "escape": '"'}
 
-    def read(self, read: Any, source: str) -> Frame:
-        """Return the rows, those of another width with their line in `_CORRUPT`."""
-        read = read.options(**self._options(), multiLine=True)
-        names = [*read.csv(source).columns, _CORRUPT]
-        schema = ", ".join(f"{_quoted(name)} STRING" for name in names)
+    def read(self, reader: Any, source: str) -> Frame:
+        """Return the rows; one of another width than the header has its line in `_CORRUPT`."""
+        reader = reader.options(**self._options(), multiLine=True)
+        names = [*reader.csv(source).columns, _CORRUPT]
+        schema = ", ".join(f"{_quote(name)} STRING" for name in names)
         options = {"columnNameOfCorruptRecord": _CORRUPT, "enforceSchema": False}
-        return read.options(**options).csv(source, schema=schema)
+        return reader.options(**options).csv(source, schema=schema)
 
-    def found(self) -> Column:
-        """Return the struct of text and reason."""
-        misfit = lit("not as many fields as the header has")
-        corrupt = struct(lit(None).cast("string").alias("text"), misfit.alias("reason"))
-        return when(col(_CORRUPT).isNotNull(), corrupt).otherwise(super().found())
+    def checked(self) -> Column:
+        """Return a struct column: `text`, or the `reason` why there is none."""
+        reason = lit("another number of fields than the header")
+        corrupt = struct(lit(None).cast("string").alias("text"), reason.alias("reason"))
+        return when(col(_CORRUPT).isNotNull(), corrupt).otherwise(super().checked())
 
-    def written(self, rows: Frame, path: str) -> None:
-        """Write rows that `scored` has returned."""
-        kept = [name for name in self._own() if name != _quoted(_CORRUPT)]
-        kept += map(_quoted, self.names)
-        rows.select(*kept).write.options(**self._options(), emptyValue="").csv(path)
+    def write(self, rows: Frame, path: str) -> None:
+        """Write rows that `with_predictions` returned."""
+        names = [name for name in self._source_columns() if name != _quote(_CORRUPT)]
+        names += map(_quote, self.names)
+        rows.select(*names).write.options(**self._options(), emptyValue="").csv(path)
 
 
 class _JsonRows(Rows):
-    """Lines of JSONL files, each kept as it came."""
+    """Lines of JSONL files, each written as it was read."""
 
-    def read(self, read: Any, source: str) -> Frame:
+    def read(self, reader: Any, source: str) -> Frame:
         """Return the lines that aren't blank, in the column `value`."""
-        return read.text(source).filter("trim(value) != ''")
+        return reader.text(source).filter("trim(value) != ''")
 
-    def taken(self) -> list[str]:
+    def column_names(self) -> list[str]:
         """Return the fields of the first object."""
         for line in self.frame.take(1):
             with suppress(ValueError):
                 return list(json.loads(line.value))
         return []
 
-    def found(self) -> Column:
-        """Return the struct of text and reason."""
-        return _udf(validation.check_json, self.job.column, self.names)(col("value"))
+    def checked(self) -> Column:
+        """Return a struct column: `text`, or the `reason` why there is none."""
+        return _check_udf(validation.check_json, self.job.column, self.names)(col("value"))
 
-    def scored(self, rows: Frame, judge: Callable[[Column], Column]) -> Frame:
-        """Return the lines with label and probability in front of their last bracket."""
-        label, probability = (col(_quoted(name)) for name in self.names)
+    def with_predictions(self, rows: Frame, probability: Callable[[Column], Column]) -> Frame:
+        """Return the lines with label and probability before their last bracket."""
+        label, rounded = (col(_quote(name)) for name in self.names)
         keys = [json.dumps(name) for name in self.names]
         line = concat(
             regexp_replace("value", r"\s*\}\s*$", ""),
             *(lit(f', {keys[0]}: "'), label, lit(f'", {keys[1]}: ')),
-            *(probability.cast("string"), lit("}")),
+            *(rounded.cast("string"), lit("}")),
         )
-        return super().scored(rows, judge).select(line)
+        return super().with_predictions(rows, probability).select(line)
 
-    def written(self, rows: Frame, path: str) -> None:
-        """Write lines that `scored` has returned."""
+    def write(self, rows: Frame, path: str) -> None:
+        """Write lines that `with_predictions` returned."""
         rows.write.text(path)
 
 
 KINDS = {".csv": _CsvRows, ".tsv": _CsvRows, ".jsonl": _JsonRows, ".parquet": Rows}
 
 
-def _udf(function: Callable[..., validation.TextOrError], *more: Any) -> Any:
-    def found(text: str | None) -> validation.TextOrError:
-        return function(text, *more)
+def _check_udf(function: Callable[..., validation.TextOrError], *arguments: Any) -> Any:
+    """Return `function`, from a text and `arguments` to a struct, as a function on a column."""
 
-    return udf(found, "struct<text: string, reason: string>", useArrow=True)
+    def check(text: str | None) -> validation.TextOrError:
+        return function(text, *arguments)
+
+    return udf(check, "struct<text: string, reason: string>", useArrow=True)
 
 
-def _label(probability: Column, bands: LabelRule) -> Column:
-    """Return the label that `bands` has for a probability."""
-    low, high = bands.neutral or (bands.threshold, bands.threshold)
+def _label(probability: Column, rule: LabelRule) -> Column:
+    """Return the labels that `rule` gives to probabilities."""
+    low, high = rule.neutral or (rule.threshold, rule.threshold)
     label = when(probability >= high, "positive").otherwise("negative")
-    if bands.neutral:
+    if rule.neutral:
         label = when(probability.between(low, high), "neutral").otherwise(label)
     return label
 
 
-def _quoted(name: str) -> str:
-    """Return the name of a column as SQL has it."""
+def _quote(name: str) -> str:
+    """Return a column name quoted for SQL."""
     return f"`{name.replace('`', '``')}`"

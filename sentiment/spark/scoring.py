@@ -1,7 +1,4 @@
-"""Rows of a source in, the same rows with label and probability out, and the rejects.
-
-Knows the order of the work and Hadoop's file systems; knows nothing of formats.
-"""
+"""Score files on Spark: write their rows with label and probability, and the rejected rows."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,65 +17,73 @@ from sentiment.spark.session import first_reason
 
 @dataclass(frozen=True)
 class ScoringResult:
-    """How many rows were written, and how many rejected."""
+    """The number of rows written, and of rows rejected."""
 
     rows: int
     rejected: int
 
 
-def score(spark: Any, job: SparkJob, judge: Callable[[Column], Column]) -> ScoringResult:
-    """Score the rows of `job` with `judge`, from texts to P(positive); write them and the rejects.
+def score(spark: Any, job: SparkJob, probability: Callable[[Column], Column]) -> ScoringResult:
+    """Write the rows of `job` with predictions, and the rejected rows.
 
-    Both folders appear whole or not at all. Raises InputError where one is there already, or the
-    source can't be read.
+    probability: from a column of texts to one of P(positive). Both folders appear whole or not at
+    all. Raises InputError if one exists already, or the source can't be read.
     """
     try:
         for target in (job.output, job.rejects):
             if _exists(spark, target):
-                raise InputError(f"{target} is there already", hint="another --output")
+                raise _exists_already(target)
         rows = KINDS[job.kind](spark, job)
-        with _whole(spark, job.rejects) as bad, _whole(spark, job.output) as good:
-            rejected = _counted(rows.bad(), rows.rejected, bad)
+        with _atomic_dir(spark, job.rejects) as rejects, _atomic_dir(spark, job.output) as output:
+            rejected = _write_and_count(rows.invalid(), rows.write_rejects, rejects)
             if not rejected:
-                _remove(spark, bad)
-            written = _counted(rows.scored(rows.good(), judge), rows.written, good)
+                _remove(spark, rejects)
+            predictions = rows.with_predictions(rows.valid(), probability)
+            written = _write_and_count(predictions, rows.write, output)
         return ScoringResult(written, rejected)
     except (PySparkException, Py4JJavaError) as error:
-        raise InputError(f"{job.source} could not be scored: {first_reason(error)}") from error
+        raise InputError(f"can't score {job.source}: {first_reason(error)}") from error
 
 
-def _counted(rows: Frame, write: Callable[[Frame, str], None], path: str) -> int:
+def _write_and_count(rows: Frame, write: Callable[[Frame, str], None], path: str) -> int:
     """Write rows and return how many there were."""
-    seen = Observation()
-    write(rows.observe(seen, functions.count(functions.lit(1)).alias("rows")), path)
-    return seen.get["rows"]
+    observation = Observation()
+    write(rows.observe(observation, functions.count(functions.lit(1)).alias("rows")), path)
+    return observation.get["rows"]
 
 
 @contextmanager
-def _whole(spark: Any, target: str) -> Iterator[str]:
-    """Give a path beside `target` to write to, and give it that name once it is written."""
-    path, system = _located(spark, target)
-    aside = path.suffix(f".{uuid.uuid4().hex[:8]}.aside")
+def _atomic_dir(spark: Any, target: str) -> Iterator[str]:
+    """Give a path beside `target` to write to, and rename it to `target` once it is written."""
+    path, file_system = _locate(spark, target)
+    tmp = path.suffix(f".{uuid.uuid4().hex[:8]}.tmp")
     try:
-        yield aside.toString()
-        # Hadoop would move a folder into one that is there.
-        if system.exists(aside) and (system.exists(path) or not system.rename(aside, path)):
-            raise InputError(f"{target} is there already", hint="another --output")
+        yield tmp.toString()
+        # Hadoop would move a folder into an existing one.
+        if file_system.exists(tmp) and (
+            file_system.exists(path) or not file_system.rename(tmp, path)
+        ):
+            raise _exists_already(target)
     finally:
-        system.delete(aside, True)
+        file_system.delete(tmp, True)
 
 
-def _located(spark: Any, path: str) -> tuple[Any, Any]:
-    """Return a path as Hadoop has it, and the file system that it is on."""
-    hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(path)
-    return hadoop, hadoop.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+def _exists_already(target: str) -> InputError:
+    return InputError(f"{target} exists already", hint="choose another --output")
+
+
+def _locate(spark: Any, path: str) -> tuple[Any, Any]:
+    """Return a Hadoop path and its file system."""
+    hadoop_path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path(path)
+    configuration = spark.sparkContext._jsc.hadoopConfiguration()
+    return hadoop_path, hadoop_path.getFileSystem(configuration)
 
 
 def _exists(spark: Any, path: str) -> bool:
-    hadoop, system = _located(spark, path)
-    return system.exists(hadoop)
+    hadoop_path, file_system = _locate(spark, path)
+    return file_system.exists(hadoop_path)
 
 
 def _remove(spark: Any, path: str) -> None:
-    hadoop, system = _located(spark, path)
-    system.delete(hadoop, True)
+    hadoop_path, file_system = _locate(spark, path)
+    file_system.delete(hadoop_path, True)

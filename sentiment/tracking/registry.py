@@ -29,7 +29,7 @@ _CODE = (
     "utils/npz.py",
     *("data/__init__.py", "data/tokenizer.py"),
     *("inference/__init__.py", "inference/bundle.py", "inference/classifier.py"),
-    "inference/weights.py",
+    *("inference/cells.py", "inference/manifest.py", "inference/weights.py"),
 )
 _BUNDLE = "bundle"  # the name of its folder among a model's artifacts
 STEP = "step"  # the tag of a logged model that names its epoch

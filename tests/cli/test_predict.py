@@ -171,7 +171,7 @@ def test_warnings_name_what_makes_an_answer_doubtful(model, text, expected):
 
 def test_many_warnings_are_counted(model):
     err = predict("-", input="unheard\n" * 11).stderr
-    assert "warning: 11 texts: no word is known" in err and err.count("warning: ") == 1
+    assert "warning: 11 texts: all words are unknown" in err and err.count("warning: ") == 1
 
 
 def test_the_model_that_spoke_is_named(model):

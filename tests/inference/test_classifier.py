@@ -3,31 +3,32 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sentiment.inference import classifier as runtime
-from sentiment.inference.classifier import Classifier, pack_by_step, recur
+from sentiment.inference import classifier as classifier_module
+from sentiment.inference.cells import SIMPLE_RNN
+from sentiment.inference.classifier import Classifier, pack_by_step
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a good film with a heart", "bad", "", "never seen words", "a bad film, a bad heart"]
 
 
-def shaped(**changes):
+def settings_with(**changes):
     return dataclasses.replace(TINY, **changes)
 
 
-def layer(entering, weights, prefix, backward):
+def layer_states(inputs, weights, prefix, backward):
     """Return the states after every step, straight from h_t = tanh(x_t K + h_(t-1) R + b)."""
     kernel, recurrent_kernel, bias = (
         weights[f"{prefix}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
     )
     state, states = np.zeros(len(bias)), []
-    for vector in entering[::-1] if backward else entering:
+    for vector in inputs[::-1] if backward else inputs:
         state = np.tanh(vector @ kernel + state @ recurrent_kernel + bias)
         states.append(state)
     return states[::-1] if backward else states
 
 
-def steps_of(bundle, text):
-    """Return the states of each direction of the last layer, one step at a time."""
+def states_token_by_token(bundle, text):
+    """Return the states of each direction of the last layer, computed one step at a time."""
     settings = bundle.settings
     encoded = bundle.tokenizer.encode([text]).last(settings.longest_review)
     features = bundle.tokenizer.features(encoded, settings.ngrams)
@@ -36,16 +37,16 @@ def steps_of(bundle, text):
     names = ("forward", "backward") if settings.bidirectional else ("forward",)
     for number in range(1, settings.layers + 1):
         parts = {
-            name: layer(flow, bundle.weights, f"rnn_{number}.{name}", name == "backward")
+            name: layer_states(flow, bundle.weights, f"rnn_{number}.{name}", name == "backward")
             for name in names
         }
         flow = [np.concatenate(step) for step in zip(*parts.values(), strict=True)]
     return parts
 
 
-def slowly(bundle, text):
-    """Return what the classifier reads of one text."""
-    parts = steps_of(bundle, text)
+def final_state_token_by_token(bundle, text):
+    """Return the final state, or the pool over the states, of one text."""
+    parts = states_token_by_token(bundle, text)
     flow = [np.concatenate(step) for step in zip(*parts.values(), strict=True)]
     if not flow:
         return np.zeros(bundle.settings.state_size)
@@ -53,7 +54,7 @@ def slowly(bundle, text):
         return np.mean(flow, axis=0)
     if bundle.settings.readout == "max":
         return np.max(flow, axis=0)
-    # The final state of each direction: backward it is the one at the first token.
+    # The final state of each direction: backward it is the state at the first token.
     ends = {"forward": -1, "backward": 0}
     return np.concatenate([part[ends[name]] for name, part in parts.items()])
 
@@ -71,13 +72,13 @@ def slowly(bundle, text):
         {"longest_review": 2},
     ],
 )
-def test_states_follow_the_formula_in_every_shape_of_network(tmp_path, changes):
-    bundle = tiny_bundle(tmp_path / "model", shaped(**changes))
+def test_states_follow_the_formula_for_every_shape_of_network(tmp_path, changes):
+    bundle = tiny_bundle(tmp_path / "model", settings_with(**changes))
     classifier = Classifier(bundle)
-    expected = np.array([slowly(bundle, text) for text in TEXTS])
-    found = classifier.final_states(classifier.encode(TEXTS))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert found.dtype == np.float32 == classifier.predict(TEXTS).dtype
+    expected = np.array([final_state_token_by_token(bundle, text) for text in TEXTS])
+    states = classifier.final_states(classifier.encode(TEXTS))
+    np.testing.assert_allclose(states, expected, atol=1e-6)
+    assert states.dtype == np.float32 == classifier.predict(TEXTS).dtype
     logits = expected @ bundle.weights["classifier.kernel"] + bundle.weights["classifier.bias"]
     np.testing.assert_allclose(
         classifier.predict(TEXTS), 1 / (1 + np.exp(-logits[:, 0] / 1.25)), atol=1e-6
@@ -88,20 +89,20 @@ def test_states_follow_the_formula_in_every_shape_of_network(tmp_path, changes):
     "changes", [{}, {"bidirectional": True}, {"layers": 2, "bidirectional": True, "readout": "max"}]
 )
 def test_every_step_has_its_state_in_the_order_of_the_tokens(tmp_path, changes):
-    bundle = tiny_bundle(tmp_path / "model", shaped(**changes))
+    bundle = tiny_bundle(tmp_path / "model", settings_with(**changes))
     classifier = Classifier(bundle)
-    texts = [TEXTS[n % 5] for n in range(515)]  # more than are read at once
-    found = classifier.states(classifier.encode(texts))
-    parts = [steps_of(bundle, text) for text in TEXTS if text]
+    texts = [TEXTS[n % 5] for n in range(515)]  # more than one batch
+    states = classifier.states(classifier.encode(texts))
+    parts = [states_token_by_token(bundle, text) for text in TEXTS if text]
     expected = [np.concatenate([*part.values()], axis=1) for part in parts]
-    assert found.shape == (103 * (6 + 1 + 0 + 3 + 6), bundle.settings.state_size)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found[:16], np.concatenate(expected), atol=1e-6)
-    np.testing.assert_allclose(found[-16:], np.concatenate(expected), atol=1e-6)
+    assert states.shape == (103 * (6 + 1 + 0 + 3 + 6), bundle.settings.state_size)
+    assert states.dtype == np.float32
+    np.testing.assert_allclose(states[:16], np.concatenate(expected), atol=1e-6)
+    np.testing.assert_allclose(states[-16:], np.concatenate(expected), atol=1e-6)
 
 
 def test_one_step_by_hand(tmp_path):
-    bundle = tiny_bundle(tmp_path / "model", shaped(units=1, embedding=1, ngrams=1))
+    bundle = tiny_bundle(tmp_path / "model", settings_with(units=1, embedding=1, ngrams=1))
     bundle.weights.update(
         {
             "rnn_1.forward.kernel": np.array([[0.5]], "f4"),
@@ -119,8 +120,8 @@ def test_one_step_by_hand(tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{}, {"bidirectional": True, "layers": 2}])
-def test_neither_the_batch_nor_the_order_changes_a_probability(tmp_path, changes):
-    classifier = Classifier(tiny_bundle(tmp_path / "model", shaped(**changes)))
+def test_batch_and_order_do_not_change_a_probability(tmp_path, changes):
+    classifier = Classifier(tiny_bundle(tmp_path / "model", settings_with(**changes)))
     texts = [" ".join(TEXTS[: n % 5 + 1] * (n % 7 + 1)) for n in range(700)]
     together = classifier.predict(texts)
     alone = np.concatenate([classifier.predict([text]) for text in texts[:40]])
@@ -129,63 +130,68 @@ def test_neither_the_batch_nor_the_order_changes_a_probability(tmp_path, changes
 
 
 def test_packing_puts_the_longest_first_and_each_step_together():
-    # Reviews of 2, 0 and 3 tokens, at places 0-1, none and 2-4 of the flat array.
+    # Texts of 2, 0 and 3 tokens, at indices 0-1, none and 2-4 of the flat array.
     packed = pack_by_step(np.array([0, 2, 2, 5]))
     assert packed.order.tolist() == [2, 0, 1]
     assert packed.active.tolist() == [2, 2, 1]
     assert packed.where.tolist() == [2, 0, 3, 1, 4]
+    assert packed.last.tolist() == [4, 3]  # of the texts of 3 and of 2 tokens
     assert pack_by_step(np.array([0, 2, 2, 5]), backward=True).where.tolist() == [4, 1, 3, 0, 2]
 
 
-def test_reviews_without_tokens_have_the_initial_state(tmp_path):
+def test_texts_without_tokens_have_the_initial_state(tmp_path):
     classifier = Classifier(tiny_bundle(tmp_path / "model"))
     states = classifier.final_states(classifier.encode(["", " ... "]))
     np.testing.assert_array_equal(states, np.zeros((2, 3)))
     assert classifier.predict([]).shape == (0,)
 
 
-def test_reviews_of_one_length_keep_their_order():
+def test_texts_of_one_length_keep_their_order():
     lengths = np.resize([2, 1, 3], 300)
     expected = [*range(2, 300, 3), *range(0, 300, 3), *range(1, 300, 3)]
     assert pack_by_step(np.append(0, np.cumsum(lengths))).order.tolist() == expected
 
 
 @pytest.mark.parametrize("offsets", [[0], [0, 0, 0]])
-def test_where_there_is_no_token_there_is_no_step(offsets):
+def test_without_a_token_there_is_no_step(offsets):
     packed = pack_by_step(np.array(offsets))
-    assert (packed.active.tolist(), packed.where.tolist()) == ([], [])
+    assert (packed.active.tolist(), packed.where.tolist(), packed.last.tolist()) == ([], [], [])
     assert packed.order.tolist() == [*range(len(offsets) - 1)]
 
 
-def test_states_and_what_is_pooled_of_them_stay_float32():
+def test_states_and_pools_stay_float32():
     offsets, projected = np.array([0, 2, 2, 3]), np.ones((3, 2), np.float32)
-    assert recur(projected, np.eye(2, dtype=np.float32), pack_by_step(offsets)).dtype == np.float32
+    weights, packed = {"recurrent_kernel": np.eye(2, dtype=np.float32)}, pack_by_step(offsets)
+    states = SIMPLE_RNN.states(projected, weights, packed.active)
+    assert states.dtype == np.float32
+    assert classifier_module._final_states(states, packed).dtype == np.float32
     for kind in ("mean", "max"):
-        assert runtime._pool(projected, offsets, kind).dtype == np.float32
+        assert classifier_module._pool(projected, offsets, kind).dtype == np.float32
     table = np.ones((3, 2), np.float16)
-    assert runtime._embed(table, np.array([[1, 2], [2, 0]])).dtype == np.float32
+    assert classifier_module._embed(table, np.array([[1, 2], [2, 0]])).dtype == np.float32
 
 
-def test_every_group_of_reviews_is_read(tmp_path, monkeypatch):
+def test_every_batch_of_texts_is_read(tmp_path, monkeypatch):
     classifier = Classifier(tiny_bundle(tmp_path / "model"))
     encoded = classifier.encode(TEXTS)
     states, finals = classifier.states(encoded), classifier.final_states(encoded)
-    monkeypatch.setattr(
-        runtime, "BATCH_SIZE", 2
-    )  # five reviews: two groups and one that is not full
+    # Five texts: two batches and one that is not full.
+    monkeypatch.setattr(classifier_module, "BATCH_SIZE", 2)
     np.testing.assert_allclose(classifier.states(encoded), states, atol=1e-6)
     np.testing.assert_allclose(classifier.final_states(encoded), finals, atol=1e-6)
     assert classifier.states(encoded.take(np.arange(0))).shape == (0, 3)
 
 
-def test_a_model_that_is_read_much_is_widened_once_and_reads_the_same(tmp_path):
-    bundle = tiny_bundle(tmp_path / "model", shaped(bidirectional=True))
+def test_the_embedding_is_converted_to_float32_once_if_many_rows_are_read(tmp_path):
+    bundle = tiny_bundle(tmp_path / "model", settings_with(bidirectional=True))
     classifier = Classifier(bundle)
-    # 18 rows: one word has features of 3 places, seven words of more places than there are rows.
-    few, much = classifier.encode(["film"]), classifier.encode(["film " * 7])
+    # 18 rows: one word reads 3 of them, seven words read more than there are.
+    few, many = classifier.encode(["film"]), classifier.encode(["film " * 7])
     classifier.final_states(few)
-    assert "_whole" not in vars(classifier)
-    assert classifier.final_states(much).shape == (1, 6)
-    assert vars(classifier)["_whole"].dtype == np.float32
-    narrow = Classifier(dataclasses.replace(bundle, embedding=bundle.embedding.astype("f4")))
-    np.testing.assert_allclose(narrow.final_states(much), classifier.final_states(much), atol=1e-6)
+    assert "_float32_embedding" not in vars(classifier)
+    assert classifier.final_states(many).shape == (1, 6)
+    assert vars(classifier)["_float32_embedding"].dtype == np.float32
+    unconverted = Classifier(dataclasses.replace(bundle, embedding=bundle.embedding.astype("f4")))
+    np.testing.assert_allclose(
+        unconverted.final_states(many), classifier.final_states(many), atol=1e-6
+    )

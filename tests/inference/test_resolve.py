@@ -9,72 +9,72 @@ from tests.helpers.build import tiny_bundle
 
 
 @pytest.fixture
-def places(tmp_path, monkeypatch):
-    """Four models, one for each way to be chosen; return their folders by that way."""
-    named, set_in, newest, boxed = (
+def models(tmp_path, monkeypatch):
+    """Four models, one for each way to choose; return their folders."""
+    named, in_variable, newest, bundled = (
         tiny_bundle(folder, seed=seed).folder
         for seed, folder in enumerate(
             (tmp_path / "a", tmp_path / "b", tmp_path / "data" / "models" / "c", tmp_path / "d")
         )
     )
-    monkeypatch.setattr(resolve, "PRETRAINED", boxed)
+    monkeypatch.setattr(resolve, "PRETRAINED", bundled)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
-    return {"named": named, "set_in": set_in, "newest": newest, "boxed": boxed}
+    return {"named": named, "in_variable": in_variable, "newest": newest, "bundled": bundled}
 
 
-def test_the_one_named_the_one_set_the_newest_and_the_one_in_the_box(places, tmp_path, monkeypatch):
+def test_the_order_is_named_then_variable_then_newest_then_bundled(models, tmp_path, monkeypatch):
+    project, empty = ProjectPaths(tmp_path), ProjectPaths(tmp_path / "none")
+    assert resolve.resolve_model(None, empty).folder == models["bundled"]
+    assert resolve.resolve_model(None, project).folder == models["newest"]
+    monkeypatch.setenv("SENTIMENT_MODEL", str(models["in_variable"]))
+    assert resolve.resolve_model(None, project).folder == models["in_variable"]
+    assert resolve.resolve_model(str(models["named"]), project).folder == models["named"]
+
+
+def test_a_trained_model_is_named_by_its_run_unless_a_folder_has_that_name(
+    models, tmp_path, monkeypatch
+):
     project = ProjectPaths(tmp_path)
-    assert resolve.resolve_model(None, ProjectPaths(tmp_path / "none")).folder == places["boxed"]
-    assert resolve.resolve_model(None, project).folder == places["newest"]
-    monkeypatch.setenv("SENTIMENT_MODEL", str(places["set_in"]))
-    assert resolve.resolve_model(None, project).folder == places["set_in"]
-    assert resolve.resolve_model(str(places["named"]), project).folder == places["named"]
-
-
-def test_a_trained_model_is_named_by_its_run(places, tmp_path, monkeypatch):
-    project = ProjectPaths(tmp_path)
-    assert resolve.resolve_model("c", project).folder == places["newest"]
+    assert resolve.resolve_model("c", project).folder == models["newest"]
     monkeypatch.chdir(tmp_path)
     tiny_bundle(tmp_path / "c", seed=5)
-    assert resolve.resolve_model("c", project).folder.samefile(
-        tmp_path / "c"
-    )  # a folder that is here
+    assert resolve.resolve_model("c", project).folder.samefile(tmp_path / "c")
 
 
-def test_without_any_the_command_that_makes_one_is_named(places, tmp_path, monkeypatch):
+def test_without_a_model_the_hint_is_to_train_one(models, tmp_path, monkeypatch):
     monkeypatch.setattr(resolve, "PRETRAINED", tmp_path / "nothing")
     with pytest.raises(MissingFileError) as raised:
         resolve.resolve_model(None, ProjectPaths(tmp_path / "none"))
     assert raised.value.hint == "sentiment train"
 
 
-def test_a_damaged_model_is_not_passed_over_for_the_next(places, tmp_path, monkeypatch):
-    (places["newest"] / "weights.npz").write_bytes(b"")
+def test_a_damaged_model_is_not_skipped(models, tmp_path, monkeypatch):
+    (models["newest"] / "weights.npz").write_bytes(b"")
     with pytest.raises(DamagedFileError):
         resolve.resolve_model(None, ProjectPaths(tmp_path))
-    monkeypatch.setenv("SENTIMENT_MODEL", str(places["newest"].parent / "gone"))
+    monkeypatch.setenv("SENTIMENT_MODEL", str(models["newest"].parent / "gone"))
     with pytest.raises(MissingFileError, match="gone"):
         resolve.resolve_model(None, ProjectPaths(tmp_path))
 
 
 @pytest.mark.parametrize("command", [["predict", "a good film"], ["evaluate", "--no-track"]])
-def test_predict_and_evaluate_choose_alike(command, places, tmp_path, monkeypatch):
+def test_predict_and_evaluate_choose_the_same_model(command, models, tmp_path, monkeypatch):
     (tmp_path / "mine.csv").write_text("text,label\na good film,1\na bad film,0\n")
     if command[0] == "evaluate":
         command = [*command, "--data", str(tmp_path / "mine.csv")]
-    monkeypatch.setenv("SENTIMENT_MODEL", str(places["set_in"]))
+    monkeypatch.setenv("SENTIMENT_MODEL", str(models["in_variable"]))
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "b " in (result.stderr if command[0] == "predict" else result.stdout)
 
 
-def test_evaluating_the_model_in_the_box_leaves_the_package_as_it_was(places, tmp_path):
+def test_evaluating_the_bundled_model_leaves_the_package_unchanged(models, tmp_path):
     data = tmp_path / "mine.csv"
     data.write_text("text,label\na good film,1\na bad film,0\n")
-    for way, kept in (("newest", False), ("boxed", True)):
-        record = places[way] / "bundle.json"
-        before = record.read_bytes()
-        words = ["evaluate", "--no-track", "--data", str(data), "--model", str(places[way])]
+    for model, unchanged in (("newest", False), ("bundled", True)):
+        path = models[model] / "bundle.json"
+        before = path.read_bytes()
+        words = ["evaluate", "--no-track", "--data", str(data), "--model", str(models[model])]
         assert CliRunner().invoke(app, words).exit_code == 0
-        assert (record.read_bytes() == before) == kept
+        assert (path.read_bytes() == before) == unchanged

@@ -45,38 +45,40 @@ def score(*words, status=0):
     return result
 
 
-def said(model, *texts):
-    return [(one.label, one.probability) for one in predict(Classifier(model), LabelRule(), texts)]
+def predicted(model, *texts):
+    """Return label and probability of each text."""
+    predictions = predict(Classifier(model), LabelRule(), texts)
+    return [(prediction.label, prediction.probability) for prediction in predictions]
 
 
-def test_a_csv_file_goes_out_as_it_came_with_two_columns_more(model, tmp_path):
+def test_a_csv_file_is_written_as_it_was_with_two_more_columns(model, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(b'id,text,more\n01,"a good, good film",1.10\n02,a bad heart,\n')
-    done = score("--input", source, "--output", target)
-    (good, p), (bad, q) = said(model, "a good, good film", "a bad heart")
+    result = score("--input", source, "--output", target)
+    (good, p), (bad, q) = predicted(model, "a good, good film", "a bad heart")
     assert target.read_text() == (
         "id,text,more,label,probability\n"
         f'01,"a good, good film",1.10,{good},{p:.6f}\n02,a bad heart,,{bad},{q:.6f}\n'
     )
     assert score("--input", source).stdout == target.read_text()
-    assert f"model: tiny ({model.folder})" in done.stderr and "2 rows written" in done.stderr
+    assert f"model: tiny ({model.folder})" in result.stderr and "2 rows written" in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_json_lines_hold_the_warnings_too(model, tmp_path):
+def test_json_lines_have_the_warnings_too(model, tmp_path):
     source = tmp_path / "in.jsonl"
     source.write_text('{"n": 1.0, "review": "a good film"}\n{"review": "плохой фильм"}\n')
-    done = score("--input", source, "--text-column", "review", "--quiet")
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(row["label"], row["probability"]) for row in rows] == said(
+    result = score("--input", source, "--text-column", "review", "--quiet")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(row["label"], row["probability"]) for row in rows] == predicted(
         model, "a good film", "плохой фильм"
     )
     assert [row["warnings"] for row in rows] == [[], ["no-known-word", "other-script"]]
-    assert done.stdout.startswith('{"n": 1.0, "review": "a good film", "label": ')
-    assert not done.stderr
+    assert result.stdout.startswith('{"n": 1.0, "review": "a good film", "label": ')
+    assert not result.stderr
 
 
-def test_plain_text_comes_out_as_it_does_from_a_pipe(model, tmp_path):
+def test_plain_text_in_a_file_is_answered_as_from_a_pipe(model, tmp_path):
     source = tmp_path / "in.txt"
     source.write_bytes(b"a good film\r\na bad heart\r\n")
     piped = CliRunner().invoke(app, ["predict"], input=source.read_bytes())
@@ -96,33 +98,33 @@ def test_parquet_keeps_its_columns_and_their_types(model, tmp_path):
         }
     )
     parquet.write_table(table, source)
-    assert "row 2: column 'text' holds no text" in score("--input", source, status=1).stderr
+    assert "row 2: column 'text' is not text" in score("--input", source, status=1).stderr
     score("--input", source, "--output", target, "--on-error", "null")
-    found = parquet.read_table(target)
-    assert found.select(table.column_names).equals(table)
-    (good, p), (bad, q) = said(model, "a good film", "a bad heart")
-    assert found["predicted_label"].to_pylist() == [good, None, bad]
-    assert found["probability"].to_pylist() == [p, None, q]
-    assert found["warnings"].to_pylist() == [[], [], []]
+    scored = parquet.read_table(target)
+    assert scored.select(table.column_names).equals(table)
+    (good, p), (bad, q) = predicted(model, "a good film", "a bad heart")
+    assert scored["predicted_label"].to_pylist() == [good, None, bad]
+    assert scored["probability"].to_pylist() == [p, None, q]
+    assert scored["warnings"].to_pylist() == [[], [], []]
     piped = [*COMMAND, "--input", source, "--on-error", "null"]
     assert subprocess.run(piped, capture_output=True).stdout == target.read_bytes()
     score("--input", source, "--output", target, "--on-error", "skip")
     assert parquet.read_table(target)["when"].equals(table["when"].take([0, 2]))
 
 
-def test_without_pyarrow_the_command_that_installs_it_is_named(tmp_path, monkeypatch):
+def test_without_pyarrow_the_hint_installs_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "in.parquet").write_bytes(b"")
     assert "Try: pip install pyarrow" in score("--input", tmp_path / "in.parquet", status=1).stderr
 
 
-def test_a_column_of_the_users_is_never_written_over(tmp_path):
+def test_a_column_of_the_user_is_never_overwritten(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("text,label,predicted_label\na good film,mine,too\n")
-    done = score("--input", source)
-    assert next(csv.DictReader(io.StringIO(done.stdout)))["label"] == "mine"
-    assert done.stdout.startswith("text,label,predicted_label,predicted_label_2,probability\n")
-    assert "has a column 'label' already: ours is 'predicted_label_2'" in done.stderr
+    result = score("--input", source)
+    assert next(csv.DictReader(io.StringIO(result.stdout)))["label"] == "mine"
+    assert result.stdout.startswith("text,label,predicted_label,predicted_label_2,probability\n")
+    assert "has a column 'label' already: ours is 'predicted_label_2'" in result.stderr
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "good", "label": 1}\n{"text": "bad", "predicted_label": 0}\n')
     assert "line 2: it has a field 'predicted_label'" in score("--input", source, status=1).stderr
@@ -134,7 +136,7 @@ def test_a_column_of_the_users_is_never_written_over(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "message", "skipped", "kept"),
+    ("name", "data", "message", "rows_after_skip", "bad_row"),
     [
         ("a.csv", b"text,n\ngood,1\nbad\nheart,3\n", "line 3: no column 'n'", 2, "bad,,,"),
         ("a.csv", b"text\ngood\n \nheart\n", "line 3: the text is empty", 2, " ,,"),
@@ -154,19 +156,19 @@ def test_a_column_of_the_users_is_never_written_over(tmp_path):
     ],
 )  # fmt: skip
 def test_a_bad_row_ends_the_work_is_left_out_or_is_kept(
-    tmp_path, name, data, message, skipped, kept
+    tmp_path, name, data, message, rows_after_skip, bad_row
 ):
     source, target = tmp_path / name, tmp_path / f"out{name[1:]}"
     source.write_bytes(data)
-    failed = score("--input", source, "--output", target, status=1)
-    assert f"{source}, {message}" in failed.stderr and "--on-error skip" in failed.stderr
+    result = score("--input", source, "--output", target, status=1)
+    assert f"{source}, {message}" in result.stderr and "--on-error skip" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    done = score("--input", source, "--output", target, "--on-error", "skip")
-    assert f"{source}, {message}" in done.stderr and "1 bad row left out" in done.stderr
+    result = score("--input", source, "--output", target, "--on-error", "skip")
+    assert f"{source}, {message}" in result.stderr and "1 bad row left out" in result.stderr
     lines = target.read_text(errors="surrogateescape").splitlines()
-    assert len(lines) == skipped + (name[2:] in ("csv", "tsv"))
+    assert len(lines) == rows_after_skip + (name[2:] in ("csv", "tsv"))
     score("--input", source, "--output", target, "--on-error", "null")
-    assert target.read_text(errors="surrogateescape").splitlines()[-2] == kept
+    assert target.read_text(errors="surrogateescape").splitlines()[-2] == bad_row
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_a_bad_row_ends_the_work_is_left_out_or_is_kept(
         (["--output", "b.csv", "x"], "--input"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(words, part, tmp_path, monkeypatch):
+def test_options_that_do_not_fit_are_a_usage_error(words, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text("text\ngood\n")
     monkeypatch.setenv("COLUMNS", "200")
@@ -210,16 +212,17 @@ def test_a_file_that_cannot_be_read_is_named(name, data, message, tmp_path):
     assert "no file" in score("--input", tmp_path / "b.csv", status=1).stderr
 
 
-def test_work_reaches_a_process_that_shares_no_memory(model):
-    again = pickle.loads(pickle.dumps(Classifier(model)))
+def test_a_classifier_survives_pickling_for_a_process_that_shares_no_memory(model):
+    copy = pickle.loads(pickle.dumps(Classifier(model)))
     texts = ["a good film", "a bad heart"]
-    assert predict(again, LabelRule(), texts) == predict(Classifier(model), LabelRule(), texts)
+    assert predict(copy, LabelRule(), texts) == predict(Classifier(model), LabelRule(), texts)
 
 
-# From here on real processes with enough rows for several chunks.
+# From here on: real processes, and enough rows for several chunks.
 
 
-def many(path, rows=40_000):
+def write_many_rows(path, rows=40_000):
+    """Write a CSV or JSONL file of `rows` short texts; return its path."""
     words = ["a", "good", "film", "with", "a", "bad", "heart", "and", "none"]
     with path.open("w", encoding="utf-8", newline="") as file:
         for n in range(rows):
@@ -231,15 +234,15 @@ def many(path, rows=40_000):
 
 
 def start(source, target, *more):
-    # Progress is recorded after each chunk, so that the job can be met midway on any machine.
-    often = (
-        "from sentiment.inference import partial_file; partial_file._EVERY = 0;"
+    """Start a job that records its progress after each chunk, so that it can be stopped midway."""
+    code = (
+        "from sentiment.inference import partial_file; partial_file._SAVE_INTERVAL = 0;"
         "from sentiment.cli import main; main()"
     )
     words = [
         sys.executable,
         "-c",
-        often,
+        code,
         "predict",
         "--input",
         str(source),
@@ -268,16 +271,16 @@ def stop_midway(process, target, number):
 
 
 @pytest.mark.parametrize("kind", [".csv", ".jsonl"])
-def test_a_job_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, kind):
-    source = many(tmp_path / f"in{kind}")
+def test_a_job_that_was_killed_resumes_with_the_same_result(tmp_path, kind):
+    source = write_many_rows(tmp_path / f"in{kind}")
     whole, target = tmp_path / f"whole{kind}", tmp_path / f"out{kind}"
     assert start(source, whole).communicate()[1].splitlines()[-1].startswith("40,000 rows")
     record, _ = stop_midway(start(source, target), target, signal.SIGKILL)
     part = target.with_name(f".{target.name}.part")
     with part.open("ab") as file:
-        file.write(whole.read_bytes())  # nothing that the record vouches for
-    done_before = json.loads(record.read_text())["state"]["tally"]["rows"]
-    assert 0 < done_before < 40_000
+        file.write(whole.read_bytes())  # bytes that the record does not call valid
+    rows_before = json.loads(record.read_text())["state"]["tally"]["rows"]
+    assert 0 < rows_before < 40_000
     process = start(source, target, "--resume")
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 0, err
@@ -286,38 +289,40 @@ def test_a_job_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, 
     assert not record.exists() and not part.exists()
 
 
-def test_what_differs_from_the_interrupted_job_is_named(home, tmp_path):
-    source, target = many(tmp_path / "in.csv"), tmp_path / "out.csv"
+def test_resuming_is_refused_if_the_job_has_changed(home, tmp_path):
+    source, target = write_many_rows(tmp_path / "in.csv"), tmp_path / "out.csv"
     record, err = stop_midway(start(source, target), target, signal.SIGINT)
     assert "The same command with --resume goes on" in err and "Interrupted." in err
     words = ["--input", source, "--output", target, "--resume"]
     other = tiny_bundle(tmp_path / "other", seed=3).folder
     for more, part in (
-        (["--threshold", "0.6"], "a setting differs"),
-        (["--on-error", "skip"], "a setting differs"),
-        (["--model", other], "the model differs"),
+        (["--threshold", "0.6"], "a setting has changed"),
+        (["--on-error", "skip"], "a setting has changed"),
+        (["--model", other], "the model has changed"),
     ):
-        assert part in score(*words, *more, status=1).stderr
-    there = source.stat()
-    os.utime(source, ns=(there.st_atime_ns, there.st_mtime_ns + 1))
-    assert "the input file differs" in score(*words, status=1).stderr
-    os.utime(source, ns=(there.st_atime_ns, there.st_mtime_ns))
+        message = score(*words, *more, status=1).stderr
+        assert f"cannot resume {target}: {part}." in message
+        assert "Try: the same command without --resume" in message
+    status = source.stat()
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert "the input file has changed" in score(*words, status=1).stderr
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
     target.with_name(".out.csv.part").write_bytes(b"")
-    assert "shorter than its record says" in score(*words, status=1).stderr
+    assert "has lost its end" in score(*words, status=1).stderr
     assert record.exists() and not target.exists()
 
 
-def test_two_jobs_do_not_write_one_file_at_once(home, tmp_path):
-    source, target = many(tmp_path / "in.csv"), tmp_path / "out.csv"
+def test_two_jobs_do_not_write_one_file_at_the_same_time(home, tmp_path):
+    source, target = write_many_rows(tmp_path / "in.csv"), tmp_path / "out.csv"
     whole = tmp_path / "whole.csv"
     assert start(source, whole).wait() == 0
     first = start(source, target)
     part = target.with_name(".out.csv.part")
     while not part.exists():
         assert first.poll() is None
-    refused = score("--input", source, "--output", target, status=1).stderr
-    assert f"process {first.pid} is already writing {target}" in refused
-    assert f"kill {first.pid}" in refused
+    message = score("--input", source, "--output", target, status=1).stderr
+    assert f"process {first.pid} is already writing {target}" in message
+    assert f"kill {first.pid}" in message
     assert first.wait() == 0
     assert target.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.glob(".out*")) == []
@@ -332,17 +337,17 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     )
     peaks = []
     for rows in (10_000, 80_000):
-        source = many(tmp_path / f"{rows}.csv", rows)
+        source = write_many_rows(tmp_path / f"{rows}.csv", rows)
         words = ["predict", "--quiet", "--input", source, "--output", tmp_path / "out.csv"]
-        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        peaks.append(int(done.stdout))
+        ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        peaks.append(int(ended.stdout))
     assert peaks[1] < 1.2 * peaks[0]
 
 
 @contextmanager
-def room(size):
-    """Let no file grow beyond `size` bytes, as a disk that is full does."""
+def file_size_limit(size):
+    """Let no file grow beyond `size` bytes, like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -351,24 +356,24 @@ def room(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_nothing_of_what_can_not_be_gone_on_with(tmp_path):
+def test_a_full_disk_leaves_nothing_of_a_job_that_cannot_resume(tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
-    many(source, rows=3000)
-    with room(10_000):
-        told = score("--input", source, "--output", target, status=1).stderr
-    assert f"can't write {target}" in told and f"Try: df -h {tmp_path}" in told
+    write_many_rows(source, rows=3000)
+    with file_size_limit(10_000):
+        message = score("--input", source, "--output", target, status=1).stderr
+    assert f"can't write {target}" in message and f"Try: df -h {tmp_path}" in message
     assert [path.name for path in tmp_path.glob("*")] == ["in.csv"]
     assert not list(tmp_path.glob(".*.part*"))
 
 
-def test_a_full_disk_leaves_what_can_be_gone_on_with(tmp_path, monkeypatch):
-    monkeypatch.setattr(partial_file, "_EVERY", 0)  # saved after each chunk
+def test_a_full_disk_leaves_a_job_that_can_resume(tmp_path, monkeypatch):
+    monkeypatch.setattr(partial_file, "_SAVE_INTERVAL", 0)  # saved after each chunk
     source, target, whole = (tmp_path / f"{name}.csv" for name in ("in", "out", "whole"))
-    many(source, rows=30_000)
+    write_many_rows(source, rows=30_000)
     score("--input", source, "--output", whole)
-    with room(whole.stat().st_size * 3 // 4):
-        told = score("--input", source, "--output", target, status=1).stderr
-    assert "--resume, which goes on from here" in told and not target.exists()
+    with file_size_limit(whole.stat().st_size * 3 // 4):
+        message = score("--input", source, "--output", target, status=1).stderr
+    assert "Try: the same command with --resume\n" in message and not target.exists()
     score("--input", source, "--output", target, "--resume")
     assert target.read_bytes() == whole.read_bytes()
 
@@ -378,13 +383,13 @@ def test_a_full_disk_leaves_no_parquet(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     texts = [f"a good film {number}" for number in range(5000)]
     parquet.write_table(arrow.table({"text": texts}), source)
-    with room(5000):
-        told = score("--input", source, "--output", target, status=1).stderr
-    assert f"can't write {target}" in told
+    with file_size_limit(5000):
+        message = score("--input", source, "--output", target, status=1).stderr
+    assert f"can't write {target}" in message
     assert not target.exists() and not list(tmp_path.glob(".*.part*"))
 
 
-def test_parquet_that_is_damaged_inside_is_named_with_the_row(tmp_path):
+def test_damage_inside_a_parquet_file_is_reported_with_the_row(tmp_path):
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     source = tmp_path / "in.parquet"
     texts = [f"a good film {number}" for number in range(5000)]
@@ -392,8 +397,8 @@ def test_parquet_that_is_damaged_inside_is_named_with_the_row(tmp_path):
     data = bytearray(source.read_bytes())
     data[4:400] = b"\xff" * 396  # its index, at the end, is whole
     source.write_bytes(data)
-    told = score("--input", source, "--output", tmp_path / "out.parquet", status=1).stderr
-    assert f"{source}, after row 0" in told
+    message = score("--input", source, "--output", tmp_path / "out.parquet", status=1).stderr
+    assert f"{source}, after row 0" in message
 
 
 def test_texts_and_a_file_are_a_usage_error(tmp_path):

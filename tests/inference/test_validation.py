@@ -1,4 +1,4 @@
-"""What is wrong with a row, in a few words: Spark's executors and other readers share it."""
+"""Reasons why a row can't be scored, which Spark's executors and other readers share."""
 
 import pytest
 
@@ -6,25 +6,25 @@ from sentiment.inference import validation
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("A good film.", ("A good film.", None)),
         ("<i>Good</i>", ("<i>Good</i>", None)),
         (None, (None, "is empty")),
     ],
 )
-def test_a_text_with_a_word_in_it_is_taken(text, found):
-    assert validation.check_text(text) == found
+def test_a_text_with_a_word_is_accepted(text, expected):
+    assert validation.check_text(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "  ", "<br />", "<p><b></b>"])
-def test_a_text_with_no_word_in_it_is_not(text):
-    taken, why = validation.check_text(text)
-    assert taken is None and why
+def test_a_text_without_a_word_is_refused(text):
+    accepted, reason = validation.check_text(text)
+    assert accepted is None and reason
 
 
 @pytest.mark.parametrize(
-    ("line", "text", "why"),
+    ("line", "text", "reason"),
     [
         ('{"text": "Good.", "id": 1}', "Good.", None),
         ('{"text": ""}', None, ""),
@@ -33,11 +33,11 @@ def test_a_text_with_no_word_in_it_is_not(text):
         ('["text"]', None, "expected a JSON object"),
         ('{"id": 1}', None, "no column 'text'; it has id"),
         ("{}", None, "it has none"),
-        ('{"text": 5}', None, "column 'text' holds no text"),
-        ('{"text": "Good.", "label": 1}', None, "it has a field 'label'"),
+        ('{"text": 5}', None, "column 'text' is not text"),
+        ('{"text": "Good.", "label": 1}', None, "it has a field 'label', unlike the first row"),
     ],
 )
-def test_a_line_of_json_is_taken_or_said_what_is_wrong_with_it(line, text, why):
-    taken, fault = validation.check_json(line, "text", ["label", "probability"])
-    assert taken == text
-    assert fault is None if why is None else why in fault
+def test_a_line_of_json_has_a_text_or_a_reason(line, text, reason):
+    accepted, given = validation.check_json(line, "text", ["label", "probability"])
+    assert accepted == text
+    assert given is None if reason is None else reason in given

@@ -12,22 +12,22 @@ pytestmark = pytest.mark.skipif(
     worker_pool.cores() < 2, reason="one core: no processes are started"
 )
 
-# In a process of its own: forking is safe where no library has started threads.
+# In a process of its own: forking is safe if no library has started threads.
 PARENT = """
 import os, sys, time
-from sentiment.inference import worker_pool as workers
-def work(n):
+from sentiment.inference import worker_pool
+def function(n):
     time.sleep(0.02 * (n % 3))
     if n == {bad}:
         raise ValueError("no answer for " + str(n))
     return n * n, os.getpid()
-taken = 0
+started = 0
 def jobs():
-    global taken
-    for taken in range(1, 21):
-        yield str(taken), taken
-for kept, (square, pid) in workers.ordered_map(work, jobs()):
-    print(kept, square, pid, taken, flush=True)
+    global started
+    for started in range(1, 21):
+        yield str(started), started
+for key, (square, pid) in worker_pool.ordered_map(function, jobs()):
+    print(key, square, pid, started, flush=True)
     time.sleep({pause})
 """
 
@@ -39,7 +39,7 @@ def start(bad=0, pause=0):
     )
 
 
-def gone(pid):
+def has_ended(pid):
     for _ in range(100):
         try:
             os.kill(pid, 0)
@@ -52,35 +52,36 @@ def gone(pid):
     return False
 
 
-def test_answers_come_in_order_from_several_processes_and_few_jobs_wait():
+def test_results_come_in_order_from_several_processes_and_few_jobs_wait():
     out, err = start().communicate()
-    said = [line.split() for line in out.splitlines()]
-    assert [(kept, int(square)) for kept, square, *_ in said] == [
+    lines = [line.split() for line in out.splitlines()]
+    assert [(key, int(square)) for key, square, *_ in lines] == [
         (str(n), n * n) for n in range(1, 21)
     ], err
-    assert len({pid for _, _, pid, _ in said}) == min(worker_pool.cores(), 8)
-    assert all(int(taken) - int(kept) <= min(worker_pool.cores(), 8) for kept, _, _, taken in said)
+    processes = min(worker_pool.cores(), 8)
+    assert len({pid for _, _, pid, _ in lines}) == processes
+    assert all(int(started) - int(key) <= processes for key, _, _, started in lines)
 
 
-def test_what_the_work_raises_is_raised_where_it_was_asked_for():
+def test_an_error_in_a_worker_is_raised_in_the_parent():
     out, err = start(bad=7).communicate()
     assert len(out.splitlines()) == 6
     assert "ValueError: no answer for 7" in err.splitlines()[-1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_no_process_is_left_behind_by_a_parent_that_was_killed():
+def test_a_parent_that_is_killed_leaves_no_process_behind():
     process = start(pause=0.2)
     pids = {int(process.stdout.readline().split()[2]) for _ in range(4)}
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(pids) >= 2
-    assert all(gone(pid) for pid in pids)
+    assert all(has_ended(pid) for pid in pids)
 
 
-def test_a_single_core_does_the_work_where_it_stands(monkeypatch):
+def test_with_a_single_core_the_work_is_done_in_this_process(monkeypatch):
     monkeypatch.setattr(worker_pool, "cores", lambda: 1)
-    done = list(worker_pool.ordered_map(lambda n: (n * n, os.getpid()), [("a", 2), ("b", 3)]))
-    assert done == [("a", (4, os.getpid())), ("b", (9, os.getpid()))]
+    results = list(worker_pool.ordered_map(lambda n: (n * n, os.getpid()), [("a", 2), ("b", 3)]))
+    assert results == [("a", (4, os.getpid())), ("b", (9, os.getpid()))]
     with pytest.raises(ZeroDivisionError):
         list(worker_pool.ordered_map(lambda n: 1 / n, [("a", 0)]))

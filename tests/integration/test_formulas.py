@@ -102,11 +102,11 @@ def test_a_job_goes_on_with_the_same_choice_alone(monkeypatch):
 
     words = ["--input", "in.csv", "--output", "out.csv", "--defuse-formulas"]
     with monkeypatch.context() as patch:
-        patch.setattr(partial_file, "_EVERY", 0)
+        patch.setattr(partial_file, "_SAVE_INTERVAL", 0)
         patch.setattr(Meter, "__call__", interrupt)
         score(*words, status=130)
     refused = score(*words[:-1], "--resume", status=1).stderr
-    assert "a setting differs from the interrupted job's" in refused
+    assert "a setting has changed" in refused
     score(*words, "--resume")
     lines = Path("out.csv").read_bytes().splitlines()
     assert len(lines) == 5001 and all(line.startswith(b"'=1,") for line in lines[1:])

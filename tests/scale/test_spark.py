@@ -1,4 +1,4 @@
-"""Files scored on Spark: the same answers as on one machine, whatever is lost on the way."""
+"""Files scored on Spark: the same answers as on one machine, even if an executor is lost."""
 
 import csv
 import json
@@ -21,20 +21,20 @@ ROWS = 100_000
 
 
 def sentiment(home, *words, status=0, **environment):
-    """Run the command line; return what it printed on standard error."""
+    """Run the command line; return what it printed."""
     process = start(*map(str, words), home=home, **environment)
-    said, errors = process.communicate(timeout=300)
+    printed, errors = process.communicate(timeout=300)
     assert process.returncode == status, errors
     assert "Traceback" not in errors
-    return errors if status or not said else said + errors
+    return errors if status or not printed else printed + errors
 
 
-def on_spark(home, source, output, *words, master="local[2]", **others):
+def score_on_spark(home, source, output, *words, master="local[2]", **others):
     words = ["predict", "--engine", "spark", "--master", master, *words]
     return sentiment(home, *words, "--input", source, "--output", output, **others)
 
 
-def objects(folder):
+def json_objects(folder):
     """Return the JSON objects in the files of a folder."""
     paths = sorted(folder.glob("part-*"))
     return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
@@ -55,36 +55,36 @@ def texts(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(texts, tmp_path_factory):
-    """What one machine says of them, by id."""
-    output = tmp_path_factory.mktemp("alone") / "out.jsonl"
+def local_rows(texts, tmp_path_factory):
+    """The rows of `texts` as scored on one machine, by id."""
+    output = tmp_path_factory.mktemp("local") / "out.jsonl"
     sentiment(output.parent, "predict", "--input", texts, "--output", output)
     lines = output.read_text("utf-8").splitlines()
     return {row["id"]: row for row in map(json.loads, lines)}
 
 
-def assert_alike(rows, alone):
-    assert sorted(row["id"] for row in rows) == list(range(ROWS))  # none lost, none twice
+def assert_same_answers(rows, local_rows):
+    assert sorted(row["id"] for row in rows) == list(range(ROWS))  # none is lost, none comes twice
     for row in rows:
-        assert abs(row["probability"] - alone[row["id"]]["probability"]) <= 1e-6
-        assert row["label"] == alone[row["id"]]["label"]
+        assert abs(row["probability"] - local_rows[row["id"]]["probability"]) <= 1e-6
+        assert row["label"] == local_rows[row["id"]]["label"]
 
 
-def test_two_executors_say_what_one_machine_says_though_one_is_killed(texts, alone, tmp_path):
+def test_two_executors_answer_as_one_machine_does_though_one_is_killed(texts, local_rows, tmp_path):
     before, output = set(executors()), tmp_path / "out.jsonl"
     words = ["--engine", "spark", "--master", CLUSTER, "--input", texts, "--output", output]
     process = start("predict", *map(str, words), home=tmp_path)
-    # Killed once a part of the work is done.
-    while not list(tmp_path.glob("out.jsonl.*.aside/**/part-*")):
+    # One executor is killed once a part of the work is done.
+    while not list(tmp_path.glob("out.jsonl.*.tmp/**/part-*")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    mine = sorted(set(executors()) - before)
-    os.kill(mine[0], signal.SIGKILL)
-    said, errors = process.communicate(timeout=300)
+    started = sorted(set(executors()) - before)
+    os.kill(started[0], signal.SIGKILL)
+    printed, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    assert f"{ROWS:,} rows written" in said + errors
-    assert_alike(objects(output), alone)
-    assert not list(tmp_path.glob("*.aside"))
+    assert f"{ROWS:,} rows written" in printed + errors
+    assert_same_answers(json_objects(output), local_rows)
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_bad_lines_are_rejected_with_the_reason_and_counted(tmp_path):
@@ -102,26 +102,26 @@ def test_bad_lines_are_rejected_with_the_reason_and_counted(tmp_path):
     ]
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("\n".join(lines), "utf-8")
-    said = on_spark(tmp_path, source, output)
-    assert "1 row written" in said and "8 rows rejected" in said
-    kept = objects(output)
-    assert [row["id"] for row in kept] == [1] and kept[0]["more"] == [1, {"a": None}]
-    assert kept[0]["label"] == "positive"
+    printed = score_on_spark(tmp_path, source, output)
+    assert "1 row written" in printed and "8 rows rejected" in printed
+    rows = json_objects(output)
+    assert [row["id"] for row in rows] == [1] and rows[0]["more"] == [1, {"a": None}]
+    assert rows[0]["label"] == "positive"
     rejected = {
-        row["row"]["value"]: row["reason"] for row in objects(tmp_path / "out.jsonl-rejects")
+        row["row"]["value"]: row["reason"] for row in json_objects(tmp_path / "out.jsonl-rejects")
     }
-    assert rejected[lines[1]] == rejected[lines[3]] == "column 'text' holds no text"
+    assert rejected[lines[1]] == rejected[lines[3]] == "column 'text' is not text"
     assert rejected[lines[2]] == "no column 'text'; it has id"
     assert rejected[lines[4]].startswith("not JSON (")
     assert rejected[lines[6]] == "is empty" and "holds no word" in rejected[lines[7]]
     assert rejected[lines[8]] == "expected a JSON object"
-    assert rejected[lines[9]] == "it has a field 'label', which the first row has not"
+    assert rejected[lines[9]] == "it has a field 'label', unlike the first row"
 
 
 def test_csv_keeps_its_other_columns(tmp_path):
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text('id,text,label\n1,"Good, ""very"" good.\nYes.",a\n2,,b\n3,x\n', "utf-8")
-    assert "2 rows rejected" in on_spark(tmp_path, source, output)
+    assert "2 rows rejected" in score_on_spark(tmp_path, source, output)
     with next(output.glob("part-*")).open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert (row["id"], row["text"], row["label"]) == ("1", 'Good, "very" good.\nYes.', "a")
@@ -134,44 +134,46 @@ def test_a_folder_of_parquet_files_keeps_its_types(tmp_path):
     for part in range(3):
         table = pa.table({"id": [part * 2, part * 2 + 1], "my text": ["Fine.", None]})
         pa.parquet.write_table(table, source / f"{part}.parquet")
-    said = on_spark(tmp_path, source, output, "--text-column", "my text", "--neutral", "0", "1")
-    assert "3 rows written" in said and "3 rows rejected" in said
+    printed = score_on_spark(
+        tmp_path, source, output, "--text-column", "my text", "--neutral", "0", "1"
+    )
+    assert "3 rows written" in printed and "3 rows rejected" in printed
     scored = pa.parquet.read_table(output)
     assert sorted(scored.column("id").to_pylist()) == [0, 2, 4]
     assert scored.schema.field("id").type == pa.int64()
     assert set(scored.column("label").to_pylist()) == {"neutral"}
 
 
-def test_what_is_there_stays_and_what_fails_leaves_nothing(tmp_path):
+def test_an_existing_output_stays_and_a_failure_leaves_nothing(tmp_path):
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"text": "Fine."}\n', "utf-8")
     output.mkdir()
     (output / "mine").write_text("kept")
-    said = on_spark(tmp_path, source, output, status=1)
-    assert "out.jsonl is there already" in said and "Try: " in said
+    printed = score_on_spark(tmp_path, source, output, status=1)
+    assert "out.jsonl exists already" in printed and "Try: " in printed
     assert [path.name for path in output.iterdir()] == ["mine"]
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1 and no more")
-    said = on_spark(tmp_path, broken, tmp_path / "new.parquet", status=1)
-    assert "broken.parquet could not be scored" in said
+    printed = score_on_spark(tmp_path, broken, tmp_path / "new.parquet", status=1)
+    assert f"can't score {broken}" in printed
     assert sorted(path.name for path in tmp_path.glob("*.parquet*")) == ["broken.parquet"]
 
 
 @pytest.mark.parametrize(
-    ("change", "part"),
+    ("change", "hint"),
     [
-        ({"PATH": "/nonexistent"}, "Try: apt-get install openjdk"),
+        ({"PATH": "missing"}, "Try: apt-get install openjdk"),
         ({"PYTHONPATH": "missing"}, 'Try: pip install "sentiment[spark]"'),
     ],
 )
-def test_what_is_not_installed_is_said_in_one_message(change, part, tmp_path):
+def test_a_missing_library_is_reported_with_the_command_that_installs_it(change, hint, tmp_path):
     if "PYTHONPATH" in change:  # a module of that name that can't be imported
         (tmp_path / "pyspark.py").write_text("raise ImportError")
         change = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "Fine."}\n', "utf-8")
     environment = {"JAVA_HOME": ""} | change
-    assert part in on_spark(tmp_path, source, tmp_path / "out.jsonl", status=1, **environment)
+    assert hint in score_on_spark(tmp_path, source, tmp_path / "out.jsonl", status=1, **environment)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +185,9 @@ def test_what_is_not_installed_is_said_in_one_message(change, part, tmp_path):
         ["--master", "local[2]", "A film."],
     ],
 )
-def test_what_does_not_go_together_is_a_usage_error(words, tmp_path):
+def test_options_that_do_not_fit_are_a_usage_error(words, tmp_path):
     assert "--engine spark" in sentiment(tmp_path, "predict", *words, status=2)
 
 
-def test_the_model_in_the_box_is_what_speaks(tmp_path):
+def test_without_another_model_the_bundled_one_is_used(tmp_path):
     assert resolve.resolve_model(None, ProjectPaths(tmp_path)).folder == resolve.PRETRAINED

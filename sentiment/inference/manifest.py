@@ -1,0 +1,114 @@
+"""What `bundle.json` says about a trained model."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The run that trained the model. `id` is MLflow's, empty if the run was not tracked."""
+
+    id: str
+    name: str
+    experiment: str = ""
+    other: dict[str, Any] = field(default_factory=dict)  # keys that this version does not know
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """The prepared dataset that the model learnt from; `digests` are SHA-256 by split."""
+
+    dataset: str
+    folder: str  # its name in data/prepared
+    digests: dict[str, str] = field(default_factory=dict)
+    other: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The typed content of `bundle.json`.
+
+    created: ISO 8601, UTC; settings: by kind (prepare, model, train), then by name; temperature:
+    divides the logit before the sigmoid; measured_on: SHA-256 of the texts that metrics were
+    measured on, by the prefix of the metrics; files: size and SHA-256 of the other files, by name.
+    """
+
+    created: str
+    settings: dict[str, dict[str, Any]]
+    run: RunInfo
+    data: DataInfo
+    temperature: float = 1.0
+    metrics: dict[str, float] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured_on: dict[str, str] = field(default_factory=dict)
+    other: dict[str, Any] = field(default_factory=dict)
+
+
+_Part = TypeVar("_Part", Manifest, RunInfo, DataInfo)
+# Absent in older bundles, and not written if empty.
+_OPTIONAL = {"experiment", "digests", "measured_on"}
+
+
+def to_json(manifest: Manifest) -> dict[str, Any]:
+    """Return the content of `bundle.json`, all but its digest."""
+    content = {"format": FORMAT, **_to_table(manifest)}
+    return content | {"run": _to_table(manifest.run), "data": _to_table(manifest.data)}
+
+
+def from_json(content: dict[str, Any]) -> Manifest:
+    """Return the manifest in the content of `bundle.json`.
+
+    Raises TypeError or ValueError if a part is missing or is not what it has to be.
+    """
+    table = {name: value for name, value in content.items() if name not in ("format", "digest")}
+    table["run"] = _from_table(RunInfo, table.get("run"), "run")
+    table["data"] = _from_table(DataInfo, table.get("data"), "data")
+    manifest = _from_table(Manifest, table, "bundle.json")
+    _check_types(manifest)
+    return manifest
+
+
+def _to_table(part: Manifest | RunInfo | DataInfo) -> dict[str, Any]:
+    """Return the fields of `part` by name, and the keys that this version does not know."""
+    values = {name: getattr(part, name) for name in _names(type(part))}
+    written = {name: value for name, value in values.items() if value or name not in _OPTIONAL}
+    return written | part.other
+
+
+def _from_table(kind: type[_Part], table: Any, name: str) -> _Part:
+    """Return the part `name`, a JSON object, as `kind`; unknown keys go to `other`."""
+    if not isinstance(table, dict):
+        raise TypeError(f"{name} is not an object")
+    known = _names(kind)
+    for key in known:
+        if key not in table and key not in _OPTIONAL:
+            raise ValueError(f"{key} is missing from {name}")
+    values = {key: value for key, value in table.items() if key in known}
+    other = {key: value for key, value in table.items() if key not in known}
+    return kind(**values, other=other)
+
+
+def _names(kind: type[Manifest | RunInfo | DataInfo]) -> list[str]:
+    return [part.name for part in fields(kind) if part.name != "other"]
+
+
+def _check_types(manifest: Manifest) -> None:
+    run, data, settings = manifest.run, manifest.data, manifest.settings
+    _check(str, created=manifest.created, id=run.id, name=run.name, experiment=run.experiment)
+    _check(str, dataset=data.dataset, folder=data.folder)
+    _check(dict, settings=settings, metrics=manifest.metrics, files=manifest.files)
+    _check(dict, digests=data.digests, measured_on=manifest.measured_on)
+    _check(dict, **{"settings.model": settings.get("model")})
+    _check(dict, **{f"files.{name}": entry for name, entry in manifest.files.items()})
+    temperature = manifest.temperature
+    if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
+        raise ValueError(f"temperature {temperature!r} is not a positive number")
+
+
+def _check(kind: type, **values: Any) -> None:
+    names: dict[type, str] = {str: "a string", dict: "an object"}
+    for name, value in values.items():
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is not {names[kind]}")

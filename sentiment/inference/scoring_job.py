@@ -1,0 +1,179 @@
+"""Classify the rows of one input: read, predict in several processes, write, count."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from sentiment.data import writers
+from sentiment.data.readers import Reader, Row
+from sentiment.errors import InputError
+from sentiment.inference import predict, validation
+from sentiment.inference.bundle import Bundle
+from sentiment.inference.classifier import Classifier
+from sentiment.inference.predict import LabelRule, Prediction
+
+MAX_EXAMPLES = 10  # bad rows and warnings that are listed one by one; all are counted
+
+PredictTexts = Callable[[list[str]], list[Prediction]]
+
+
+class RowSink(Protocol):
+    """Where rows go, with the values added to each."""
+
+    def write(self, rows: Sequence[Row], values: Sequence[Sequence[Any]]) -> None:
+        """Write a chunk of rows."""
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How rows become labels.
+
+    on_error: fail, skip or null, for rows that can't be classified; bands: how a probability
+    becomes a label; defuse: keep spreadsheets from running cells as formulas.
+    """
+
+    text_column: str = "text"
+    on_error: str = "fail"
+    bands: LabelRule = field(default_factory=LabelRule)
+    defuse: bool = False
+
+
+@dataclass
+class ScoringCounts:
+    """The progress of a job.
+
+    rows: rows written; bad: rows that could not be classified; named: what is wrong with the first
+    of these; warnings: texts with each warning, by its name; warned: line and name of the first.
+    """
+
+    rows: int = 0
+    bad: int = 0
+    named: list[str] = field(default_factory=list)
+    warnings: dict[str, int] = field(default_factory=dict)
+    warned: list[tuple[int, str]] = field(default_factory=list)
+
+    def add_bad_row(self, message: str) -> None:
+        """Count a row that can't be classified."""
+        self.bad += 1
+        if len(self.named) < MAX_EXAMPLES:
+            self.named.append(message)
+
+    def add_warnings(self, line: int, names: Iterable[str]) -> None:
+        """Count the warnings of a row."""
+        for name in names:
+            self.warnings[name] = self.warnings.get(name, 0) + 1
+            if len(self.warned) < MAX_EXAMPLES:
+                self.warned.append((line, name))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows read at once.
+
+    errors: why each row can't be classified, or None; offset and line: how far the file is read.
+    """
+
+    rows: list[Row]
+    errors: list[str | None]
+    offset: int
+    line: int
+
+
+class ScoringJob:
+    """The scoring of one input. `tally` grows while `run` works; `names` are the added columns."""
+
+    def __init__(
+        self, bundle: Bundle, reader: Reader, rules: ScoringOptions, source: Path | None = None
+    ):
+        self.bundle, self.reader, self.rules, self.source = bundle, reader, rules, source
+        self.tally = ScoringCounts()
+        if reader.columns is not None and rules.text_column not in reader.columns:
+            columns = ", ".join(reader.columns) or "no header"
+            raise InputError(
+                f"{source}: no column {rules.text_column!r}; it has {columns}",
+                hint="name yours with --text-column",
+            )
+        taken = self._input_columns()
+        self.names = tuple(writers.free_column_name(name, taken) for name in writers.ADDED_COLUMNS)
+
+    def _input_columns(self) -> Iterable[str]:
+        """Return the columns of the input; without a header, the fields of its first object."""
+        if self.reader.columns is not None:
+            return self.reader.columns
+        first = next(self.reader.chunks(), [])
+        self.reader.go_to(0, 0)
+        return next((row.fields for row in first if not row.wrong), {})
+
+    def run(self, sink: RowSink, after: Callable[[Chunk], None]) -> None:
+        """Classify every row and write it to `sink`; call `after` with each chunk written.
+
+        Raises InputError, naming the line, if a row is bad and `on_error` is `fail`.
+        """
+        function = partial(predict.predict, Classifier(self.bundle), self.rules.bands)
+        # Closed as soon as the work fails, which ends the worker processes.
+        with closing(_predict_chunks(function, self._chunks())) as results:
+            for chunk, predictions in results:
+                rows, values = self._added_values(chunk, predictions)
+                sink.write(rows, values)
+                self.tally.rows += len(rows)
+                after(chunk)
+
+    def _chunks(self) -> Iterator[tuple[Chunk, list[str]]]:
+        """Yield each chunk and the texts in it that can be classified."""
+        for rows in self.reader.chunks():
+            errors = [row.wrong or self._column_error(row) for row in rows]
+            texts = [
+                row.fields[self.rules.text_column]
+                for row, error in zip(rows, errors, strict=True)
+                if not error
+            ]
+            yield Chunk(rows, errors, self.reader.offset, self.reader.line), texts
+
+    def _column_error(self, row: Row) -> str | None:
+        added = self.names if self.reader.columns is None else ()
+        return validation.column_error(row.fields, self.rules.text_column, added)
+
+    def _added_values(
+        self, chunk: Chunk, predictions: list[Prediction]
+    ) -> tuple[list[Row], list[tuple[Any, ...]]]:
+        """Return the rows to write and the values added to each."""
+        remaining = iter(predictions)
+        text = " " if self.source is None else ": the text "
+        rows, values = [], []
+        for row, error in zip(chunk.rows, chunk.errors, strict=True):
+            result = Prediction(None, None, wrong=error) if error else next(remaining)
+            if result.wrong:
+                self._handle_bad_row(row, f": {error}" if error else text + result.wrong)
+                if self.rules.on_error == "skip":
+                    continue
+            self.tally.add_warnings(row.line, result.warnings)
+            rows.append(row)
+            values.append((result.label, result.probability, list(result.warnings)))
+        return rows, values
+
+    def _handle_bad_row(self, row: Row, error: str) -> None:
+        """Count a bad row, or raise InputError if `on_error` is `fail`."""
+        file = f"{self.source}, " if self.source else ""
+        fact = f"{file}{self.reader.unit} {row.line}{error}"
+        if self.rules.on_error == "fail":
+            raise InputError(
+                fact, hint="--on-error skip to leave such rows out, or null to keep them"
+            )
+        self.tally.add_bad_row(fact)
+
+
+def _predict_chunks(
+    function: PredictTexts, jobs: Iterator[tuple[Chunk, list[str]]]
+) -> Generator[tuple[Chunk, list[Prediction]]]:
+    """Yield each chunk and the predictions for its texts; a single chunk needs no processes."""
+    head = list(islice(jobs, 2))
+    if len(head) < 2:
+        yield from ((chunk, function(texts)) for chunk, texts in head)
+        return
+    from sentiment.inference import worker_pool  # here: a single text need not wait 20 ms for it
+
+    yield from worker_pool.ordered_map(function, chain(head, jobs))
