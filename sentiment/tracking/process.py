@@ -67,7 +67,7 @@ def _namespace() -> str:
     """Return the boot and the namespace of process numbers as "BOOT/NAMESPACE/"; empty if unknown.
 
     A container has process numbers of its own, so that its number 7 is another process than number
-    7 outside. psutil has no word for namespaces: Linux names them in /proc.
+    7 outside. psutil does not know namespaces; Linux lists them in /proc.
     """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text("ascii")
