@@ -145,9 +145,9 @@ def log_evaluation(
 ) -> bool:
     """Add the measures to the run that made `bundle`; return False where the store lacks it."""
     from sentiment.tracking import run  # here, as importing MLflow takes two seconds
-    from sentiment.tracking.offline import logging as delivery
+    from sentiment.tracking.offline import tracker
 
-    return delivery.log_evaluation(
+    return tracker.log_evaluation(
         paths,
         bundle.record["run"]["id"],
         bundle.name,

@@ -1,20 +1,16 @@
-"""Runs on their way out of the store: their settings, curves, predictions and hidden states.
-
-Knows MLflow's runs, and makes no store where there is none; knows nothing of how runs are compared
-or shown.
-"""
+"""Read runs back from the store: settings, metrics, predictions and hidden states."""
 
 import math
 import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,22 +21,23 @@ from sentiment.utils import environment, npz
 from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
+    from mlflow.entities import Run
     from mlflow.exceptions import MlflowException
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
-_PAGE = 1000  # runs that the store gives at a time
-_MOST_ARRAYS = 1 << 28  # bytes of an artifact's arrays; ours have a hundredth of that
-_ACCURACY = re.compile(r"^\d+\.\d+% ")  # what an evaluation puts before the name of a run
+_PAGE = 1000  # runs that the store returns at a time
+_MAX_ARRAYS = 1 << 28  # bytes of an artifact's arrays; ours need a hundredth of that
+_ACCURACY = re.compile(r"^\d+\.\d+% ")  # put before the name of a run by an evaluation
 _SNAPSHOT = re.compile(r"epoch_(\d+)\.npz$")
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run is and has come to.
+    """A run as the store has it.
 
-    seconds: from its start to its end, None while it runs; metrics: the latest value of each;
-    reviews: the digest of the reviews that it was evaluated on, by their name, and nothing where
-    different reviews had the same name.
+    seconds: from start to end, None while it runs; metrics: the latest value of each; reviews: the
+    digest of the reviews that it was evaluated on, by their name, empty if different reviews had
+    the same name.
     """
 
     id: str
@@ -68,7 +65,7 @@ class Predictions(NamedTuple):
 
 
 def evaluate_command(paths: ProjectPaths, run: RunRecord) -> str:
-    """Return what to type for a run's measures and predictions on the test reviews."""
+    """Return the command that evaluates a run's model on the test reviews."""
     model = run.tags.get("model", run.bare_name)
     if not (paths.models / model).is_dir() and "model_id" in run.tags:
         model = f"models:/{run.tags['model_id']}"
@@ -78,37 +75,37 @@ def evaluate_command(paths: ProjectPaths, run: RunRecord) -> str:
 def list_runs(paths: ProjectPaths, experiment: str = store.EXPERIMENT) -> list[RunRecord]:
     """Return all runs of an experiment, the newest first.
 
-    Raises MissingFileError where there is none, and UnavailableError where the store can't be read.
+    Raises MissingFileError if there are none, and UnavailableError if the store can't be read.
     """
     client = store.connect_existing(paths)
-    found: list[RunRecord] = []
+    runs: list[RunRecord] = []
     with store.store_errors(paths):
-        kept = client.get_experiment_by_name(experiment)
+        entity = client.get_experiment_by_name(experiment)
         token = None
-        while kept is not None:
+        while entity is not None:
             page = client.search_runs(
-                [kept.experiment_id],
+                [entity.experiment_id],
                 max_results=_PAGE,
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )
-            found += map(_record, page)
+            runs += map(_record, page)
             token = page.token
             if not token:
                 break
-        if kept is not None:
-            store.check_not_deleted(kept, store.tracking_uri(paths))
+        if entity is not None:
+            store.check_not_deleted(entity, store.tracking_uri(paths))
         others = [other.name for other in client.search_experiments() if other.name != experiment]
-    if not found:
-        known = f"; there are {', '.join(sorted(others))}" if kept is None and others else ""
+    if not runs:
+        known = f"; there are {', '.join(sorted(others))}" if entity is None and others else ""
         raise MissingFileError(
             f"no runs yet in the experiment {experiment!r}{known}", hint="sentiment train"
         )
-    return found
+    return runs
 
 
 def get_run(paths: ProjectPaths, run_id: str) -> RunRecord | None:
-    """Return the run with that id, of whatever experiment; None where there is none."""
+    """Return the run with that id, of any experiment; None if there is none."""
     client = store.connect_existing(paths)
     with store.store_errors(paths):
         try:
@@ -120,15 +117,15 @@ def get_run(paths: ProjectPaths, run_id: str) -> RunRecord | None:
 
 
 def find_run(paths: ProjectPaths, experiment: str, named: str | None) -> RunRecord:
-    """Return the run of an experiment that is `named`, as in `match`, or else the newest finished.
+    """Return the run of an experiment that `match_run` finds by `named`, or the newest finished.
 
-    Raises MissingFileError where there are no runs, or none has finished, and InputError where
-    none or several are called so.
+    Raises MissingFileError if there are no runs, or none has finished, and InputError if no run or
+    several match.
     """
-    found = list_runs(paths, experiment)
+    runs = list_runs(paths, experiment)
     if named is not None:
-        return match_run(found, named)
-    for run in found:
+        return match_run(runs, named)
+    for run in runs:
         if run.status == FINISHED:
             return run
     raise MissingFileError(
@@ -137,33 +134,33 @@ def find_run(paths: ProjectPaths, experiment: str, named: str | None) -> RunReco
 
 
 def match_run(found: list[RunRecord], named: str) -> RunRecord:
-    """Return the run whose id, name, model or beginning of an id is `named`.
+    """Return the run whose id, name, model or start of an id is `named`, the first that fits.
 
-    The accuracy before a name may be left out. Raises InputError where none or several fit.
+    The accuracy before a name may be left out. Raises InputError if no run or several match.
     """
-    ways = (
+    rules: tuple[Callable[[RunRecord], bool], ...] = (
         lambda run: named == run.id,
         lambda run: named == run.name,
         lambda run: named in (run.bare_name, run.tags.get("model"), run.tags.get(QUEUE_TAG)),
         lambda run: named != "" and run.id.startswith(named),
     )
-    for fits in ways:
-        fitting = [run for run in found if fits(run)]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            ids = ", ".join(run.id[:8] for run in fitting[:5])
+    for rule in rules:
+        matches = [run for run in found if rule(run)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            ids = ", ".join(run.id[:8] for run in matches[:5])
             raise InputError(
-                f"{len(fitting)} runs are called {named!r}: {ids}{' …' * (len(fitting) > 5)}",
-                hint="sentiment runs, and name one by its id",
+                f"{len(matches)} runs are called {named!r}: {ids}{' …' * (len(matches) > 5)}",
+                hint="sentiment runs, which lists their ids, and the same with an id",
             )
     close = get_close_matches(named, [run.bare_name for run in found], n=3)
-    meant = f"; is it {' or '.join(close)}" if close else ""
-    raise InputError(f"no run is called {named!r}{meant}", hint="sentiment runs")
+    suggestion = f"; is it {' or '.join(close)}" if close else ""
+    raise InputError(f"no run is called {named!r}{suggestion}", hint="sentiment runs")
 
 
 def metric_curve(paths: ProjectPaths, run: RunRecord, metric: str) -> list[tuple[int, float]]:
-    """Return (step, value) of a metric by step; of two values at one step the later."""
+    """Return (step, value) of a metric by step; the later value if a step has two."""
     client = store.connect_existing(paths)
     with store.store_errors(paths):
         points = client.get_metric_history(run.id, metric)
@@ -172,9 +169,9 @@ def metric_curve(paths: ProjectPaths, run: RunRecord, metric: str) -> list[tuple
 
 
 def load_predictions(paths: ProjectPaths, run: RunRecord, name: str = "test") -> Predictions | None:
-    """Return what a run's model says of the reviews `name`; None where it has not read them.
+    """Return the predictions of a run's model on the reviews `name`; None if it has none.
 
-    Raises DamagedFileError where the file is not what an evaluation writes.
+    Raises DamagedFileError if the file is not one that an evaluation writes.
     """
     path = f"evaluation/{name}_predictions.npz"
     if path not in _artifacts(paths, run, "evaluation"):
@@ -190,7 +187,7 @@ def load_predictions(paths: ProjectPaths, run: RunRecord, name: str = "test") ->
 
 
 def load_last_snapshot(paths: ProjectPaths, run: RunRecord) -> dict[str, np.ndarray] | None:
-    """Return the arrays of the newest epoch's hidden states; None where the run has none.
+    """Return the arrays of the newest epoch's hidden states; None if the run has none.
 
     Their names are those of `snapshots.Snapshot.arrays`. Raises DamagedFileError.
     """
@@ -204,12 +201,12 @@ def load_last_snapshot(paths: ProjectPaths, run: RunRecord) -> dict[str, np.ndar
     return _arrays(paths, run, snapshots[max(snapshots)], hint="sentiment train")
 
 
-def _record(run: Any) -> RunRecord:
+def _record(run: Run) -> RunRecord:
     info, data = run.info, run.data
     reviews: dict[str, str] = {}
-    for used in run.inputs.dataset_inputs if run.inputs else ():
-        name, digest = used.dataset.name, used.dataset.digest
-        if any(tag.value == "testing" for tag in used.tags):
+    for dataset_input in run.inputs.dataset_inputs if run.inputs else ():
+        name, digest = dataset_input.dataset.name, dataset_input.dataset.digest
+        if any(tag.value == "testing" for tag in dataset_input.tags):
             reviews[name] = digest if reviews.get(name, digest) == digest else ""
     return RunRecord(
         id=info.run_id,
@@ -225,7 +222,7 @@ def _record(run: Any) -> RunRecord:
 
 
 def _value(stored: float) -> float:
-    """Return a metric as it was logged: the store keeps infinity as the largest of all numbers."""
+    """Return a metric as it was logged: the store saves infinity as the largest float."""
     return math.copysign(math.inf, stored) if abs(stored) == sys.float_info.max else stored
 
 
@@ -237,12 +234,12 @@ def _artifacts(paths: ProjectPaths, run: RunRecord, folder: str) -> list[str]:
 
 def _arrays(paths: ProjectPaths, run: RunRecord, path: str, *, hint: str) -> dict[str, np.ndarray]:
     client = store.connect_existing(paths)
-    with tempfile.TemporaryDirectory() as aside:
+    with tempfile.TemporaryDirectory() as tmp:
         with store.store_errors(paths):
-            local = Path(client.download_artifacts(run.id, path, aside))
-        # An .npz may come damaged from a disk that was full; its name says nothing to a person.
-        named = f"{path} of the run {run.bare_name}"
+            local = Path(client.download_artifacts(run.id, path, tmp))
         try:
-            return npz.read_arrays(local, hint=hint, most=_MOST_ARRAYS)
+            return npz.read_arrays(local, hint=hint, most=_MAX_ARRAYS)
         except DamagedFileError as error:
-            raise DamagedFileError(f"{named} can't be read", hint=hint) from error
+            # A full disk leaves damaged files. Name the artifact: the local copy is temporary.
+            fact = f"{path} of the run {run.bare_name} can't be read"
+            raise DamagedFileError(fact, hint=hint) from error

@@ -1,66 +1,76 @@
-"""Which process writes a run, and whether it is still there.
-
-Knows the operating system's processes; knows nothing of MLflow.
-"""
+"""Name the process that writes a run, and find out whether it still runs."""
 
 import os
 import socket
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 _PROC = Path("/proc")
-_GONE = ("Z", "X")  # states of a process that has ended and waits for its parent to look
+_ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)  # ended, but not yet collected by its parent
 
 
 def process_tags() -> dict[str, str]:
     """Return the tags `host` and `process` of this process.
 
-    `process` is "PID BIRTH". A number is given to another process one day; the birth tells them
-    apart. It holds the boot, the space of numbers (a container has its own) and the clock tick on
-    Linux, the second elsewhere.
+    `process` is "PID BOOT/NAMESPACE/TICK" on Linux and "PID SECOND" elsewhere: the system gives
+    the number of an ended process to a new one, which has another start time.
     """
-    birth = _birth(os.getpid())
-    return {"host": socket.gethostname(), "process": f"{os.getpid()} {birth}"}
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "process": f"{pid} {_namespace()}{_start_time(pid)}"}
 
 
 def is_alive(tags: Mapping[str, str]) -> bool | None:
-    """Tell whether the process that set `tags` still runs; None where that can't be known here.
+    """Return whether the process that set `tags` still runs, or None if this can't be known here.
 
-    It can't where the tags are missing, of another machine or of another container. Two machines
-    of one name pass for one.
+    It can't be known if the tags are missing, malformed or from another machine or container. Two
+    machines with one name are taken for one machine.
     """
     pid, _, birth = tags.get("process", "").partition(" ")
-    if tags.get("host") != socket.gethostname() or not pid.isdecimal() or not birth:
+    there, separator, start_time = birth.rpartition("/")
+    readable = pid.isdecimal() and start_time.isdecimal()
+    if tags.get("host") != socket.gethostname() or not readable:
         return None
-    here, there = _space(), birth.rpartition("/")[0]
-    if here == there:
-        return _birth(int(pid)) == birth
-    # After another boot nothing of before is left; in another container it may well be.
-    return False if here.partition("/")[0] != there.partition("/")[0] else None
-
-
-def _birth(pid: int) -> str:
-    """Return when a process began, in words that no other has; empty where there is none."""
-    if not _PROC.is_dir():
-        command = ["ps", "-o", "lstart=", "-p", str(pid)]
-        environment = {**os.environ, "LC_ALL": "C"}
-        found = subprocess.run(command, capture_output=True, text=True, env=environment)
-        return "-".join(found.stdout.split())
+    here, there = _namespace(), there + separator
+    if here != there:
+        # A reboot ends every process. Another container may still run.
+        rebooted = here and there and here.partition("/")[0] != there.partition("/")[0]
+        return False if rebooted else None
     try:
-        # The name, in brackets, may hold anything; the state comes after it, field 3 of proc(5).
-        fields = (
-            (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        )
-    except OSError:
+        return _start_time(int(pid)) == start_time
+    except psutil.AccessDenied:
+        return None
+
+
+def _start_time(pid: int) -> str:
+    """Return when a process started, in clock ticks since boot or seconds; empty if it has ended.
+
+    On Linux the time since boot is compared, as the date changes whenever the clock is set.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() in _ENDED:
+            return ""
+        if not psutil.LINUX:
+            return str(round(process.create_time()))
+        while True:
+            boot_time = psutil.boot_time()
+            seconds = psutil.Process(pid).create_time() - boot_time
+            if psutil.boot_time() == boot_time:  # else the clock was set in between
+                return str(round(seconds * os.sysconf("SC_CLK_TCK")))
+    except psutil.NoSuchProcess:
         return ""
-    return "" if fields[0] in _GONE else f"{_space()}/{fields[19]}"
 
 
-def _space() -> str:
-    """Return the boot and the space of process numbers as "BOOT/SPACE"; empty where unknown."""
+def _namespace() -> str:
+    """Return the boot and the namespace of process numbers as "BOOT/NAMESPACE/"; empty if unknown.
+
+    A container has process numbers of its own, so that its number 7 is another process than number
+    7 outside. psutil does not know namespaces; Linux lists them in /proc.
+    """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text("ascii")
-        return f"{boot[:8]}/{(_PROC / 'self/ns/pid').stat().st_ino}"
+        return f"{boot[:8]}/{(_PROC / 'self/ns/pid').stat().st_ino}/"
     except OSError:
         return ""

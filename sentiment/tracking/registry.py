@@ -1,7 +1,4 @@
-"""Models as MLflow keeps them: logged ones, versions of `sentiment`, and the champion among them.
-
-Knows MLflow's models and where in one the bundle lies; knows nothing of what a bundle holds.
-"""
+"""Log and register models in MLflow, and fetch their bundles."""
 
 import shutil
 import tempfile
@@ -21,23 +18,34 @@ with environment.suppress_stderr():
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model
 
-NAME, CHAMPION = "sentiment", "champion"
-_PACKAGE = Path(__file__).parent.parent
-# What `pyfunc.py` imports of this package, and what those import.
-_CODE = (
-    *("__init__.py", "errors.py", "config.py", "utils/__init__.py", "utils/files.py"),
+NAME, CHAMPION = "sentiment", "champion"  # the registered model, and the alias of its best version
+STEP = "step"  # the tag of a logged model that holds its epoch
+_BUNDLE = "bundle"  # the folder of the bundle among a model's artifacts
+_PACKAGE = Path(__file__).parents[1]
+# A logged model carries what `inference/pyfunc.py` imports of this package, directly or not.
+_CODE_FILES = (
+    "__init__.py",
+    "config.py",
+    "errors.py",
+    "data/__init__.py",
+    "data/tokenizer.py",
+    "inference/__init__.py",
+    "inference/bundle.py",
+    "inference/cells.py",
+    "inference/classifier.py",
+    "inference/manifest.py",
+    "inference/weights.py",
+    "utils/__init__.py",
+    "utils/files.py",
     "utils/npz.py",
-    *("data/__init__.py", "data/tokenizer.py"),
-    *("inference/__init__.py", "inference/bundle.py", "inference/classifier.py"),
-    *("inference/cells.py", "inference/manifest.py", "inference/weights.py"),
 )
-_BUNDLE = "bundle"  # the name of its folder among a model's artifacts
-STEP = "step"  # the tag of a logged model that names its epoch
+# For an alias that does not exist MLflow reports an invalid parameter.
+_NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A version of the registered model: its number, the run that made it, its logged model."""
+    """A version of the registered model: its number, the run that trained it, its logged model."""
 
     number: int
     run_id: str
@@ -45,44 +53,43 @@ class ModelVersion:
 
 
 def log_model(run_id: str, bundle: Path, step: int) -> str:
-    """Log the bundle in `bundle` as the model of a run at `step`, which a tag names; return its id.
+    """Log the bundle in the folder `bundle` as a run's model of epoch `step`; return its id.
 
-    It is a model from code, over the bundle and six modules of this package: NumPy is all that it
-    needs beside MLflow.
+    It is a "model from code" with the files that it needs of this package: beside MLflow it needs
+    only NumPy.
     """
     if bundle.name != _BUNDLE:
         raise ValueError(f"expected a folder called {_BUNDLE}, got {bundle}")
-    with tempfile.TemporaryDirectory() as aside, environment.suppress_stderr():
-        # Made by hand: MLflow would make it in the experiment of the active run.
+    with tempfile.TemporaryDirectory() as tmp, environment.suppress_stderr():
+        # Model.log would create it in the experiment of the active run, and there is none.
         client = mlflow.MlflowClient()
         run = client.get_run(run_id)
-        tags = {STEP: str(step)}
-        made = client.create_logged_model(
-            run.info.experiment_id, "model", run_id, tags, params=run.data.params
+        created = client.create_logged_model(
+            run.info.experiment_id, "model", run_id, {STEP: str(step)}, params=run.data.params
         )
         logged = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             run_id=run_id,
-            model_id=made.model_id,
+            model_id=created.model_id,
             step=step,
-            **_model(bundle, Path(aside)),
+            **_model_arguments(bundle, Path(tmp)),
         )
     return logged.model_id
 
 
 def save_model(bundle: Path, target: Path) -> None:
-    """Write the bundle in `bundle` as a model of MLflow's to the new folder `target`."""
-    with tempfile.TemporaryDirectory() as aside, environment.suppress_stderr():
-        kept = Path(aside) / _BUNDLE
-        shutil.copytree(bundle, kept)
-        mlflow.pyfunc.save_model(path=str(target), **_model(kept, Path(aside)))
+    """Save the bundle in the folder `bundle` as an MLflow model in the new folder `target`."""
+    with tempfile.TemporaryDirectory() as tmp, environment.suppress_stderr():
+        copy = Path(tmp) / _BUNDLE
+        shutil.copytree(bundle, copy)
+        mlflow.pyfunc.save_model(path=str(target), **_model_arguments(copy, Path(tmp)))
 
 
-def _model(bundle: Path, aside: Path) -> dict[str, Any]:
-    """Return what MLflow makes a model of, its code copied to a folder in `aside`."""
-    code = aside / _PACKAGE.name
-    for name in _CODE:
+def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:
+    """Return what MLflow makes a model from; its code is copied to a folder in `tmp`."""
+    code = tmp / _PACKAGE.name
+    for name in _CODE_FILES:
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_PACKAGE / name, code / name)
     return {
@@ -90,42 +97,41 @@ def _model(bundle: Path, aside: Path) -> dict[str, Any]:
         "artifacts": {_BUNDLE: str(bundle)},
         "code_paths": [str(code)],
         "input_example": ["An unforgettable film."],
-        # Inferring them would take longer than an epoch.
+        # Otherwise MLflow infers them, which takes longer than an epoch.
         "pip_requirements": [f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],
     }
 
 
 def register(model_id: str) -> ModelVersion:
-    """Make a logged model the newest version of the registered one."""
+    """Register a logged model as the newest version."""
     with environment.suppress_stderr():
         return _version(mlflow.register_model(f"models:/{model_id}", NAME))
 
 
 def is_registered(run_id: str, model_id: str) -> bool:
-    """Tell whether a logged model of a run is a version of the registered one."""
-    found = mlflow.MlflowClient().search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
-    return any(_version(version).model_id == model_id for version in found)
+    """Return True if a run's logged model is a registered version."""
+    versions = _versions_of_run(mlflow.MlflowClient(), run_id)
+    return any(version.model_id == model_id for version in versions)
 
 
 def delete_duplicates(run_id: str) -> None:
-    """Leave the first where a run's model is several versions."""
+    """Delete all but the first of the versions that one logged model of a run has."""
     client = mlflow.MlflowClient()
-    found = map(_version, client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'"))
-    kept: set[str] = set()
-    for version in sorted(found, key=lambda version: version.number):
-        if version.model_id in kept:
+    seen: set[str] = set()
+    for version in _versions_of_run(client, run_id):
+        if version.model_id in seen:
             client.delete_model_version(NAME, str(version.number))
-        kept.add(version.model_id)
+        seen.add(version.model_id)
 
 
 def get_champion(paths: ProjectPaths) -> ModelVersion | None:
-    """Return the version that the alias `champion` points to, where there is one."""
+    """Return the version with the alias `champion`, or None."""
     client = store.connect_existing(paths)
     with store.store_errors(paths):
         try:
             return _version(client.get_model_version_by_alias(NAME, CHAMPION))
         except MlflowException as error:
-            if error.error_code in _NOT_THERE:
+            if error.error_code in _NOT_FOUND:
                 return None
             raise
 
@@ -133,63 +139,59 @@ def get_champion(paths: ProjectPaths) -> ModelVersion | None:
 def get_or_register_version(
     paths: ProjectPaths, run_id: str, model_id: str | None, *, name: str
 ) -> ModelVersion:
-    """Return the newest version that a run has made; where none is left, register its best model.
+    """Return a run's newest version; if it has none, register its best model, `model_id`.
 
-    name: the run's, for people. Raises MissingFileError where there is neither.
+    name: the run's name, for the error. Raises MissingFileError if the store has neither.
     """
     client = store.connect_existing(paths)
     with store.store_errors(paths):
-        found = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
-        if found:
-            return max(map(_version, found), key=lambda version: version.number)
+        if versions := _versions_of_run(client, run_id):
+            return versions[-1]
         try:
             if model_id is not None:
                 return register(client.get_logged_model(model_id).model_id)
         except MlflowException as error:
-            if error.error_code not in _NOT_THERE:
+            if error.error_code not in _NOT_FOUND:
                 raise
     raise MissingFileError(f"the run {name} has no model in the store", hint="sentiment train")
 
 
 def promote(paths: ProjectPaths, version: ModelVersion) -> None:
-    """Point the alias `champion` to a version."""
+    """Give a version the alias `champion`."""
     client = store.connect_existing(paths)
     with store.store_errors(paths):
         client.set_registered_model_alias(NAME, CHAMPION, str(version.number))
 
 
 def download_bundle(paths: ProjectPaths, address: str) -> Path:
-    """Return the folder of the bundle in a model, such as models:/sentiment@champion.
+    """Return the folder of the bundle in a model.
 
-    What comes from a server is kept in data/registry, by the model's id, and is not fetched again.
-    Raises MissingFileError where there is no such model.
+    address: its address in MLflow, such as models:/sentiment@champion. A model from a server is
+    saved in data/registry under its id, and downloaded only once. Raises MissingFileError if there
+    is no such model.
     """
     client = store.connect_existing(paths)
     with store.store_errors(paths):
         try:
             model_id = _model_id(client, address.removeprefix("models:/"))
-            kept = paths.registry / model_id
-            if kept.is_dir():
-                return kept
+            saved = paths.registry / model_id
+            if saved.is_dir():
+                return saved
             source = f"models:/{model_id}"
             if store.tracking_uri(paths).startswith("sqlite:"):
                 return Path(mlflow.artifacts.download_artifacts(source)) / "artifacts" / _BUNDLE
-            with tempfile.TemporaryDirectory() as aside:
-                fetched = Path(mlflow.artifacts.download_artifacts(source, dst_path=aside))
-                with files.atomic_dir(kept) as folder:
-                    shutil.copytree(fetched / "artifacts" / _BUNDLE, folder, dirs_exist_ok=True)
-            return kept
+            with tempfile.TemporaryDirectory() as tmp:
+                model = Path(mlflow.artifacts.download_artifacts(source, dst_path=tmp))
+                with files.atomic_dir(saved) as folder:
+                    shutil.copytree(model / "artifacts" / _BUNDLE, folder, dirs_exist_ok=True)
+            return saved
         except MlflowException as error:
-            if error.error_code not in _NOT_THERE:
+            if error.error_code not in _NOT_FOUND:
                 raise
             raise MissingFileError(
                 f"no model {address} in {store.tracking_uri(paths)}",
                 hint="sentiment promote" if CHAMPION in address else "sentiment runs",
             ) from error
-
-
-# An alias that does not exist is an invalid parameter to MLflow, a version a missing resource.
-_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def _model_id(client: mlflow.MlflowClient, name: str) -> str:
@@ -203,8 +205,14 @@ def _model_id(client: mlflow.MlflowClient, name: str) -> str:
     return client.get_logged_model(name).model_id
 
 
-def _version(found: model_registry.ModelVersion) -> ModelVersion:
-    # A search leaves `model_id` empty; the source says the same.
+def _versions_of_run(client: mlflow.MlflowClient, run_id: str) -> list[ModelVersion]:
+    """Return the versions that a run has registered, the oldest first."""
+    found = client.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'")
+    return sorted(map(_version, found), key=lambda version: version.number)
+
+
+def _version(version: model_registry.ModelVersion) -> ModelVersion:
+    # A search leaves `model_id` empty, but the source contains it.
     return ModelVersion(
-        int(found.version), found.run_id or "", found.source.removeprefix("models:/")
+        int(version.version), version.run_id or "", version.source.removeprefix("models:/")
     )

@@ -1,7 +1,4 @@
-"""A model of MLflow's as a function on Spark's columns.
-
-Knows MLflow's models and Spark's session; knows nothing of where rows come from.
-"""
+"""Make a model a function on Spark columns."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +13,15 @@ with environment.suppress_stderr():
 
 
 def probability_udf(
-    paths: ProjectPaths, spark: Any, model: str | Path, aside: Path
+    paths: ProjectPaths, spark: Any, model: str | Path, folder: Path
 ) -> Callable[[Any], Any]:
-    """Return a model as a function from a column of texts to one of P(positive), float64.
+    """Return a function from a column of texts to a column of P(positive), float64.
 
-    model: the folder of a bundle, of which a model is made in `aside`, or an address in MLflow such
-    as models:/sentiment@champion. Raises MissingFileError where there is none at that address.
+    model: the folder of a bundle, which is saved as an MLflow model in `folder`, or the address of
+    a model such as models:/sentiment@champion. Raises MissingFileError if the address has none.
     """
     if isinstance(model, Path):
-        address = str(aside / "model")
+        address = str(folder / "model")
         registry.save_model(model, Path(address))
     else:
         address = model

@@ -1,10 +1,9 @@
-"""What MLflow keeps of a sweep: a run, and nested in it one for each trial.
+"""Log a sweep to MLflow: one run, and a nested run for each trial.
 
-Knows MLflow's runs; knows nothing of how settings are chosen. The sweep's own file has all of it
-too, so that a store that fails ends no sweep.
+The sweep has its own file with all of it: a store that fails never stops a sweep.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,26 @@ from sentiment.errors import UnavailableError
 from sentiment.tracking import process, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.run import MlflowRun
+from sentiment.tracking.run_logger import Notify
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics
 
 _PARENT, _TRIAL = "mlflow.parentRunId", "trial"  # tags of a trial's run
-Notify = Callable[[str], None]
 
 
 class SweepLogger:
-    """Keeps nothing."""
+    """Hears of each step of a sweep; this one logs nothing."""
 
     run_id = ""
 
     def begin(self, trial: int, settings: dict[str, Any]) -> None:
-        """Hear that a trial begins."""
+        """Handle the start of a trial."""
 
     def epoch(self, trial: int, report: EpochMetrics) -> None:
-        """Hear how an epoch of a trial went."""
+        """Handle an epoch of a trial."""
 
     def end(self, trial: int, status: str, best: EpochMetrics | None = None, **tags: str) -> None:
-        """Hear how a trial has ended, as a status of MLflow's, and its best epoch."""
+        """Handle the end of a trial: MLflow's status, the best epoch, and tags for its run."""
 
     def conclude(
         self,
@@ -43,56 +42,56 @@ class SweepLogger:
         metrics: dict[str, float],
         pictures: Iterable[tuple[str, np.ndarray]],
     ) -> None:
-        """Hear which trial was the best, and what the sweep has come to."""
+        """Handle the end of the sweep: the best trial, its recipe, metrics and images."""
 
 
 class MlflowSweepLogger(SweepLogger):
-    """Keeps a sweep in the run `run` and those nested in it."""
+    """Logs a sweep to `run` and to runs nested in it."""
 
     def __init__(self, run: MlflowRun, experiment: str, paths: ProjectPaths, say: Notify):
         self.run_id = run.id
         self._run, self._experiment, self._paths, self._say = run, experiment, paths, say
         self._client = store.connect(paths)
-        self._runs = self._left()
+        self._trials = self._unfinished_trials()
 
-    def _left(self) -> dict[int, MlflowRun]:
-        """Return the runs of trials that a process before this one has left RUNNING."""
-        number = self._client.get_run(self.run_id).info.experiment_id
-        of_this = f"tags.`{_PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
-        found = self._client.search_runs([number], of_this)
+    def _unfinished_trials(self) -> dict[int, MlflowRun]:
+        """Return the runs of trials that an earlier process has left RUNNING, by trial."""
+        experiment_id = self._client.get_run(self.run_id).info.experiment_id
+        is_unfinished = f"tags.`{_PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        found = self._client.search_runs([experiment_id], is_unfinished)
         return {
             int(run.data.tags[_TRIAL]): MlflowRun(run.info.run_id, run.info.run_name, self._paths)
             for run in found
         }
 
     def begin(self, trial: int, settings: dict[str, Any]) -> None:
-        """Begin the run of a trial."""
+        """Start the run of a trial."""
         tags = process.process_tags() | {_PARENT: self.run_id, _TRIAL: str(trial)}
-        with self._tried(trial):
+        with self._report_errors(trial):
             name = f"trial {trial} of {self._run.name}"
-            made = runs.create_run(self._paths, self._experiment, name, tags)
-            self._runs[trial] = made
-            made.begin(settings, [])
+            run = runs.create_run(self._paths, self._experiment, name, tags)
+            self._trials[trial] = run
+            run.begin(settings, [])
 
     def epoch(self, trial: int, report: EpochMetrics) -> None:
         """Log an epoch of a trial."""
-        with self._tried(trial):
-            if trial in self._runs:
-                self._runs[trial].metrics(report.metrics(), report.epoch, None)
+        with self._report_errors(trial):
+            if trial in self._trials:
+                self._trials[trial].log_metrics(report.metrics(), report.epoch, None)
 
     def end(self, trial: int, status: str, best: EpochMetrics | None = None, **tags: str) -> None:
-        """End the run of a trial; its lowest loss goes to the head of its name."""
-        with self._tried(trial):
-            run = self._runs.pop(trial, None)
+        """End the run of a trial, with its lowest loss at the front of its name."""
+        with self._report_errors(trial):
+            run = self._trials.pop(trial, None)
             if run is None:
                 return
             for name, text in tags.items():
                 run.tag(name, text)
             if best is not None:
                 loss = best.validation_loss
-                # Lists show no more of a name than its first letters.
+                # At the front, as lists cut names at the end.
                 self._client.update_run(run.id, name=f"{loss:.4f} {run.name}")
-                self._run.metrics({"validation/lowest_loss_of_trial": loss}, trial, None)
+                self._run.log_metrics({"validation/lowest_loss_of_trial": loss}, trial, None)
             run.end(status)
 
     def conclude(
@@ -102,22 +101,22 @@ class MlflowSweepLogger(SweepLogger):
         metrics: dict[str, float],
         pictures: Iterable[tuple[str, np.ndarray]],
     ) -> None:
-        """Log the best recipe, `metrics` and pictures to the run of the sweep."""
-        with self._tried(trial):
+        """Log the best trial, its recipe, metrics and images to the run of the sweep."""
+        with self._report_errors(trial):
             self._run.text(recipe.read_text("utf-8"), recipe.name)
             self._run.tag("best_trial", str(trial))
-            self._run.metrics(metrics, 0, None)
+            self._run.log_metrics(metrics, 0, None)
             for key, pixels in pictures:
                 self._run.image(pixels, key, 0)
 
     @contextmanager
-    def _tried(self, trial: int) -> Iterator[None]:
-        """Do what goes to the store; where it fails, say so and go on without."""
+    def _report_errors(self, trial: int) -> Iterator[None]:
+        """Report an error of the store in the body, and go on."""
         try:
             with store.store_errors(self._paths):
                 yield
         except UnavailableError as error:
-            self._say(f"trial {trial} is not kept in MLflow: {error.fact}")
+            self._say(f"trial {trial} is not logged to MLflow: {error.fact}")
 
 
 @contextmanager
@@ -130,10 +129,10 @@ def open_sweep_logger(
     again: str,
     say: Notify,
 ) -> Iterator[SweepLogger]:
-    """Give the ledger of a sweep in a run that is called `name`.
+    """Give the logger of a sweep, in a new run called `name`, or in the run to resume.
 
-    settings: the run's parameters; again: the id of a run that goes on. Raises UnavailableError
-    where the store can't be used now; where it fails later, `say` hears it.
+    settings: the run's parameters; again: the id of the run to resume, or empty. Raises
+    UnavailableError if the store can't be used now; `say` reports it if the store fails later.
     """
     if again:
         run = runs.resume_run(paths, again, name)

@@ -23,7 +23,7 @@ from sentiment.inference.bundle import Bundle
 from sentiment.inspection.probes import Probes, choose_probes
 from sentiment.tracking import run as runs
 from sentiment.tracking import store
-from sentiment.tracking.offline import logging as delivery
+from sentiment.tracking.offline import tracker
 from sentiment.training import checkpoint, distributed, interrupts, run_name, tf_config
 from sentiment.training.callbacks import Callback, TrackingCallback
 from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
@@ -251,10 +251,10 @@ class _Training:
         parameters = {"recipe": job["recipe"]} | flatten_settings(record["settings"])
         if job.get("workers", 1) > 1:
             parameters["workers"] = job["workers"]
-        beginning = delivery.RunStart(
+        beginning = tracker.RunStart(
             run["experiment"], self._name, parameters, [used], run["id"] if again else ""
         )
-        with delivery.track_run(self._paths, beginning, self._progress.note) as begun:
+        with tracker.track_run(self._paths, beginning, self._progress.note) as begun:
             if begun is None:
                 yield Callback()
                 return

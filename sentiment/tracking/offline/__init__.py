@@ -1,1 +1,1 @@
-"""What an MLflow server could not take yet: queued on disk and sent later."""
+"""Keep what a tracking store can't take now in a queue on disk, and send it later."""

@@ -1,7 +1,4 @@
-"""A store that is spoken to with little patience, and what went wrong there in one sentence.
-
-Knows MLflow's errors and bounds; knows nothing of what is said to the store.
-"""
+"""Call a store with a short time limit, and say in one sentence what went wrong."""
 
 import os
 from collections.abc import Iterator
@@ -11,44 +8,44 @@ from sentiment.errors import SentimentError, UnavailableError
 from sentiment.tracking import store
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.text import first_line
 
 with environment.suppress_stderr():
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-# What a store raises that is away or ill.
-STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # raised by a store that fails
 _TIMEOUT, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_SECONDS = 10  # that a call may take; MLflow's own bound is 120, seven times over
-_LATER = (408, 429)  # statuses below 500 of servers that may say otherwise another time
+_SECONDS = 10  # the time limit of a call; MLflow's is 120, and it tries eight times
+_TEMPORARY = (408, 429)  # statuses below 500 of a server that may answer later
+_UNAVAILABLE = 503
 
 
 class StoreUnreachableError(UnavailableError):
-    """The store does not answer, or not now; the same may go well later."""
+    """The store does not answer, or not now; the same call may succeed later."""
 
 
 @contextmanager
 def connection(paths: ProjectPaths, uri: str, *, seconds: int | None = None) -> Iterator[None]:
-    """Point MLflow at the store `uri`, with little patience, and name what goes wrong there.
+    """Point MLflow at the store `uri` during the body.
 
-    seconds: that each call to a server may take at most; where they are not given the user's own
-    bound holds, if there is one. Nothing is retried. Raises AwayError where the store does not
-    answer and another UnavailableError where it refuses.
+    seconds: the time limit of each call; by default the user's own, or 10. Raises
+    StoreUnreachableError if the store does not answer and another UnavailableError if it refuses.
     """
     timeout = str(seconds or os.environ.get(_TIMEOUT, _SECONDS))
-    # No retries whatever the user says: they would make things twice, unlooked for.
-    changed = {"MLFLOW_TRACKING_URI": uri, _TIMEOUT: timeout, _RETRIES: "0"}
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
+    # No retries, whatever the user has set: a retry may create things twice unnoticed.
+    changes = {"MLFLOW_TRACKING_URI": uri, _TIMEOUT: timeout, _RETRIES: "0"}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
     try:
         store.connect(paths)
         with environment.suppress_stderr():
             yield
     except (SentimentError, *STORE_ERRORS) as error:
-        named = _named(error, uri)
-        if named is error:
+        translated = _translate(error, uri)
+        if translated is error:
             raise
-        raise named from error
+        raise translated from error
     finally:
         for name, value in before.items():
             if value is None:
@@ -57,18 +54,20 @@ def connection(paths: ProjectPaths, uri: str, *, seconds: int | None = None) -> 
                 os.environ[name] = value
 
 
-def _named(error: Exception, uri: str) -> SentimentError:
-    # What `store.usable` raises: its kinds, such as that of a missing run, say enough.
-    told = type(error) is UnavailableError and error.__cause__
-    cause = error.__cause__ if told else error
+def _translate(error: Exception, uri: str) -> SentimentError:
+    """Return the error to raise for one of ours, which stays if it says enough, or STORE_ERRORS."""
+    cause: BaseException = error
+    if isinstance(error, SentimentError):
+        # store.store_errors raises a plain UnavailableError whatever the store answers.
+        if type(error) is not UnavailableError or not isinstance(error.__cause__, STORE_ERRORS):
+            return error
+        cause = error.__cause__
     if isinstance(cause, MlflowException):
         status = cause.get_http_status_code()
-    elif isinstance(cause, OSError | SQLAlchemyError):
-        # Of what the network says only an answer has a status.
-        status = getattr(getattr(cause, "response", None), "status_code", 503)
     else:
-        return error  # type: ignore[return-value]  # what is neither is one of our own
-    first = (str(cause).splitlines() or [""])[0][:200]
-    if status >= 500 or status in _LATER:
-        return StoreUnreachableError(f"the tracking store {uri} does not answer: {first}")
-    return UnavailableError(f"the tracking store {uri} refuses a run: {first}")
+        # A network error has a status only if the server has answered.
+        status = getattr(getattr(cause, "response", None), "status_code", _UNAVAILABLE)
+    reason = first_line(cause)
+    if status >= 500 or status in _TEMPORARY:
+        return StoreUnreachableError(f"the tracking store {uri} does not answer: {reason}")
+    return UnavailableError(f"the tracking store {uri} refuses the run: {reason}")

@@ -1,17 +1,14 @@
-"""What a run has to say to a store that does not take it now, kept on disk until it is sent.
+"""Keep what a run logs on disk until the tracking store can take it.
 
-Knows files; knows nothing of MLflow or of how anything is sent.
-
-A spool is a folder of `data/spool`, for one run, named after the moment of its making:
-- `spool.json`, of the process that writes it: `id` (a run made from the spool is tagged with it),
-  `uri` of the store, `name`, `ended` (nothing more is to come), `writer` (tags that name that
-  process);
-- `run.json`, of the process that sends it: `run_id`, the run's id in the store, once it is known;
+A queue is a folder of `data/spool`, one per run, named after the time of its creation:
+- `spool.json`, from the process that logs the run: the fields of QueueHeader;
+- `run.json`, from the process that sends: `run_id`, the run's id in the store, once it is known;
 - `000001-start`, `000002-epoch`, …: a folder for each operation that is not sent yet, with
-  `operation.json` (`kind`, `time` in ms and what belongs to it) and perhaps `arrays.npz`;
-  `begun` in it says that some of it may be there already;
+  `operation.json` (see operations.py) and, if it has arrays, `arrays.npz`; a file `begun` in it
+  says that a part of the operation may be in the store already;
 - `bundles/000002/bundle`: the model that belongs to an operation;
-- `trouble`: why the last attempt to send has failed; `lock`, held by the process that sends.
+- `trouble`: why the last attempt to send failed;
+- `lock`, locked by the process that sends.
 """
 
 import os
@@ -19,7 +16,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,45 +24,58 @@ import numpy as np
 
 from sentiment.errors import DamagedFileError
 from sentiment.tracking import process
+from sentiment.tracking.offline.operations import (
+    Epoch,
+    Payload,
+    payload_from_json,
+    payload_to_json,
+)
 from sentiment.utils import files, npz
 from sentiment.utils.locks import LockedError, file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
 
-_HINT = "remove that folder, with what it holds of its run"
+_HINT = "remove that folder; what it holds of its run is lost"
 _BEGUN = "begun"
-_MOST_ARRAYS = 1 << 28  # bytes of an operation's arrays; ours have a hundredth of that
+_MAX_ARRAYS = 1 << 28  # bytes of an operation's arrays; ours need a hundredth of that
+
+
+@dataclass(frozen=True)
+class QueueHeader:
+    """The run that a queue belongs to, as `spool.json` has it.
+
+    id: the run's id in the store, or one of the queue's own with which the new run is tagged;
+    uri: the address of the store; ended: no operation will be added; writer: the tags of the
+    process that adds operations.
+    """
+
+    id: str
+    uri: str
+    name: str
+    ended: bool
+    writer: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """Something that was said of a run, by its number."""
+    """A queued operation, in its folder. time: when it was logged, in ms since 1970."""
 
     number: int
     folder: Path
-    said: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """The name of the operation."""
-        return self.said["kind"]
-
-    @property
-    def time(self) -> int:
-        """When it was said, in milliseconds since 1970."""
-        return self.said["time"]
+    payload: Payload
+    time: int
 
     @property
     def bundle(self) -> Path:
         """The folder of the model that belongs to it."""
-        return self.folder.parent / "bundles" / f"{self.number:06d}" / "bundle"
+        return _bundle(self.folder.parent, self.number)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that belong to it."""
-        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MOST_ARRAYS)
+        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MAX_ARRAYS)
 
     def begin(self) -> bool:
-        """Mark it as begun; return whether it was before, so that some of it may be there."""
+        """Mark it as begun; return True if it was before: a part of it may be in the store."""
         mark = self.folder / _BEGUN
         if mark.exists():
             return True
@@ -75,174 +85,189 @@ class Operation:
 
 
 class OfflineQueue:
-    """The operations of one run that are not sent yet, in the order in which they were said."""
+    """The operations of one run that are not sent yet, in the order in which they were logged."""
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._last = max((number for number, _ in self._kept()), default=0)
+        self._last = max((number for number, _ in self._folders()), default=0)
 
     @classmethod
     def create(
         cls, paths: ProjectPaths, *, uri: str, name: str, run_id: str = ""
     ) -> "OfflineQueue":
-        """Make an empty spool, of a run that is to be made or of one with an id already."""
+        """Create an empty queue, for a new run or for the one with the id `run_id`."""
         paths.spool.mkdir(parents=True, exist_ok=True)
-        paths.spool.chmod(0o700)  # the address of a server may hold a password
+        paths.spool.chmod(0o700)  # the address of a server may contain a password
         unique = uuid.uuid4().hex
-        place = paths.spool / f"{epoch_milliseconds()}-{unique[:8]}"
-        header = {"id": run_id or unique, "uri": uri, "name": name, "ended": False}
-        with files.atomic_dir(place) as folder:
-            files.write_json(folder / "spool.json", header | {"writer": process.process_tags()})
+        path = paths.spool / f"{epoch_milliseconds()}-{unique[:8]}"
+        header = QueueHeader(run_id or unique, uri, name, False, process.process_tags())
+        with files.atomic_dir(path) as folder:
+            files.write_json(folder / "spool.json", asdict(header))
             if run_id:
                 files.write_json(folder / "run.json", {"run_id": run_id})
-        return cls(place)
+        return cls(path)
 
     @property
-    def header(self) -> dict[str, Any]:
-        """What `spool.json` says."""
-        return files.read_json(self.folder / "spool.json", hint=_HINT)
+    def header(self) -> QueueHeader:
+        """The content of `spool.json`."""
+        path = self.folder / "spool.json"
+        content = files.read_json(path, hint=_HINT)
+        with files.read_errors(path, hint=_HINT):
+            return QueueHeader(**content)
 
-    def note(self, **changes: Any) -> None:
-        """Change what `spool.json` says."""
-        files.write_json(self.folder / "spool.json", self.header | changes)
+    def update_header(self, **changes: Any) -> None:
+        """Change fields of the header."""
+        files.write_json(self.folder / "spool.json", asdict(replace(self.header, **changes)))
 
     @property
     def run_id(self) -> str:
-        """The run's id in the store; empty before it is known."""
+        """The run's id in the store; empty until it is known."""
         path = self.folder / "run.json"
         return files.read_json(path, hint=_HINT)["run_id"] if path.exists() else ""
 
     @run_id.setter
-    def run_id(self, known: str) -> None:
-        if known != self.run_id:
-            files.write_json(self.folder / "run.json", {"run_id": known})
+    def run_id(self, run_id: str) -> None:
+        if run_id != self.run_id:
+            files.write_json(self.folder / "run.json", {"run_id": run_id})
 
-    def is_of(self, run_id: str) -> bool:
-        """Tell whether that is the run's id in the store or here; of a damaged spool it isn't."""
+    def belongs_to(self, run_id: str) -> bool:
+        """Return True if that is the run's id, in the store or here; False if damaged."""
         with suppress(DamagedFileError):
-            return run_id in (self.header["id"], self.run_id)
+            return run_id in (self.header.id, self.run_id)
         return False
 
     @property
-    def trouble(self) -> str:
-        """Why the last attempt to send has failed; empty where it has not."""
+    def last_error(self) -> str:
+        """Why the last attempt to send failed; empty if it did not."""
         try:
             return (self.folder / "trouble").read_text("utf-8")
         except OSError:
             return ""
 
-    @trouble.setter
-    def trouble(self, text: str) -> None:
-        with suppress(OSError):  # of a full disk others will speak
+    @last_error.setter
+    def last_error(self, text: str) -> None:
+        with suppress(OSError):  # a full disk is reported when an operation is written
             if text:
                 (self.folder / "trouble").write_text(text, "utf-8")
             else:
                 (self.folder / "trouble").unlink(missing_ok=True)
 
-    def record(
+    def append(
         self,
-        kind: str,
+        payload: Payload,
         *,
         arrays: dict[str, np.ndarray] | None = None,
         bundle: Path | None = None,
         begun: bool = False,
-        **said: Any,
     ) -> None:
-        """Add an operation, whole or not at all; where it is `begun` some may be there already."""
+        """Add an operation, whole or not at all.
+
+        begun: a part of it may be in the store already.
+        """
         self._last += 1
-        name = f"{self._last:06d}-{kind}"
-        operation = {"kind": kind, "time": epoch_milliseconds(), **said}
         if bundle is not None:
-            kept = Operation(self._last, self.folder / name, operation).bundle
-            with files.atomic_dir(kept) as folder:
+            with files.atomic_dir(_bundle(self.folder, self._last)) as folder:
                 shutil.copytree(bundle, folder, dirs_exist_ok=True)
-        with files.atomic_dir(self.folder / name) as folder:
+        with files.atomic_dir(self.folder / f"{self._last:06d}-{payload.kind}") as folder:
             if begun:
                 (folder / _BEGUN).touch()
             if arrays is not None:
                 np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
-            files.write_json(folder / "operation.json", operation)
+            content = payload_to_json(payload, epoch_milliseconds())
+            files.write_json(folder / "operation.json", content)
 
     def pending(self) -> int:
         """Return how many operations are not sent yet."""
-        return len(self._kept())
+        return len(self._folders())
 
     def operations(self) -> Iterator[Operation]:
-        """Yield what is not sent yet, and what is said meanwhile."""
-        while kept := self._kept():
-            yield _operation(*min(kept))
+        """Yield the operations that are not sent yet, and those that are added meanwhile."""
+        while folders := self._folders():
+            yield _read_operation(*min(folders))
 
     def bundles(self) -> dict[int, Path]:
-        """Return for each epoch whose model is not sent yet the folder of its bundle."""
-        kept = [_operation(*found) for found in sorted(self._kept()) if "-epoch" in found[1].name]
-        return {operation.said["step"]: operation.bundle for operation in kept}
+        """Return the folder of each model that is not sent yet, by epoch."""
+        folders = [item for item in sorted(self._folders()) if item[1].name.endswith("-epoch")]
+        return {
+            operation.payload.step: operation.bundle
+            for operation in (_read_operation(*item) for item in folders)
+            if isinstance(operation.payload, Epoch)
+        }
 
-    def sent(self, operation: Operation) -> None:
-        """Forget an operation that has been sent, at one stroke."""
-        gone = self.folder / f".sent.{operation.number:06d}"
-        shutil.rmtree(gone, ignore_errors=True)
-        operation.folder.rename(gone)
-        shutil.rmtree(gone)
+    def mark_sent(self, operation: Operation) -> None:
+        """Remove an operation that has been sent; it vanishes in one step."""
+        removed = self.folder / f".sent.{operation.number:06d}"
+        shutil.rmtree(removed, ignore_errors=True)
+        operation.folder.rename(removed)
+        shutil.rmtree(removed)
         shutil.rmtree(operation.bundle.parent, ignore_errors=True)
 
     def remove(self) -> None:
-        """Take the spool away, whatever it holds."""
+        """Remove the queue with all that it holds."""
         shutil.rmtree(self.folder)
 
-    def settle(self) -> bool:
-        """Take the spool away if all is said and sent; return whether it was."""
+    def remove_if_done(self) -> bool:
+        """Remove the queue if all is logged and sent; return True if it is removed."""
         if not self.folder.parent.is_dir():
             return True
-        with _changing(self.folder.parent):
+        with _list_lock(self.folder.parent):
             if not self.folder.is_dir():
                 return True
             header = self.header
-            over = header["ended"] or process.is_alive(header["writer"]) is False
-            if self.pending() or not over:
+            complete = header.ended or process.is_alive(header.writer) is False
+            if self.pending() or not complete:
                 return False
             self.remove()
             return True
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Give whether nobody else sends it; until the body ends nobody else will."""
+    def try_lock(self) -> Iterator[bool]:
+        """Lock the queue for sending during the body, if it exists; yield whether it worked."""
         with ExitStack() as stack:
-            mine = self.folder.is_dir()  # else it has been sent and removed
-            if mine:
+            locked = self.folder.is_dir()  # else it has been sent and removed
+            if locked:
                 try:
                     stack.enter_context(file_lock(self.folder / "lock"))
                 except LockedError:
-                    mine = False
-            yield mine
+                    locked = False
+            yield locked
 
-    def _kept(self) -> list[tuple[int, Path]]:
+    def _folders(self) -> list[tuple[int, Path]]:
+        """Return the number and the folder of each operation that is not sent yet."""
         return [(int(path.name[:6]), path) for path in self.folder.glob("[0-9]*-*")]
 
 
-def _operation(number: int, folder: Path) -> Operation:
-    return Operation(number, folder, files.read_json(folder / "operation.json", hint=_HINT))
+def _bundle(queue: Path, number: int) -> Path:
+    return queue / "bundles" / f"{number:06d}" / "bundle"
+
+
+def _read_operation(number: int, folder: Path) -> Operation:
+    path = folder / "operation.json"
+    content = files.read_json(path, hint=_HINT)
+    with files.read_errors(path, hint=_HINT):
+        return Operation(number, folder, *payload_from_json(content))
 
 
 @contextmanager
 def find_queue(paths: ProjectPaths, run_id: str) -> Iterator[OfflineQueue | None]:
-    """Give the spool of a run by its own id or the spool's, if there is one.
+    """Give the queue of a run, by its id in the store or here, or None.
 
-    Nobody takes it away before the body ends.
+    No other process removes it during the body.
     """
     if not paths.spool.is_dir():
         yield None
         return
-    with _changing(paths.spool):
-        yield next((spool for spool in list_queues(paths) if spool.is_of(run_id)), None)
+    with _list_lock(paths.spool):
+        yield next((queue for queue in list_queues(paths) if queue.belongs_to(run_id)), None)
 
 
 @contextmanager
-def _changing(folder: Path) -> Iterator[None]:
-    """Let one process at a time say which spools there are; none takes longer than an instant."""
+def _list_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time find or remove queues; none takes longer than an instant."""
     with file_lock(folder / ".lock", blocking=True):
         yield
 
 
 def list_queues(paths: ProjectPaths) -> list[OfflineQueue]:
-    """Return all spools, the oldest first."""
+    """Return all queues, the oldest first."""
     return [OfflineQueue(path.parent) for path in sorted(paths.spool.glob("[!.]*/spool.json"))]

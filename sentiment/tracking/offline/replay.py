@@ -1,14 +1,13 @@
-"""What a spool holds, said to a store: each operation once, however often sending was broken off.
+"""Send the operations of a queue to the store: each once, however often sending is interrupted.
 
-Knows spools and MLflow's runs; knows nothing of when or by whom a spool is sent.
-
-A request may be lost on its way there or back, and whoever sent it may be killed, so that nobody
-knows whether it was heard. What makes something is therefore looked for before it is sent again: a
-run by the tag that names its spool, a model by its run and its epoch, a version by its model, rows
-and pictures by their path; metrics, parameters and tags may be said twice. A server that hears a
-request late may even so make a second one; at the end of the run such doubles are taken away.
+A request or its answer may be lost, and the process that sends may be killed; then nobody knows
+whether the store has the operation. Before something is created once more it is therefore looked
+for: a run by the tag that names its queue, a model by its run and epoch, a version by its model,
+rows and images by their path. Metrics, parameters and tags may be sent twice. A server that handles
+a request late may still create a duplicate; duplicates are deleted at the end of the run.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,23 @@ from sentiment.errors import SentimentError, UnavailableError
 from sentiment.tracking import registry, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.offline import connection
+from sentiment.tracking.offline.operations import (
+    Arrays,
+    Begin,
+    Best,
+    End,
+    Epoch,
+    Evaluation,
+    Image,
+    Payload,
+    Resume,
+    Start,
+    Table,
+    Tag,
+    Text,
+)
 from sentiment.tracking.offline.queue import OfflineQueue, Operation
-from sentiment.tracking.run import Dataset, MlflowRun
+from sentiment.tracking.run import MlflowRun
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
@@ -30,206 +44,208 @@ with environment.suppress_stderr():
 
 
 class RunMissingError(UnavailableError):
-    """The store does not know the run."""
+    """The store does not have the run."""
 
 
 def send(
     paths: ProjectPaths,
-    spool: OfflineQueue,
+    queue: OfflineQueue,
     *,
     seconds: int | None = None,
-    most: int | None = None,
+    max_operations: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Send what `spool` holds, the oldest first, or its first `most` operations.
+    """Send the operations of `queue`, the oldest first, all or the first `max_operations`.
 
-    seconds: that each call may take. Raises AwayError where the store does not answer and another
-    UnavailableError where it refuses: that operation and those after it stay.
+    seconds: the time limit of each call. Raises StoreUnreachableError if the store does not answer
+    and another UnavailableError if it refuses: that operation and those after it stay queued.
     """
-    count, header = 0, spool.header
+    sent, header = 0, queue.header
     try:
-        with connection.connection(paths, header["uri"], seconds=seconds):
-            sender = _Sender(paths, spool, header)
-            waiting = spool.operations()
+        with connection.connection(paths, header.uri, seconds=seconds):
+            sender = _Sender(paths, queue)
+            operations = queue.operations()
             if progress:
-                waiting = progress.track(waiting, f"sending {header['name']}", spool.pending())
-            for operation in waiting:
-                getattr(sender, f"_{operation.kind}")(operation)
-                spool.sent(operation)
-                spool.trouble = ""
-                count += 1
-                if count == most:
+                text = f"sending {header.name}"
+                operations = progress.track(operations, text, queue.pending())
+            for operation in operations:
+                sender.send(operation)
+                queue.mark_sent(operation)
+                queue.last_error = ""
+                sent += 1
+                if sent == max_operations:
                     break
     except SentimentError as error:
-        spool.trouble = error.fact
+        queue.last_error = error.fact
         raise
 
 
-def models(
-    paths: ProjectPaths, spool: OfflineQueue, steps: list[int], *, seconds: int
+def stored_bundles(
+    paths: ProjectPaths, queue: OfflineQueue, steps: list[int], *, seconds: int
 ) -> dict[int, Path]:
-    """Return for each of these epochs that the store has whole the folder of its bundle."""
-    header = spool.header
-    with connection.connection(paths, header["uri"], seconds=seconds):
-        found = _Sender(paths, spool, header).run().models(steps)
-        return {step: folder for step, (_, folder) in found.items() if folder is not None}
+    """Return the folder of each model that the store has whole, by epoch, of the epochs `steps`."""
+    with connection.connection(paths, queue.header.uri, seconds=seconds):
+        models = _Sender(paths, queue).run().models(steps)
+        return {step: model.bundle for step, model in models.items() if model.bundle is not None}
 
 
 class _Sender:
-    """Sends operations, each by the method of its kind."""
+    """Sends operations, each by the method for its payload."""
 
-    def __init__(self, paths: ProjectPaths, spool: OfflineQueue, header: dict[str, Any]):
-        self._paths, self._spool = paths, spool
-        self._id, self._name, self._uri = header["id"], header["name"], header["uri"]
+    def __init__(self, paths: ProjectPaths, queue: OfflineQueue):
+        self._paths, self._queue, self._header = paths, queue, queue.header
         self._client = mlflow.MlflowClient()
+        self._methods: dict[type[Payload], Callable[[Any, Operation], None]] = {
+            Start: self._start,
+            Begin: self._begin,
+            Resume: self._resume,
+            Epoch: self._epoch,
+            Best: self._best,
+            Arrays: self._arrays,
+            Image: self._image,
+            Table: self._table,
+            Text: self._text,
+            Tag: self._tag,
+            Evaluation: self._evaluation,
+            End: self._end,
+        }
+
+    def send(self, operation: Operation) -> None:
+        """Send an operation."""
+        self._methods[type(operation.payload)](operation.payload, operation)
 
     def run(self) -> MlflowRun:
-        """Return the run; raise RunMissingError where the store has none, or no more."""
-        known = self._spool.run_id or self._id
+        """Return the run; raise RunMissingError if the store does not have it."""
+        name, uri = self._header.name, self._header.uri
         try:
-            info = self._client.get_run(known).info
+            info = self._client.get_run(self._queue.run_id or self._header.id).info
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            # Of a run that was sent before, another spool knows it by the id it had here.
-            if not (found := self._tagged(self._id)):
-                raise RunMissingError(f"the run {self._name} is not in {self._uri}") from error
-            info = self._client.get_run(found[0]).info
+            # A run that an earlier queue has created is known here by that queue's id.
+            created = self._created_runs()
+            if not created:
+                raise RunMissingError(f"the run {name} is not in {uri}") from error
+            info = self._client.get_run(created[0]).info
         if info.lifecycle_stage == "deleted":
-            store.check_not_deleted(self._client.get_experiment(info.experiment_id), self._uri)
+            store.check_not_deleted(self._client.get_experiment(info.experiment_id), uri)
             raise UnavailableError(
-                f"the run {self._name} has been deleted in {self._uri}",
-                hint=store.mlflow_command(self._uri, f"runs restore --run-id {info.run_id}"),
+                f"the run {name} has been deleted in {uri}",
+                hint=store.mlflow_command(uri, f"runs restore --run-id {info.run_id}"),
             )
-        self._spool.run_id = info.run_id
-        return MlflowRun(info.run_id, self._name, self._paths)
+        self._queue.run_id = info.run_id
+        return MlflowRun(info.run_id, name, self._paths)
 
-    def _tagged(self, spool_id: str) -> list[str]:
-        """Return the ids of the runs that came from a spool, of whatever experiment."""
-        kept = [experiment.experiment_id for experiment in self._client.search_experiments()]
-        if not kept:
+    def _created_runs(self) -> list[str]:
+        """Return the ids of the runs created from the queue, in any experiment, its own first."""
+        experiments = [item.experiment_id for item in self._client.search_experiments()]
+        if not experiments:
             return []
-        found = self._client.search_runs(kept, f"tags.`{runs.QUEUE_TAG}` = '{spool_id}'")
-        return sorted(
-            (run.info.run_id for run in found), key=lambda run_id: run_id != self._spool.run_id
-        )
+        with_tag = f"tags.`{runs.QUEUE_TAG}` = '{self._header.id}'"
+        found = self._client.search_runs(experiments, with_tag)
+        ids = (run.info.run_id for run in found)
+        return sorted(ids, key=lambda run_id: run_id != self._queue.run_id)
 
-    def _start(self, operation: Operation) -> None:
-        said = operation.said
-        if operation.begin() and (found := self._tagged(self._id)):
-            self._spool.run_id = found[0]
+    def _start(self, start: Start, operation: Operation) -> None:
+        if operation.begin() and (created := self._created_runs()):
+            self._queue.run_id = created[0]
             return
-        tags = said["tags"] | {runs.QUEUE_TAG: self._id}
-        made = runs.create_run(self._paths, said["experiment"], self._name, tags, operation.time)
-        self._spool.run_id = made.id
+        tags = start.tags | {runs.QUEUE_TAG: self._header.id}
+        name = self._header.name
+        run = runs.create_run(self._paths, start.experiment, name, tags, operation.time)
+        self._queue.run_id = run.id
 
-    def _begin(self, operation: Operation) -> None:
-        said = operation.said
-        self.run().begin(said["settings"], [Dataset(**one) for one in said["datasets"]])
+    def _begin(self, begin: Begin, _: Operation) -> None:
+        self.run().begin(begin.settings, begin.datasets)
 
-    def _again(self, operation: Operation) -> None:
-        self.run().again(operation.said["tags"])
+    def _resume(self, resume: Resume, _: Operation) -> None:
+        self.run().resume(resume.tags)
 
-    def _epoch(self, operation: Operation) -> None:
-        run, said, step = self.run(), operation.said, operation.said["step"]
-        model = self._model(run, step)
-        if model and operation.said["again"] and _is_measured(model, step):
-            return  # the process before has logged it, which the one that goes on could not know
-        model_id = model.model_id if model else registry.log_model(run.id, operation.bundle, step)
-        values = {name: float(value) for name, value in said["metrics"].items()}
-        run.metrics(values, step, model_id, operation.time)
+    def _epoch(self, epoch: Epoch, operation: Operation) -> None:
+        run = self.run()
+        model = self._model(run, epoch.step)
+        if model and epoch.resumed and _has_metrics(model, epoch.step):
+            return  # logged before the training was resumed, which could not know that
+        model_id = (
+            model.model_id if model else registry.log_model(run.id, operation.bundle, epoch.step)
+        )
+        run.log_metrics(epoch.metrics, epoch.step, model_id, operation.time)
 
     def _model(self, run: MlflowRun, step: int) -> LoggedModel | None:
-        """Return the model of an epoch that is whole; take away what is not, and any second."""
-        whole: LoggedModel | None = None
-        # Of two the one that is measured comes first: others may know it.
-        found = runs.logged_models(self._client, run.id)
-        for model in sorted(found, key=lambda model: not _is_measured(model, step)):
+        """Return the complete model of an epoch; delete incomplete ones and duplicates."""
+        complete: LoggedModel | None = None
+        # One that has metrics comes first: its id may be in use.
+        models = runs.logged_models(self._client, run.id)
+        for model in sorted(models, key=lambda model: not _has_metrics(model, step)):
             if model.tags.get(registry.STEP) != str(step):
                 continue
-            if str(model.status) == "READY" and whole is None:
-                whole = model
+            if str(model.status) == "READY" and complete is None:
+                complete = model
             else:
                 self._client.delete_logged_model(model.model_id)
-        return whole
+        return complete
 
-    def _best(self, operation: Operation) -> None:
-        run, named = self.run(), operation.said["model"]
-        if named.isdecimal():  # an epoch, else the id of a model that the store had at once
-            model = self._model(run, int(named))
+    def _best(self, best: Best, _: Operation) -> None:
+        run, model_id = self.run(), best.model
+        if model_id.isdecimal():  # an epoch
+            model = self._model(run, int(model_id))
             if model is None:
-                return  # it was lost to a full disk
-            named = model.model_id
-        run.best(named)
+                return  # a full disk has kept it out of the queue
+            model_id = model.model_id
+        run.best(model_id)
 
-    def _arrays(self, operation: Operation) -> None:
-        self.run().arrays(operation.arrays(), operation.said["path"])
+    def _arrays(self, arrays: Arrays, operation: Operation) -> None:
+        self.run().arrays(operation.arrays(), arrays.path)
 
-    def _image(self, operation: Operation) -> None:
-        run, said = self.run(), operation.said
+    def _image(self, image: Image, operation: Operation) -> None:
+        run = self.run()
         if operation.begin():
-            self._remove(run, f"images/{said['key'].replace('/', '~')}+step+{said['step']}+")
-        run.image(operation.arrays()["pixels"], said["key"], said["step"], operation.time)
+            # MLflow adds a random end to the name, so that a second image would not replace it.
+            self._delete_artifacts(run, f"images/{image.key.replace('/', '~')}+step+{image.step}+")
+        run.image(operation.arrays()["pixels"], image.key, image.step, operation.time)
 
-    def _table(self, operation: Operation) -> None:
-        run, said = self.run(), operation.said
+    def _table(self, table: Table, operation: Operation) -> None:
+        run = self.run()
         if operation.begin():
-            self._remove(run, said["path"])  # MLflow would add the rows once more
-        run.table(_cells(said["columns"], operation), said["path"])
-
-    def _text(self, operation: Operation) -> None:
-        self.run().text(operation.said["text"], operation.said["path"])
-
-    def _tag(self, operation: Operation) -> None:
-        self.run().tag(operation.said["name"], operation.said["text"])
-
-    def _evaluation(self, operation: Operation) -> None:
-        run, said = self.run(), operation.said
-        if operation.begin():
-            self._remove(run, f"evaluation/{said['dataset']['name']}_mistakes.json")
-        run.evaluation(
-            metrics={name: float(value) for name, value in said["metrics"].items()},
-            mistakes=said["mistakes"],
-            predictions=operation.arrays(),
-            dataset=Dataset(**said["dataset"]),
-            when=operation.time,
+            self._delete_artifacts(run, table.path)  # MLflow would append the rows
+        run.table(
+            table.joined(operation.arrays()) if table.has_arrays else table.columns, table.path
         )
 
-    def _end(self, operation: Operation) -> None:
-        run = self.run()
-        self._take_doubles_away(run)
-        run.end(operation.said["status"], operation.time)
+    def _text(self, text: Text, _: Operation) -> None:
+        self.run().text(text.text, text.path)
 
-    def _take_doubles_away(self, run: MlflowRun) -> None:
-        """Leave one of all that requests heard late have made twice."""
-        for run_id in self._tagged(self._id):
+    def _tag(self, tag: Tag, _: Operation) -> None:
+        self.run().tag(tag.name, tag.text)
+
+    def _evaluation(self, evaluation: Evaluation, operation: Operation) -> None:
+        run = self.run()
+        if operation.begin():
+            self._delete_artifacts(run, f"evaluation/{evaluation.dataset.name}_mistakes.json")
+        run.log_evaluation(evaluation.record(operation.arrays()), operation.time)
+
+    def _end(self, end: End, operation: Operation) -> None:
+        run = self.run()
+        self._delete_duplicates(run)
+        run.end(end.status, operation.time)
+
+    def _delete_duplicates(self, run: MlflowRun) -> None:
+        """Leave one of whatever late requests have created twice."""
+        for run_id in self._created_runs():
             if run_id != run.id:
                 self._client.delete_run(run_id)
-        for step in {
-            model.tags.get(registry.STEP) for model in runs.logged_models(self._client, run.id)
-        }:
-            if step is not None:
-                self._model(run, int(step))
+        models = runs.logged_models(self._client, run.id)
+        for step in {model.tags.get(registry.STEP) for model in models} - {None}:
+            self._model(run, int(step))
         registry.delete_duplicates(run.id)
 
-    def _remove(self, run: MlflowRun, beginning: str) -> None:
-        """Remove a run's artifacts whose paths begin so: what a broken-off attempt has left."""
+    def _delete_artifacts(self, run: MlflowRun, prefix: str) -> None:
+        """Delete the artifacts that an interrupted attempt has left, by the start of their path."""
         artifacts = get_artifact_repository(self._client.get_run(run.id).info.artifact_uri)
-        for item in self._client.list_artifacts(run.id, beginning.rpartition("/")[0]):
-            if item.path.startswith(beginning):
+        for item in self._client.list_artifacts(run.id, prefix.rpartition("/")[0]):
+            if item.path.startswith(prefix):
                 artifacts.delete_artifacts(item.path)
 
 
-def _is_measured(model: LoggedModel, step: int) -> bool:
+def _has_metrics(model: LoggedModel, step: int) -> bool:
     return any(metric.step == step for metric in model.metrics or ())
-
-
-def _cells(columns: dict[str, list[Any]], operation: Operation) -> dict[str, list[Any]]:
-    """Return the columns with the arrays in the place of their names."""
-    if not any(isinstance(cell, dict) for cells in columns.values() for cell in cells):
-        return columns
-    arrays = operation.arrays()
-    return {
-        name: [arrays[cell["array"]] if isinstance(cell, dict) else cell for cell in cells]
-        for name, cells in columns.items()
-    }

@@ -1,180 +1,200 @@
-"""Runs of which what is said is kept in a spool, from the beginning or once the store fails.
-
-Knows runs and spools; knows nothing of who sends a spool, or when.
-"""
+"""Log a run to a queue on disk, from its start or from the moment when the store fails."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sentiment.errors import SentimentError
 from sentiment.tracking.offline import connection, replay
+from sentiment.tracking.offline.operations import (
+    Arrays,
+    Best,
+    End,
+    Epoch,
+    Image,
+    Payload,
+    Table,
+    Tag,
+    Text,
+)
 from sentiment.tracking.offline.queue import OfflineQueue
-from sentiment.tracking.run import Dataset, MlflowRun
+from sentiment.tracking.run_logger import EpochModel, Notify, RunLogger
 from sentiment.utils.paths import ProjectPaths
 
-Notify = Callable[[str], None]
-SECONDS = 3  # that each call may take while a training waits for it
+CALL_SECONDS = 3  # the time limit of each call to a store that a training waits for
+Result = TypeVar("Result")
 
 
-class OfflineRun(MlflowRun):
-    """A run whose operations are kept on disk; where they can't be, that is said and no error.
+class OfflineRun:
+    """A run whose operations are queued on disk: a RunLogger.
 
-    again: the run has begun before, so that some of what is said may have been said already;
-    heard: it has been said that the store is away; kept: is called after each operation.
+    If the disk can't be written, that is reported once, and the training goes on. resumed: the
+    store may have a part of what is logged; warned: it has been reported that the store does not
+    answer; on_append: called after each operation.
     """
 
     def __init__(
         self,
-        spool: OfflineQueue,
+        queue: OfflineQueue,
         paths: ProjectPaths,
         say: Notify,
         *,
-        again: bool = False,
-        heard: bool = False,
-        kept: Callable[[], None] = lambda: None,
+        resumed: bool = False,
+        warned: bool = False,
+        on_append: Callable[[], None] = lambda: None,
     ):
-        self._header = spool.header
-        self.id, self.name = spool.run_id or self._header["id"], self._header["name"]
-        self._spool, self._paths, self._say, self._again = spool, paths, say, again
-        self._lost = ""  # why nothing more can be kept
-        self._heard, self._kept = heard, kept
+        header = queue.header
+        self.id, self.name = queue.run_id or header.id, header.name
+        self._queue, self._paths, self._say = queue, paths, say
+        self._resumed, self._warned, self._on_append = resumed, warned, on_append
+        self._write_error = ""  # why nothing more can be queued
 
-    def begin(self, settings: dict[str, Any], datasets: list[Dataset]) -> None:
-        """Keep what the run is made from."""
-        said = {name: str(value) for name, value in settings.items()}
-        self._keep("begin", settings=said, datasets=[vars(used) for used in datasets])
+    def models(self, steps: list[int]) -> dict[int, EpochModel]:
+        """Return the model of each of these epochs that has been logged whole, by epoch.
 
-    def again(self, tags: dict[str, str]) -> None:
-        """Keep that the run goes on."""
-        self._keep("again", tags=tags)
-
-    def models(self, steps: list[int]) -> dict[int, tuple[str, Path | None]]:
-        """Return for each of these epochs that was kept its name and the bundle's folder.
-
-        That is all of them but perhaps the last. The folder is None where the store, which has it,
-        does not answer.
+        Epochs are logged in order: all but the last are there, even if the store can't be asked.
         """
-        waiting, there = self._spool.bundles(), {}
+        stored: dict[int, Path] = {}
+        queued = self._queue.bundles()
         with suppress(SentimentError):
-            there = replay.models(self._paths, self._spool, steps, seconds=SECONDS)
-        paths = there | waiting
+            stored = replay.stored_bundles(self._paths, self._queue, steps, seconds=CALL_SECONDS)
+        bundles = stored | queued
         return {
-            step: (str(step), paths.get(step))
+            step: EpochModel(str(step), bundles.get(step))
             for step in steps
-            if step in paths or step != steps[-1]
+            if step in bundles or step != steps[-1]
         }
 
-    def epoch(
-        self, metrics: dict[str, float], step: int, bundle: Path, when: int | None = None
-    ) -> str:
-        """Keep the model of an epoch and its metrics; return a name for the model."""
-        del when  # an operation says when it was
-        # As text: JSON has no word for what is no number.
-        values = {name: repr(float(value)) for name, value in metrics.items()}
-        self._keep("epoch", bundle=bundle, metrics=values, step=int(step), again=self._again)
+    def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
+        """Queue the model of an epoch and its metrics; return the epoch as the model's id."""
+        self._append(Epoch(metrics, int(step), self._resumed), bundle=bundle)
         return str(int(step))
 
     def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
-        """Keep arrays."""
-        self._keep("arrays", arrays=arrays, path=path)
+        """Queue arrays."""
+        self._append(Arrays(path), arrays=arrays)
 
-    def image(self, pixels: np.ndarray, key: str, step: int, when: int | None = None) -> None:
-        """Keep a picture."""
-        del when
-        self._keep("image", arrays={"pixels": pixels}, key=key, step=int(step))
+    def image(self, pixels: np.ndarray, key: str, step: int) -> None:
+        """Queue an image."""
+        self._append(Image(key, int(step)), arrays={"pixels": pixels})
 
     def table(self, columns: dict[str, list[Any]], path: str) -> None:
-        """Keep a table, the arrays in it aside under numbers."""
-        arrays: dict[str, np.ndarray] = {}
-
-        def aside(cell: Any) -> Any:
-            if not isinstance(cell, np.ndarray):
-                return cell
-            name = str(len(arrays))
-            arrays[name] = cell
-            return {"array": name}
-
-        kept = {name: [aside(cell) for cell in cells] for name, cells in columns.items()}
-        self._keep("table", arrays=arrays or None, columns=kept, path=path)
+        """Queue a table."""
+        table, arrays = Table.split(columns, path)
+        self._append(table, arrays=arrays or None)
 
     def text(self, text: str, path: str) -> None:
-        """Keep a text file."""
-        self._keep("text", text=text, path=path)
+        """Queue a text file."""
+        self._append(Text(text, path))
 
     def tag(self, name: str, text: str) -> None:
-        """Keep a tag."""
-        self._keep("tag", name=name, text=text)
+        """Queue a tag."""
+        self._append(Tag(name, text))
 
     def best(self, model_id: str) -> None:
-        """Keep which model is the best; `model_id` is the name that `epoch` gave."""
-        self._keep("best", model=model_id)
+        """Queue which model is the best, by the id that logging the epoch returned."""
+        self._append(Best(model_id))
 
-    def end(self, status: str, when: int | None = None) -> None:
-        """Keep how the run ends, and if some of it was lost that too, where there is room now."""
-        del when
-        if self._lost:
-            with suppress(OSError, SentimentError):
-                self._spool.record("tag", name="failure", text=f"not all was kept: {self._lost}")
-                self._spool.record("end", status=status)
-        self._keep("end", status=status)
+    def end(self, status: str) -> None:
+        """Queue the end of the run; if an operation was lost, the tag `failure` says so."""
+        if self._write_error:
+            with suppress(OSError, SentimentError):  # unless there is room again by now
+                failure = f"a part of this run was lost: {self._write_error}"
+                self._queue.append(Tag("failure", failure))
+                self._queue.append(End(status))
+        self._append(End(status))
         with suppress(OSError, SentimentError):
-            self._spool.note(ended=True)
+            self._queue.update_header(ended=True)
 
-    def _keep(self, kind: str, **said: Any) -> None:
-        """Keep an operation, and pass on what has become of those before."""
-        if self._lost:
+    def _append(
+        self,
+        payload: Payload,
+        *,
+        arrays: dict[str, np.ndarray] | None = None,
+        bundle: Path | None = None,
+    ) -> None:
+        """Queue an operation, and report why earlier ones could not be sent."""
+        if self._write_error:
             return
         try:
-            self._spool.record(kind, begun=self._again, **said)
+            self._queue.append(payload, arrays=arrays, bundle=bundle, begun=self._resumed)
         except (OSError, SentimentError) as error:
-            self._lost = write_failure(error)
-            self._say(f"nothing more of this run is tracked: {self._lost}")
+            self._write_error = write_failure(error)
+            self._say(f"nothing more of this run is tracked: {self._write_error}")
             return
-        self._kept()
-        if not self._heard and (trouble := self._spool.trouble):
-            self._heard = True
-            self._say(f"{trouble}; the run is kept on this machine")
+        self._on_append()
+        if not self._warned and (error_text := self._queue.last_error):
+            self._warned = True
+            self._say(f"{error_text}; the run is saved on this machine for now")
 
 
-class FallbackRun(MlflowRun):
-    """A run that is written to the store at once until that fails; what is left goes into a spool.
+class FallbackRun:
+    """A run that is logged to a store on this machine, and to a queue once that fails: a RunLogger.
 
-    spool: makes one, given what has failed.
+    open_fallback: returns the run to use from then on, given the error; None if there is none, and
+    nothing more is logged.
     """
 
-    def __init__(self, run: MlflowRun, spool: Callable[[Exception], MlflowRun | None]):
+    def __init__(self, run: RunLogger, open_fallback: Callable[[Exception], RunLogger | None]):
         self.id, self.name = run.id, run.name
-        self._run: MlflowRun | None = run
-        self._spool, self._failed = spool, False
+        self._run: RunLogger | None = run
+        self._open_fallback, self._has_failed = open_fallback, False
 
-    def _do(self, method: str, *said: Any, **more: Any) -> Any:
+    def _try(self, log: Callable[[RunLogger], Result], untracked: Result) -> Result:
+        """Log to the run, or to its fallback if it fails; return `untracked` if there is none."""
+        if self._run is None:
+            return untracked
         try:
-            return getattr(self._run, method)(*said, **more) if self._run else ""
+            return log(self._run)
         except connection.STORE_ERRORS as error:
-            if self._failed:
+            if self._has_failed:
                 raise
-            self._run, self._failed = self._spool(error), True
-            # The store may have taken a part of it, which the spool is told.
-            return self._do(method, *said, **more)
+            self._has_failed = True
+            self._run = self._open_fallback(error)
+            return self._try(log, untracked)
 
-    def _either(method: str) -> Callable[..., Any]:  # type: ignore[misc]  # noqa: N805
-        """Return a method that says the same to the run behind it."""
+    def models(self, steps: list[int]) -> dict[int, EpochModel]:
+        """Return the model of each of these epochs that has been logged whole, by epoch."""
+        return self._try(lambda run: run.models(steps), {})
 
-        def said(self: "FallbackRun", *words: Any, **more: Any) -> Any:
-            return self._do(method, *words, **more)
+    def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
+        """Log the model of an epoch and its metrics; return the model's id."""
+        return self._try(lambda run: run.epoch(metrics, step, bundle), "")
 
-        return said
+    def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
+        """Log arrays."""
+        self._try(lambda run: run.arrays(arrays, path), None)
 
-    models, epoch, arrays, image = map(_either, ("models", "epoch", "arrays", "image"))
-    table, text, tag, best, end = map(_either, ("table", "text", "tag", "best", "end"))
+    def image(self, pixels: np.ndarray, key: str, step: int) -> None:
+        """Log an image."""
+        self._try(lambda run: run.image(pixels, key, step), None)
+
+    def table(self, columns: dict[str, list[Any]], path: str) -> None:
+        """Log a table."""
+        self._try(lambda run: run.table(columns, path), None)
+
+    def text(self, text: str, path: str) -> None:
+        """Log a text file."""
+        self._try(lambda run: run.text(text, path), None)
+
+    def tag(self, name: str, text: str) -> None:
+        """Set a tag."""
+        self._try(lambda run: run.tag(name, text), None)
+
+    def best(self, model_id: str) -> None:
+        """Register the model of the best epoch."""
+        self._try(lambda run: run.best(model_id), None)
+
+    def end(self, status: str) -> None:
+        """End the run."""
+        self._try(lambda run: run.end(status), None)
 
 
 def write_failure(error: Exception) -> str:
-    """Return in a few words why nothing can be kept."""
+    """Return why a queue can't be written, in a few words."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'the spool'}: {error.strerror or error}"
+        return f"{error.filename or 'the queue'}: {error.strerror or error}"
     return str(error)

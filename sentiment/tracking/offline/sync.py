@@ -1,21 +1,18 @@
-"""All spools, sent.
-
-Knows spools and their writers; knows nothing of what is sent.
-"""
+"""Send all queues."""
 
 from dataclasses import dataclass
 
 from sentiment.errors import SentimentError
-from sentiment.tracking.offline import queue, replay
-from sentiment.tracking.offline.queue import OfflineQueue
-from sentiment.utils import locks
+from sentiment.tracking.offline import replay
+from sentiment.tracking.offline.queue import OfflineQueue, list_queues
+from sentiment.utils.locks import file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What became of a spool. left: operations that are not sent, and `trouble` says why."""
+    """What became of a queue. left: operations that are not sent; trouble: why not."""
 
     name: str
     left: int
@@ -23,24 +20,24 @@ class SyncResult:
 
 
 def sync(paths: ProjectPaths, progress: Progress) -> list[SyncResult]:
-    """Send all spools, the oldest first; what one store refuses holds up no other run.
+    """Send all queues, the oldest first; a store that refuses one does not hold up the others.
 
-    Raises InputError where another process is doing so.
+    Raises LockedError if another process is sending them.
     """
-    with locks.file_lock(paths.spool / ".sync", "sending the waiting runs"):
-        return [_send(paths, kept, progress) for kept in queue.list_queues(paths)]
+    with file_lock(paths.spool / ".sync", "sending the waiting runs"):
+        return [_send(paths, queue, progress) for queue in list_queues(paths)]
 
 
-def _send(paths: ProjectPaths, kept: OfflineQueue, progress: Progress) -> SyncResult:
-    name, trouble = kept.folder.name, None
+def _send(paths: ProjectPaths, queue: OfflineQueue, progress: Progress) -> SyncResult:
+    name, trouble = queue.folder.name, None
     try:
-        name = kept.header["name"]
-        with kept.held() as mine:
-            if mine:
-                replay.send(paths, kept, progress=progress)
-            elif kept.pending():
+        name = queue.header.name
+        with queue.try_lock() as locked:
+            if locked:
+                replay.send(paths, queue, progress=progress)
+            elif queue.pending():
                 trouble = SentimentError(f"the training of {name} is sending it")
-        kept.settle()
+        queue.remove_if_done()
     except SentimentError as error:
         trouble = error
-    return SyncResult(name, kept.pending(), trouble)
+    return SyncResult(name, queue.pending(), trouble)

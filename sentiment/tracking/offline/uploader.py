@@ -1,7 +1,7 @@
-"""A process of its own that sends a run's spool while the run is under way.
+"""Send a run's queue from a process of its own while the run is under way.
 
-So nothing that a server does holds training up. It may be killed at any moment: what it has not
-sent stays. Knows spools and processes; knows nothing of what is sent.
+A slow server therefore never delays training. The process may be killed at any moment: what it has
+not sent stays queued.
 """
 
 import os
@@ -15,66 +15,66 @@ from sentiment.tracking.offline import connection, replay
 from sentiment.tracking.offline.queue import OfflineQueue
 from sentiment.utils.paths import ProjectPaths
 
-_PAUSE = 0.3  # seconds between two looks into the spool
-_AGAIN = 5.0  # seconds after which a store that was away is asked again
-_PATIENCE = 5.0  # seconds that the end of a training waits for what is left
-_EARNED = 0.25  # seconds that each operation sent adds: a store that is quick gets all
+_POLL_SECONDS = 0.3  # between two looks into the queue
+_RETRY_SECONDS = 5.0  # until a store that did not answer is tried again
+_FINAL_SECONDS = 5.0  # for which the end of a training waits for the rest to be sent
+_SECONDS_PER_OPERATION = 0.25  # that each operation sent adds: a quick store gets everything
 
 
 class Uploader:
-    """Sends a spool from another process, between `start` and `finish`."""
+    """Sends a queue from another process, between `start` and `finish`."""
 
-    def __init__(self, paths: ProjectPaths, spool: OfflineQueue):
-        self._paths, self._spool = paths, spool
-        self._process: subprocess.Popen | None = None
+    def __init__(self, paths: ProjectPaths, queue: OfflineQueue):
+        self._paths, self._queue = paths, queue
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Begin to send, where that hasn't begun."""
+        """Start the process, unless it is started already."""
         if self._process is not None:
             return
-        command = [sys.executable, "-m", __name__, str(self._paths.root), str(self._spool.folder)]
-        # In a session of its own: Ctrl-C ends training, which has something to say after it.
-        quiet = subprocess.DEVNULL
+        command = [sys.executable, "-m", __name__, str(self._paths.root), str(self._queue.folder)]
+        # In a session of its own: after Ctrl-C training still has something to log.
+        null = subprocess.DEVNULL
         self._process = subprocess.Popen(
-            command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+            command, stdin=null, stdout=null, stderr=null, start_new_session=True
         )
 
     def finish(self) -> None:
-        """Wait while the store takes what is left, as long as it is quick."""
+        """Wait for the rest to be sent, as long as the store is quick, and end the process."""
         if self._process is None:
             return
-        left, end = self._spool.pending(), time.monotonic() + _PATIENCE
+        pending, deadline = self._queue.pending(), time.monotonic() + _FINAL_SECONDS
         try:
-            while self._spool.pending() and self._process.poll() is None:
-                sent, left = left - self._spool.pending(), self._spool.pending()
-                end += sent * _EARNED
-                if time.monotonic() > end or self._spool.trouble:
+            while self._queue.pending() and self._process.poll() is None:
+                before, pending = pending, self._queue.pending()
+                deadline += (before - pending) * _SECONDS_PER_OPERATION
+                if time.monotonic() > deadline or self._queue.last_error:
                     break
-                time.sleep(_PAUSE / 3)
+                time.sleep(_POLL_SECONDS / 3)
         finally:
             self._process.kill()
             self._process.wait()
 
 
-def upload(paths: ProjectPaths, spool: OfflineQueue) -> None:
-    """Send a spool until all is said and sent, or the process that writes it is gone."""
+def upload(paths: ProjectPaths, queue: OfflineQueue) -> None:
+    """Send a queue until all is logged and sent, or the process that logs has ended."""
     parent = os.getppid()
     while True:
-        orphaned, wait = os.getppid() != parent, _PAUSE
+        is_orphan, seconds = os.getppid() != parent, _POLL_SECONDS
         try:
-            # Somebody else may be sending it: the courier of a training that was killed.
-            with spool.held() as mine:
-                if mine and spool.pending():
-                    replay.send(paths, spool)
-            if orphaned or (spool.header["ended"] and not spool.pending()):
+            # The uploader of a training that was killed may still hold the lock.
+            with queue.try_lock() as locked:
+                if locked and queue.pending():
+                    replay.send(paths, queue)
+            if is_orphan or (queue.header.ended and not queue.pending()):
                 return
         except connection.StoreUnreachableError:
-            wait = _AGAIN
+            seconds = _RETRY_SECONDS
         except SentimentError:
-            return  # `trouble` says why; the same would be refused again
-        if orphaned:
+            return  # the store would refuse again; the queue's `last_error` says why
+        if is_orphan:
             return
-        time.sleep(wait)
+        time.sleep(seconds)
 
 
 if __name__ == "__main__":

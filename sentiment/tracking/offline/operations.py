@@ -1,0 +1,222 @@
+"""The operations that a queue holds, and their form as JSON.
+
+An operation is a JSON object: `kind`, `time` in ms since 1970, and the fields of the class of that
+kind, under the names that `to_json` gives them.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from sentiment.tracking.run_logger import Dataset, EvaluationRecord
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What an operation logs."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Return the payload with these fields; raise KeyError or TypeError if they do not fit."""
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Start(Payload):
+    """Create the run."""
+
+    kind: ClassVar[str] = "start"
+    experiment: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Begin(Payload):
+    """Log the settings and the data that the run starts with."""
+
+    kind: ClassVar[str] = "begin"
+    settings: dict[str, str]
+    datasets: list[Dataset]
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Return the payload with these fields."""
+        return cls(fields["settings"], [Dataset(**dataset) for dataset in fields["datasets"]])
+
+
+@dataclass(frozen=True)
+class Resume(Payload):
+    """Set an interrupted run to RUNNING; `tags` name the process that resumes it."""
+
+    kind: ClassVar[str] = "again"
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Epoch(Payload):
+    """Log an epoch's model, the queue's bundle of this operation, and its metrics.
+
+    resumed: the run was resumed before, so that the store may have the epoch already.
+    """
+
+    kind: ClassVar[str] = "epoch"
+    metrics: dict[str, float]
+    step: int
+    resumed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON."""
+        return {
+            "metrics": _metrics_to_json(self.metrics),
+            "step": int(self.step),
+            "again": self.resumed,
+        }
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Return the payload with these fields."""
+        return cls(_metrics_from_json(fields["metrics"]), fields["step"], fields["again"])
+
+
+@dataclass(frozen=True)
+class Best(Payload):
+    """Register the best model: that of an epoch, as "3", or one by its id in the store."""
+
+    kind: ClassVar[str] = "best"
+    model: str
+
+
+@dataclass(frozen=True)
+class Arrays(Payload):
+    """Log the operation's arrays as one file."""
+
+    kind: ClassVar[str] = "arrays"
+    path: str
+
+
+@dataclass(frozen=True)
+class Image(Payload):
+    """Log an image: the operation's array `pixels`."""
+
+    kind: ClassVar[str] = "image"
+    key: str
+    step: int
+
+
+@dataclass(frozen=True)
+class Table(Payload):
+    """Log a table. A cell {"array": NAME} stands for the operation's array of that name."""
+
+    kind: ClassVar[str] = "table"
+    columns: dict[str, list[Any]]
+    path: str
+
+    @classmethod
+    def split(cls, columns: dict[str, list[Any]], path: str) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return the payload of a table and, apart from it, the arrays in its cells."""
+        arrays: dict[str, np.ndarray] = {}
+
+        def reference(cell: Any) -> Any:
+            if not isinstance(cell, np.ndarray):
+                return cell
+            name = str(len(arrays))
+            arrays[name] = cell
+            return {"array": name}
+
+        split = {name: [reference(cell) for cell in cells] for name, cells in columns.items()}
+        return cls(split, path), arrays
+
+    @property
+    def has_arrays(self) -> bool:
+        """True if cells stand for arrays."""
+        return any(isinstance(cell, dict) for cells in self.columns.values() for cell in cells)
+
+    def joined(self, arrays: dict[str, np.ndarray]) -> dict[str, list[Any]]:
+        """Return the columns with the arrays in their cells."""
+        return {
+            name: [arrays[cell["array"]] if isinstance(cell, dict) else cell for cell in cells]
+            for name, cells in self.columns.items()
+        }
+
+
+@dataclass(frozen=True)
+class Text(Payload):
+    """Log a text file."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Tag(Payload):
+    """Set a tag."""
+
+    kind: ClassVar[str] = "tag"
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Evaluation(Payload):
+    """Log an evaluation; the operation's arrays are its predictions."""
+
+    kind: ClassVar[str] = "evaluation"
+    metrics: dict[str, float]
+    mistakes: dict[str, list[Any]]
+    dataset: Dataset
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON."""
+        return asdict(self) | {"metrics": _metrics_to_json(self.metrics)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Return the payload with these fields."""
+        metrics = _metrics_from_json(fields["metrics"])
+        return cls(metrics, fields["mistakes"], Dataset(**fields["dataset"]))
+
+    def record(self, predictions: dict[str, np.ndarray]) -> EvaluationRecord:
+        """Return the evaluation with its predictions."""
+        return EvaluationRecord(self.metrics, self.mistakes, predictions, self.dataset)
+
+
+@dataclass(frozen=True)
+class End(Payload):
+    """End the run."""
+
+    kind: ClassVar[str] = "end"
+    status: str
+
+
+_CLASSES: tuple[type[Payload], ...] = (
+    *(Start, Begin, Resume, Epoch, Best, Arrays, Image, Table, Text, Tag, Evaluation, End),
+)
+_BY_KIND = {cls.kind: cls for cls in _CLASSES}
+
+
+def payload_to_json(payload: Payload, time: int) -> dict[str, Any]:
+    """Return an operation of `time`, ms since 1970, as JSON."""
+    return {"kind": payload.kind, "time": time, **payload.to_json()}
+
+
+def payload_from_json(content: dict[str, Any]) -> tuple[Payload, int]:
+    """Return an operation's payload and time; raise KeyError or TypeError if it is malformed."""
+    fields = {name: value for name, value in content.items() if name not in ("kind", "time")}
+    return _BY_KIND[content["kind"]].from_json(fields), content["time"]
+
+
+def _metrics_to_json(metrics: dict[str, float]) -> dict[str, str]:
+    # As text, since JSON has no infinity and no NaN.
+    return {name: repr(float(value)) for name, value in metrics.items()}
+
+
+def _metrics_from_json(metrics: dict[str, str]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,229 @@
+"""Queues of runs that wait to be sent, and what they have sent to a store."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from sentiment.errors import DamagedFileError
+from sentiment.tracking import history, process, store
+from sentiment.tracking.offline import operations, queue, replay
+from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.tracking.offline.run import FallbackRun
+from sentiment.tracking.offline.sync import sync
+from sentiment.tracking.run_logger import Dataset
+from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.progress import Progress
+from tests.helpers.build import tiny_bundle
+
+DATASET = Dataset("sample", "training", "0" * 64, {"dataset": "sample"})
+PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return ProjectPaths(tmp_path)
+
+
+@pytest.fixture
+def new_queue(paths):
+    """An empty queue for the store on this machine."""
+    return OfflineQueue.create(paths, uri=store.tracking_uri(paths), name="run")
+
+
+def write_operation(folder, number, kind, time, fields, arrays=None):
+    """Write an operation as JSON, with its arrays."""
+    operation = folder / f"{number:06d}-{kind}"
+    operation.mkdir()
+    content = {"kind": kind, "time": time, **fields}
+    (operation / "operation.json").write_text(json.dumps(content))
+    if arrays:
+        np.savez_compressed(operation / "arrays.npz", **arrays)
+    return operation
+
+
+def write_early_queue(paths):
+    """Write a queue as the first version with queues did, by hand."""
+    folder = paths.spool / "1700000000000-0123abcd"
+    folder.mkdir(parents=True)
+    header = {
+        "id": "0123456789abcdef0123456789abcdef",
+        "uri": store.tracking_uri(paths),
+        "name": "early",
+        "ended": True,
+        "writer": {"host": "another.machine", "process": "77 0123abcd/4026531836/1234"},
+    }
+    (folder / "spool.json").write_text(json.dumps(header))
+    (folder / "trouble").write_text("the tracking store does not answer")
+    tiny_bundle(folder / "bundles" / "000003" / "bundle")
+    dataset = {"name": "s", "context": "training", "digest": "0" * 64, "source": {"dataset": "s"}}
+    predictions = {
+        "probabilities": np.array([0.25, 0.75], np.float32),
+        "labels": np.array([0, 1], np.int8),
+    }
+    evaluation = {
+        "metrics": {"test/accuracy": "1.0", "test/roc_auc": "nan"},
+        "mistakes": {"text": ["A film."], "label": ["negative"]},
+        "dataset": dataset | {"name": "test", "context": "testing"},
+    }
+    table = {"sample": ["01 A film."], "trajectory": [{"array": "0"}]}
+    tags = {"model": "early", "host": "another.machine"}
+    for number, (kind, fields, arrays) in enumerate(
+        [
+            ("start", {"experiment": "early", "tags": tags}, None),
+            ("begin", {"settings": {"units": "4"}, "datasets": [dataset]}, None),
+            ("epoch", {
+                "metrics": {"train/loss": "0.5", "validation/loss": "inf"},
+                "step": 1,
+                "again": False,
+            }, None),
+            ("arrays", {"path": "hidden_states/epoch_01.npz"}, {"ids": np.array(["a"])}),
+            ("image", {"key": "projection", "step": 1}, {"pixels": PIXELS}),
+            ("again", {"tags": {"host": "this.machine"}}, None),
+            ("table", {"columns": table, "path": "hidden_states/probes.json"}, {"0": PIXELS}),
+            ("text", {"text": "a report", "path": "report.html"}, None),
+            ("tag", {"name": "diagnosis", "text": "all is well"}, None),
+            ("best", {"model": "1"}, None),
+            ("end", {"status": "FINISHED"}, None),
+            ("evaluation", evaluation, predictions),
+        ],
+        1,
+    ):  # fmt: skip
+        operation = write_operation(folder, number, kind, 1700000000000 + number, fields, arrays)
+        if number > 5:
+            (operation / "begun").touch()
+
+
+def test_a_queue_of_an_earlier_version_is_sent(paths):
+    write_early_queue(paths)
+    (result,) = sync(paths, Progress())
+    assert (result.name, result.left, result.trouble) == ("early", 0, None)
+    assert not list(paths.spool.glob("[!.]*"))
+    (run,) = history.list_runs(paths, "early")
+    assert (run.name, run.status) == ("100.00% early", "FINISHED")
+    assert run.started.timestamp() == 1700000000.001 and run.parameters == {"units": "4"}
+    assert run.metrics["validation/loss"] == math.inf and run.metrics["train/loss"] == 0.5
+    assert math.isnan(run.metrics["test/roc_auc"])
+    assert run.tags["host"] == "this.machine" and run.tags["diagnosis"] == "all is well"
+    assert run.tags["sentiment.spool"] == "0123456789abcdef0123456789abcdef"
+    assert history.load_predictions(paths, run).probabilities.tolist() == [0.25, 0.75]
+    client = MlflowClient(store.tracking_uri(paths))
+    (model,) = client.search_logged_models([client.get_run(run.id).info.experiment_id])
+    assert run.tags["model_id"] == model.model_id
+    found = {item.path for item in client.list_artifacts(run.id)}
+    assert found >= {"report.html", "hidden_states", "images", "evaluation"}
+    probes = client.download_artifacts(run.id, "hidden_states/probes.json", paths.root)
+    with open(probes) as file:  # noqa: PTH123
+        assert json.load(file)["data"][0][1]["type"] == "image"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        operations.Start("an experiment", {"model": "run"}),
+        operations.Begin({"units": "4"}, [DATASET]),
+        operations.Resume({"host": "this.machine"}),
+        operations.Epoch({"loss": math.inf, "accuracy": 0.1}, 3, True),
+        operations.Best("3"),
+        operations.Arrays("a/b.npz"),
+        operations.Image("projection", 2),
+        operations.Table({"a": [1, "b"]}, "table.json"),
+        operations.Text("a text", "a.txt"),
+        operations.Tag("name", "text"),
+        operations.Evaluation({"test/loss": -math.inf}, {"text": ["a"]}, DATASET),
+        operations.End("KILLED"),
+    ],
+    ids=lambda payload: payload.kind,
+)
+def test_an_operation_is_read_back_as_it_was_queued(new_queue, payload):
+    new_queue.append(payload)
+    operation = next(new_queue.operations())
+    assert operation.payload == payload and operation.number == 1
+
+
+def test_a_table_is_queued_without_its_arrays_and_read_back_with_them():
+    columns = {"a": [1, PIXELS], "b": [PIXELS + 1, "text"]}
+    table, arrays = operations.Table.split(columns, "table.json")
+    assert table.columns == {"a": [1, {"array": "0"}], "b": [{"array": "1"}, "text"]}
+    joined = table.joined(arrays)
+    assert joined["a"][0] == 1 and joined["b"][1] == "text"
+    np.testing.assert_array_equal(joined["a"][1], PIXELS)
+    np.testing.assert_array_equal(joined["b"][0], PIXELS + 1)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"kind": "unknown", "time": 1}', '{"kind": "tag", "time": 1}', "{}", "[]", "{"]
+)
+def test_a_damaged_operation_is_named(paths, new_queue, content):
+    operation = new_queue.folder / "000001-tag"
+    operation.mkdir()
+    (operation / "operation.json").write_text(content)
+    with pytest.raises(DamagedFileError, match=r"000001-tag/operation\.json"):
+        replay.send(paths, new_queue)
+    assert new_queue.pending() == 1 and "operation.json" in new_queue.last_error
+
+
+def test_a_header_is_what_its_json_says(new_queue):
+    path = new_queue.folder / "spool.json"
+    content = json.loads(path.read_text())
+    assert list(content) == ["id", "uri", "name", "ended", "writer"]
+    assert content["name"] == "run" and content["writer"] == process.process_tags()
+    new_queue.update_header(ended=True)
+    assert json.loads(path.read_text()) == content | {"ended": True}
+    path.write_text('{"id": "1"}')
+    with pytest.raises(DamagedFileError, match=r"spool\.json"):
+        _ = new_queue.header
+
+
+def test_a_queue_is_removed_once_its_process_has_ended_and_all_is_sent(paths, new_queue):
+    new_queue.append(operations.Tag("name", "text"))
+    assert not new_queue.remove_if_done()
+    new_queue.mark_sent(next(new_queue.operations()))
+    assert not new_queue.remove_if_done()  # this process may add more
+    new_queue.update_header(ended=True)
+    assert new_queue.remove_if_done() and not queue.list_queues(paths)
+
+
+class FailingRun:
+    """A run whose store fails from a moment on."""
+
+    id, name = "an id", "a name"
+
+    def __init__(self):
+        self.tags, self.fails = {}, False
+
+    def tag(self, name, text):
+        if self.fails:
+            raise OSError("the disk is gone")
+        self.tags[name] = text
+
+
+def test_a_run_whose_store_fails_goes_on_in_its_fallback():
+    first, second, errors = FailingRun(), FailingRun(), []
+
+    def open_fallback(error):
+        errors.append(str(error))
+        return second
+
+    run = FallbackRun(first, open_fallback)
+    run.tag("a", "1")
+    first.fails = True
+    run.tag("b", "2")
+    run.tag("c", "3")
+    assert (first.tags, second.tags) == ({"a": "1"}, {"b": "2", "c": "3"})
+    assert errors == ["the disk is gone"]
+    second.fails = True
+    with pytest.raises(OSError, match="the disk is gone"):
+        run.tag("d", "4")
+
+
+def test_a_run_without_a_fallback_logs_nothing_more(tmp_path):
+    first = FailingRun()
+    first.fails = True
+    run = FallbackRun(first, lambda error: None)
+    run.tag("a", "1")
+    assert run.epoch({}, 1, tmp_path) == "" and run.models([1]) == {}
+    assert run.end("FINISHED") is None
