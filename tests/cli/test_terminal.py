@@ -72,7 +72,7 @@ def harmless(said, status=0, shown="good"):
     assert said.status == status, said.err
     for stream in (said.out, said.err):
         assert not (found := OBEYED.search(stream)), (found, stream)
-    assert "unforeseen" not in said.err
+    assert "unexpected error" not in said.err
     assert shown in said.out + said.err
     return said
 

@@ -122,7 +122,7 @@ def test_a_column_of_the_users_is_never_written_over(tmp_path):
     done = score("--input", source)
     assert next(csv.DictReader(io.StringIO(done.stdout)))["label"] == "mine"
     assert done.stdout.startswith("text,label,predicted_label,predicted_label_2,probability\n")
-    assert "has a column 'label' already: ours is 'predicted_label_2'" in done.stderr
+    assert "already has a column 'label': the new one is 'predicted_label_2'" in done.stderr
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "good", "label": 1}\n{"text": "bad", "predicted_label": 0}\n')
     assert "line 2: it has a field 'predicted_label'" in score("--input", source, status=1).stderr
@@ -289,7 +289,7 @@ def test_a_job_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, 
 def test_what_differs_from_the_interrupted_job_is_named(home, tmp_path):
     source, target = many(tmp_path / "in.csv"), tmp_path / "out.csv"
     record, err = stop_midway(start(source, target), target, signal.SIGINT)
-    assert "The same command with --resume goes on" in err and "Interrupted." in err
+    assert "Try: the same command with --resume" in err and "Interrupted." in err
     words = ["--input", source, "--output", target, "--resume"]
     other = tiny_bundle(tmp_path / "other", seed=3).folder
     for more, part in (
