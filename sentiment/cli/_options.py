@@ -32,6 +32,10 @@ ModelOption = Annotated[
 ExperimentOption = Annotated[
     str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="name of the MLflow experiment")
 ]
+PortOption = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, max=65535, help="port; any free one if it is taken"),
+]
 HostOption = Annotated[
     str,
     typer.Option(
@@ -40,6 +44,7 @@ HostOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
+_METAVARS = {int: "INT", float: "FLOAT"}
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
 
 Part = TypeVar("Part", bound=Settings)
@@ -134,6 +139,7 @@ def _option(setting: Field, panel: str) -> inspect.Parameter:
     """Return the parameter that Typer turns into the option of a setting."""
     option = typer.Option(
         help=setting.metadata["meaning"],
+        metavar=_METAVARS.get(setting.type),  # shorter than Typer's, which leaves room to the help
         min=setting.metadata["least"],
         max=setting.metadata["most"],
         rich_help_panel=panel,

@@ -49,7 +49,8 @@ def command(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help=f"maximum number of runs; {_ROWS} if none are named")
+        int | None,
+        typer.Option(metavar="N", min=1, help=f"maximum number of runs; {_ROWS} if none are named"),
     ] = None,
     html: Annotated[
         Path | None,
@@ -68,7 +69,7 @@ def command(
         str, typer.Option(help="recipe for these trainings", rich_help_panel=_PANEL)
     ] = "default",
     seeds: Annotated[
-        int, typer.Option(min=1, help="trainings per readout", rich_help_panel=_PANEL)
+        int, typer.Option(metavar="N", min=1, help="trainings per readout", rich_help_panel=_PANEL)
     ] = 3,
     track: Annotated[
         bool, typer.Option(help="log these trainings to MLflow", rich_help_panel=_PANEL)

@@ -30,7 +30,8 @@ def command(
     text_column: TextColumnOption = "text",
     label_column: Annotated[str, typer.Option(help="column with the label")] = "label",
     mistakes: Annotated[
-        int, typer.Option(min=0, help="how many of the most confident mistakes to show")
+        int,
+        typer.Option(metavar="N", min=0, help="how many of the most confident mistakes to show"),
     ] = 5,
     track: Annotated[bool, typer.Option(help="log to the model's MLflow run")] = True,
     as_json: JsonOption = False,

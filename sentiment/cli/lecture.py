@@ -24,7 +24,10 @@ _DECIMALS = 4  # of the numbers of a state
 
 def command(
     seed: Annotated[
-        int, typer.Option(min=0, help="random seed of the samples and the initial weights")
+        int,
+        typer.Option(
+            metavar="INT", min=0, help="random seed of the samples and the initial weights"
+        ),
     ] = 0,
     html: Annotated[
         Path | None,

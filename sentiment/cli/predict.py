@@ -39,7 +39,8 @@ def command(
     text_column: TextColumnOption = "text",
     model: ModelOption = None,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="lowest probability of a positive text")
+        float,
+        typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
     ] = 0.5,
     neutral: Annotated[
         tuple[float, float] | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sentiment.cli import _terminal
-from sentiment.cli._options import HostOption
+from sentiment.cli._options import HostOption, PortOption
 from sentiment.utils.paths import find_project
 from sentiment.utils.ports import free_port
 
@@ -14,9 +14,7 @@ def command(
     model: Annotated[
         str, typer.Option(help="registered or logged model in MLflow")
     ] = "models:/sentiment@champion",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="port, or the next free one if it is taken")
-    ] = 5001,
+    port: PortOption = 5001,
     host: HostOption = "127.0.0.1",
 ) -> None:
     """Serve a registered model over HTTP on this machine, until Ctrl-C."""

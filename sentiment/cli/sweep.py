@@ -35,11 +35,14 @@ def command(
         str | None,
         typer.Option(help="imdb, sample, or a file of labelled texts; default: the recipe's"),
     ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="number of trials")] = 40,
+    trials: Annotated[int, typer.Option(metavar="N", min=1, help="number of trials")] = 40,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="time after which no new trial starts")
+        float | None,
+        typer.Option(metavar="MINUTES", min=0, help="time after which no new trial starts"),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="trials at the same time")] = 1,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="trials at the same time")
+    ] = 1,
     master: Annotated[
         str | None,
         typer.Option(
@@ -47,7 +50,8 @@ def command(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="random seed of the search, not of the trainings")
+        int,
+        typer.Option(metavar="INT", min=0, help="random seed of the search, not of the trainings"),
     ] = 0,
     name: Annotated[
         str | None, typer.Option(help="name of the sweep and of its best recipe")

@@ -45,10 +45,14 @@ def command(
     experiment: ExperimentOption = "sentiment",
     track: Annotated[bool, typer.Option(help="log the run to MLflow")] = True,
     snapshots: Annotated[
-        str, typer.Option(metavar="off|epoch|batch:N", help="how often to log hidden states")
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="when to log hidden states: off, epoch, or batch:N for every N batches",
+        ),
     ] = "epoch",
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="processes that share each batch")
+        int, typer.Option(metavar="N", min=1, max=64, help="processes that share each batch")
     ] = 1,
     master: Annotated[
         str | None,

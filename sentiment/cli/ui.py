@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from sentiment.cli import _terminal
-from sentiment.cli._options import ExperimentOption, HostOption
+from sentiment.cli._options import ExperimentOption, HostOption, PortOption
 from sentiment.utils.paths import find_project
 from sentiment.utils.ports import free_port
 
 
 def command(
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="port, or the next free one if it is taken")
-    ] = 5000,
+    port: PortOption = 5000,
     host: HostOption = "127.0.0.1",
     experiment: ExperimentOption = "sentiment",
     browser: Annotated[bool, typer.Option(help="open a browser if there is a desktop")] = True,
