@@ -44,7 +44,7 @@ HostOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
-_METAVARS = {int: "INT", float: "FLOAT"}
+_METAVARS: dict[Any, str] = {int: "INT", float: "FLOAT"}
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
 
 Part = TypeVar("Part", bound=Settings)

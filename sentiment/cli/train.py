@@ -20,6 +20,7 @@ from sentiment.training import run_name, tf_config
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths, find_project
 from sentiment.utils.progress import Progress, Stopwatch
+from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -182,12 +183,13 @@ def _show(
     if profile:
         target.print(_profile(stopwatch))
     validation = _console.percent(result.best.validation_accuracy, 2)
+    epochs = count_of(len(result.epochs), "epoch")
     target.print()
     target.print(
         _console.facts(
             {
                 **accuracy,
-                "Validation accuracy": f"{validation}, best of {len(result.epochs)} epochs",
+                "Validation accuracy": f"{validation}, best of {epochs}",
                 "Time": f"{seconds:.0f} s to the saved model",
                 "Run": f"{result.name} ({result.run_id or 'not tracked'})",
                 "Model": str(result.folder),
