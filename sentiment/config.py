@@ -42,13 +42,15 @@ def check_ranges(settings: Any) -> None:
 class PrepareSettings:
     """Which reviews, and the vocabulary that they are numbered with."""
 
-    dataset: str = setting("imdb", "imdb, sample, or a CSV, TSV or JSONL file of labelled texts")
-    vocabulary: int = setting(80_000, "most words kept, the most frequent first", 10, 1_000_000)
-    least_word: int = setting(10, "times a word must occur in 25,000 reviews", 1, 1000)
-    least_bigram: int = setting(20, "times a pair of words must occur in them", 1, 1000)
-    least_trigram: int = setting(20, "times three words in a row must", 1, 1000)
-    text_column: str = setting("text", "column that holds the text, in a file")
-    label_column: str = setting("label", "column that holds the label, in a file")
+    dataset: str = setting("imdb", "imdb, sample, or a labelled CSV, TSV or JSONL file")
+    vocabulary: int = setting(
+        80_000, "maximum number of words, the most frequent ones", 10, 1_000_000
+    )
+    least_word: int = setting(10, "minimum count of a word in 25,000 reviews", 1, 1000)
+    least_bigram: int = setting(20, "minimum count of two words in a row", 1, 1000)
+    least_trigram: int = setting(20, "minimum count of three words in a row", 1, 1000)
+    text_column: str = setting("text", "column with the text in a file")
+    label_column: str = setting("label", "column with the label in a file")
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -64,19 +66,19 @@ class ModelSettings:
     """The shape of the network."""
 
     units: int = setting(16, "hidden units in each SimpleRNN layer", 1, 1024)
-    layers: int = setting(1, "SimpleRNN layers, one above the other", 1, 8)
-    bidirectional: bool = setting(True, "read the review backwards as well")
-    embedding: int = setting(16, "size of a word's vector", 1, 1024)
-    ngrams: int = setting(3, "longest n-gram with a vector of its own; 1 is words alone", 1, 3)
+    layers: int = setting(1, "number of SimpleRNN layers", 1, 8)
+    bidirectional: bool = setting(True, "also read the review backwards")
+    embedding: int = setting(16, "size of the vector of a word", 1, 1024)
+    ngrams: int = setting(3, "longest n-gram with its own vector; 1: words only", 1, 3)
     readout: Literal["last", "mean", "max"] = setting(
-        "last", "what the classifier reads: the final state, or a pool of the states of all steps"
+        "last", "input of the classifier: the last state, or the mean or maximum of all states"
     )
     longest_review: int = setting(
-        1024, "tokens read; what comes before the last ones is cut", 1, 65536
+        1024, "maximum number of tokens; the beginning of a longer review is cut off", 1, 65536
     )
-    dropout: float = setting(0.3, "share of the final state left out in training", 0.0, 0.95)
-    word_dropout: float = setting(0.2, "share of words left out in training", 0.0, 0.95)
-    ngram_dropout: float = setting(0.7, "share of n-grams left out in training", 0.0, 0.99)
+    dropout: float = setting(0.3, "dropout rate of the final state", 0.0, 0.95)
+    word_dropout: float = setting(0.2, "dropout rate of words", 0.0, 0.95)
+    ngram_dropout: float = setting(0.7, "dropout rate of n-grams", 0.0, 0.99)
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -92,33 +94,42 @@ class TrainSettings:
     """How the network is trained."""
 
     epochs: int = setting(2, "passes over the training reviews", 1, 1000)
-    batch_size: int = setting(64, "reviews in a training step", 1, 4096)
-    learning_rate: float = setting(0.002, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
+    batch_size: int = setting(64, "reviews per training step", 1, 4096)
+    learning_rate: float = setting(
+        0.002, "learning rate of Adam; it falls to zero over the epochs", 1e-7, 1.0
+    )
     prior: float = setting(
-        0.03, "how strongly vectors begin as log-count ratios of the labels; 0: at random", 0.0, 1.0
+        0.03,
+        "weight of log-count ratios in the initial word vectors; 0: random vectors",
+        0.0,
+        1.0,
     )
     recurrent_rate: float = setting(
         0.02,
-        "share of that rate for the recurrent kernel and its bias, which act at each step",
+        "learning rate of the recurrent kernel and bias, relative to the learning rate",
         0.0,
         1.0,
     )
     input_rate: float = setting(
-        0.2, "share of that rate for the kernel that words enter the state through", 0.0, 1.0
+        0.2, "learning rate of the input kernel, relative to the learning rate", 0.0, 1.0
     )
     label_smoothing: float = setting(
-        0.1, "how far labels move towards one half, against false certainty", 0.0, 0.9
+        0.1, "how far to move labels towards one half, against overconfidence", 0.0, 0.9
     )
-    clip: float = setting(0.0, "largest norm of the gradient of all weights; 0: no limit", 0.0, 1e6)
+    clip: float = setting(0.0, "maximum norm of the whole gradient; 0: no limit", 0.0, 1e6)
     own_labels: int = setting(
         1,
-        "rounds that also learn from the unlabelled reviews, labelled by the round before",
+        "extra rounds on unlabelled reviews, labelled by the round before",
         0,
         10,
     )
-    validation_share: float = setting(0.1, "share of the training reviews held back", 0.01, 0.5)
-    patience: int = setting(2, "epochs without a better validation loss before stopping", 1, 1000)
-    seed: int = setting(0, "of every random draw", 0, 2**31 - 1)
+    validation_share: float = setting(
+        0.1, "share of the training reviews used for validation", 0.01, 0.5
+    )
+    patience: int = setting(
+        2, "epochs without a better validation loss until training stops", 1, 1000
+    )
+    seed: int = setting(0, "random seed", 0, 2**31 - 1)
 
     def __post_init__(self) -> None:
         check_ranges(self)

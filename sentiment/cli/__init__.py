@@ -1,7 +1,7 @@
-"""The commands, one file each.
+"""The command line: one file for each command; helper modules begin with an underscore.
 
-Each parses, calls one stage and shows what came of it. Stages are imported inside the commands, so
-that `--help` and `predict` never wait for TensorFlow or MLflow.
+A command parses its options, calls one stage and prints the result. Stages are imported inside
+the commands, so that `--help` and `predict` never wait for TensorFlow or MLflow.
 """
 
 import atexit
@@ -24,19 +24,19 @@ COMMANDS = (
 
 
 class LazyGroup(ErrorHandlingGroup):
-    """Commands of which only the one that was typed is imported: `predict` draws no tables."""
+    """Commands that are imported when they are used: `predict` does without Rich."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands in the order of `--help`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return one command; None where there is none of that name."""
+        """Return a command, or None if there is no such command."""
         if cmd_name not in COMMANDS:
             return None
-        alone = typer.Typer(add_completion=False)
-        alone.command(cmd_name)(import_module(f"sentiment.cli.{cmd_name}").command)
-        return typer.main.get_command(alone)
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(import_module(f"sentiment.cli.{cmd_name}").command)
+        return typer.main.get_command(single)
 
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"sentiment {__version__}")
         raise typer.Exit
@@ -56,12 +56,16 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def sentiment(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Train, look inside and use a recurrent sentiment classifier.
+    """Train, inspect and use a recurrent sentiment classifier.
 
-    Start with `sentiment train`; with `sentiment train --dataset sample` in seconds.
+    Start with `sentiment predict "An unforgettable film."`, which needs no training, or with
+    `sentiment train --dataset sample`, which takes seconds.
     """
 
 
@@ -69,11 +73,11 @@ def main() -> None:
     """Run the command line."""
     environment.configure_libraries()
     for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal's encoding lacks is written out, not refused.
+        # A character that the terminal's encoding lacks is escaped, not an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     end_on_signals()
-    # The last thing that is done at exit. Python would look through all objects of TensorFlow and
-    # MLflow for garbage, four seconds after Ctrl-C, for memory that the system takes back anyway.
+    # Runs last at exit. Python would search all objects of TensorFlow and MLflow for garbage,
+    # which takes four seconds after Ctrl-C, to free memory that the system frees anyway.
     atexit.register(gc.freeze)
     app()

@@ -1,7 +1,4 @@
-"""The readouts contrasted, from a recipe to tables: the part behind the flag of a command.
-
-Knows what is printed; knows nothing of how it is trained or measured.
-"""
+"""Run `sentiment compare --readout`: train each readout and print how they compare."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,96 +15,94 @@ if TYPE_CHECKING:
     from sentiment.experiments.ablation_result import AblationResult, MeanStd, Summary
     from sentiment.experiments.review_groups import Group
 
-_THIRDS = ("early", "middle", "late")
+_POSITIONS = ("early", "middle", "late")
 
 
-def run(
-    settled: Recipe,
-    *,
-    seeds: int,
-    experiment: str = "sentiment",
-    track: bool = True,
-    as_json: bool = False,
-) -> None:
-    """Train and contrast all readouts; print tables, or JSON."""
+def run(recipe: Recipe, *, seeds: int, experiment: str, track: bool, as_json: bool) -> None:
+    """Train all readouts with each seed; print tables, or JSON."""
     from sentiment.data.prepare import prepare
 
-    place = find_project()
+    paths = find_project()
     with _console.show_progress(err=as_json) as progress:
-        data, new = prepare(settled.prepare, place, progress=progress)
-        progress.note(f"{'prepared' if new else 'using'} {data.folder}")
+        data, is_new = prepare(recipe.prepare, paths, progress=progress)
+        progress.note(f"{'prepared' if is_new else 'using'} {data.folder}")
         progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with environment.suppress_stderr():
             from sentiment.experiments.readout_ablation import compare_readouts
 
-        contrast = compare_readouts(
-            data, settled.model, settled.train, place,
-            seeds=seeds, recipe=settled.name, experiment=experiment, track=track, progress=progress,
+        result = compare_readouts(
+            data, recipe.model, recipe.train, paths,
+            seeds=seeds, recipe=recipe.name, experiment=experiment, track=track, progress=progress,
         )  # fmt: skip
     if as_json:
-        print_json(contrast.as_dict())
+        print_json(result.as_dict())
         return
     target = _console.console()
-    for drawn in tables(contrast):
+    for table in tables(result):
         target.print()
-        target.print(drawn)
+        target.print(table)
     target.print()
-    for sentence in contrast.findings():
+    for sentence in result.findings():
         target.print(sentence, markup=False)
 
 
-def tables(contrast: "AblationResult") -> list[Table]:
-    """Return three tables, a row for each readout: over all, by length, by where opinion stands."""
-    count = sum(group.reviews for group in contrast.lengths)
-    seeds = len(contrast.seeds)
-    over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
-    # Equal values stay together, so that few reviews may fall into fewer than three groups.
-    named = _THIRDS if len(contrast.positions) == len(_THIRDS) else ("",) * len(contrast.positions)
-    by_position = [
-        f"{name} {group.least:.2f}–{group.most:.2f}".strip()
-        for name, group in zip(named, contrast.positions, strict=True)
-    ]
+def tables(result: "AblationResult") -> list[Table]:
+    """Return three tables with a row for each readout: overall, by length, by position."""
+    reviews = sum(group.reviews for group in result.lengths)
+    seeds = len(result.seeds)
+    spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     return [
         _table(
-            contrast,
-            f"{contrast.data}, {count:,} test reviews; {over}",
+            result,
+            f"{result.data}, {reviews:,} test reviews; {spread}",
             ["accuracy", *(f"|dL/dh| {step} step" for step in ("first", "middle", "last"))],
-            lambda found: [_percent(found.accuracy), *map(_norm, found.gradients)],
+            lambda summary: [_percent(summary.accuracy), *map(_norm, summary.gradients)],
         ),
         _table(
-            contrast,
+            result,
             "Accuracy by length of the review in tokens",
-            [_tokens(group) for group in contrast.lengths],
-            lambda found: [_percent(part) for part in found.by_length],
+            [_length(group) for group in result.lengths],
+            lambda summary: [_percent(share) for share in summary.by_length],
         ),
         _table(
-            contrast,
-            "Accuracy by where opinion stands: first word 0, last 1",
-            by_position,
-            lambda found: [_percent(part) for part in found.by_position],
+            result,
+            "Accuracy by position of the opinion words: first word 0, last word 1",
+            _position_headings(result),
+            lambda summary: [_percent(share) for share in summary.by_position],
         ),
+    ]
+
+
+def _position_headings(result: "AblationResult") -> list[str]:
+    groups = result.positions
+    # Equal positions share a group, so a few reviews may make fewer than three groups.
+    names = _POSITIONS if len(groups) == len(_POSITIONS) else ("",) * len(groups)
+    return [
+        f"{name} {group.least:.2f}–{group.most:.2f}".strip()
+        for name, group in zip(names, groups, strict=True)
     ]
 
 
 def _table(
-    contrast: "AblationResult",
+    result: "AblationResult",
     title: str,
     headings: list[str],
     cells: Callable[["Summary"], list[str]],
 ) -> Table:
     columns = {"readout": "left"} | dict.fromkeys(headings, "right")
-    rows = [(readout, *cells(contrast.summary(readout))) for readout in contrast.readouts]
+    rows = [(readout, *cells(result.summary(readout))) for readout in result.readouts]
     return _console.table(title, columns, rows)
 
 
-def _tokens(group: "Group") -> str:
-    least, most = f"{group.least:,.0f}", f"{group.most:,.0f}"
-    return least if least == most else f"{least}–{most}"
+def _length(group: "Group") -> str:
+    low, high = f"{group.least:,.0f}", f"{group.most:,.0f}"
+    return low if low == high else f"{low}–{high}"
 
 
 def _percent(value: "MeanStd") -> str:
-    deviation = "" if value.deviation is None else f" ± {100 * value.deviation:.2f}"
-    return f"{100 * value.mean:.2f}{deviation} %"
+    if value.deviation is None:
+        return _console.percent(value.mean, 2)
+    return f"{100 * value.mean:.2f} ± {_console.percent(value.deviation, 2)}"
 
 
 def _norm(value: "MeanStd") -> str:

@@ -1,7 +1,4 @@
-"""Progress and tables in a terminal, plain lines where there is none.
-
-Knows Rich and what stages report; knows nothing of how any of it came about.
-"""
+"""Show progress and tables in a terminal, or as plain lines elsewhere."""
 
 import sys
 import time
@@ -19,9 +16,10 @@ from rich.text import Text
 from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, Progress
 from sentiment.utils.text import escape_control
 
-_REFRESH = 0.1  # seconds between two drawings of a progress line
-_WRAPPED = ("text", "meaning", "state", "run")  # columns that hold more than fits on a line
-_PLAIN_WIDTH = 100  # columns of a table that goes to a file or a pipe
+_REFRESH = 0.1  # seconds between two updates of a progress line
+_BAR_WIDTH = 20  # characters
+_WRAPPED = ("text", "meaning", "state", "run")  # headings of columns that may need several lines
+_PLAIN_WIDTH = 100  # characters of a line in a file or a pipe
 
 
 def console(*, err: bool = False) -> Console:
@@ -32,7 +30,7 @@ def console(*, err: bool = False) -> Console:
 
 @contextmanager
 def show_progress(*, err: bool = False) -> Iterator[Progress]:
-    """Give a live display for a terminal, else one that prints a line now and then."""
+    """Yield a live display for a terminal, or one that prints lines for anything else."""
     target = console(err=err)
     progress = LiveProgress(target) if target.is_terminal else LineProgress(target)
     try:
@@ -42,37 +40,37 @@ def show_progress(*, err: bool = False) -> Iterator[Progress]:
 
 
 class LineProgress(Progress):
-    """Prints a line for each sentence, each piece of long work and each epoch."""
+    """Prints a line for each note, each long task and each epoch."""
 
     def __init__(self, target: Console):
         self._console = target
 
     def note(self, text: str) -> None:
-        """Print a sentence."""
+        """Print a note."""
         self._console.print(escape_control(text), markup=False, soft_wrap=True)
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-        """Print what begins."""
+        """Print the name and the size of a task."""
         self.note(f"{what}: {total:,}")
         yield from items
 
     def epoch(self, report: EpochMetrics) -> None:
-        """Print how an epoch went."""
-        kept = "  best so far" if report.best else ""
+        """Print the results of an epoch."""
+        best = "  best so far" if report.best else ""
         self.note(
             f"epoch {report.epoch}/{report.epochs}  "
             f"train loss {report.train_loss:.4f} accuracy {percent(report.train_accuracy)}  "
             f"validation loss {report.validation_loss:.4f} "
             f"accuracy {percent(report.validation_accuracy)}  "
-            f"{report.seconds:.1f} s  {report.reviews_per_second:,.0f} reviews/s{kept}"
+            f"{report.seconds:.1f} s  {report.reviews_per_second:,.0f} reviews/s{best}"
         )
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Do nothing: lines stay."""
 
 
 class LiveProgress(LineProgress):
-    """Draws a progress bar that goes when it is done, leaving the lines."""
+    """Draws a progress bar and removes it at the end; lines stay."""
 
     def __init__(self, target: Console):
         super().__init__(target)
@@ -80,22 +78,22 @@ class LiveProgress(LineProgress):
         self._drawn = 0.0
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-        """Show how many of `total` items have gone by."""
+        """Draw how many of `total` items are done."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True) as bar:
             yield from bar.track(items, total=total, description=what)
 
     def batch(self, report: BatchMetrics) -> None:
-        """Draw where training stands."""
+        """Draw the progress within an epoch."""
         if self._live is None:
             self._live = Live(console=self._console, transient=True, auto_refresh=False)
             self._live.start()
         if time.monotonic() - self._drawn < _REFRESH:
             return
         self._drawn = time.monotonic()
-        done = 20 * report.batch // report.batches
+        done = _BAR_WIDTH * report.batch // report.batches
         self._live.update(
-            f"epoch {report.epoch}/{report.epochs}  {'━' * done}{'╌' * (20 - done)}  "
+            f"epoch {report.epoch}/{report.epochs}  {'━' * done}{'╌' * (_BAR_WIDTH - done)}  "
             f"batch {report.batch}/{report.batches}  loss {report.loss:.4f}  "
             f"accuracy {percent(report.accuracy)}  {report.reviews_per_second:,.0f} reviews/s  "
             f"{report.seconds_left:.0f} s left",
@@ -103,20 +101,30 @@ class LiveProgress(LineProgress):
         )
 
     def epoch(self, report: EpochMetrics) -> None:
-        """Take the bar away and print how the epoch went."""
+        """Remove the bar and print the results of an epoch."""
         self.close()
         super().epoch(report)
 
     def close(self) -> None:
-        """Take the bar away, where an epoch was broken off too."""
+        """Remove the bar, also after an interrupted epoch."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as percent."""
+    """Return a share, 0–1, as percent."""
     return f"{100 * share:.{digits}f} %"
+
+
+def percent_range(low: float, high: float) -> str:
+    """Return an interval of shares, 0–1, as percent: 90.66–91.36 %."""
+    return f"{100 * low:.2f}–{percent(high, 2)}"
+
+
+def signed(values: Iterable[float], digits: int) -> str:
+    """Return numbers on one line, each with its sign."""
+    return " ".join(f"{value:+.{digits}f}" for value in values)
 
 
 def table(
@@ -126,33 +134,33 @@ def table(
     *,
     lines: bool = True,
 ) -> Table:
-    """Return a table; `columns` maps each heading to left or right.
+    """Return a table with control characters escaped; `columns` maps each heading to left or right.
 
-    Without lines it leaves more room to what it holds. Nothing in it is obeyed by a terminal.
+    Without lines there is more room for the cells.
     """
-    drawn = Table(title=title and _text(title), title_justify="left", title_style="bold")
+    result = Table(title=title and _text(title), title_justify="left", title_style="bold")
     if not lines:
-        drawn.box, drawn.pad_edge, drawn.padding = None, False, (0, 1)
+        result.box, result.pad_edge, result.padding = None, False, (0, 1)
     for heading, side in columns.items():
-        drawn.add_column(
+        result.add_column(
             _text(heading),
             justify="left" if side == "left" else "right",
             no_wrap=heading not in _WRAPPED,
             overflow="fold" if heading in _WRAPPED else "ellipsis",
         )
     for row in rows:
-        drawn.add_row(*(_text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
-    return drawn
+        result.add_row(*(_text(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
+    return result
 
 
 def facts(pairs: Mapping[str, str]) -> Table:
     """Return names and values in two columns without lines."""
-    drawn = Table.grid(padding=(0, 2))
+    result = Table.grid(padding=(0, 2))
     for name, value in pairs.items():
-        drawn.add_row(
+        result.add_row(
             Text(escape_control(name), "bold"), Text(escape_control(value), overflow="fold")
         )
-    return drawn
+    return result
 
 
 def _text(text: str) -> Text:

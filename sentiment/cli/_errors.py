@@ -1,7 +1,4 @@
-"""What a person sees when something goes wrong: one sentence and the command to type next.
-
-Knows Typer and the project's errors; knows nothing of any one command.
-"""
+"""Turn errors and signals into messages and exit statuses."""
 
 import os
 import signal
@@ -13,96 +10,97 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from sentiment.cli._terminal import say
+from sentiment.cli._terminal import print_message
 from sentiment.errors import SentimentError
-from sentiment.utils.text import escape_control
+from sentiment.utils.text import escape_control, first_line
 
 FAILURE, INTERRUPTED = 1, 130
+_MAX_CHARACTERS = 300  # of an unexpected error's message
 
 
 class TerminatedError(KeyboardInterrupt):
-    """The process was asked to end. An interrupt, so that runs end as after Ctrl-C."""
+    """The process received a signal to end. An interrupt, so that runs end as after Ctrl-C."""
 
     def __init__(self, number: int):
         super().__init__()
-        self.status = 128 + number  # as a shell says it
+        self.status = 128 + number  # as a shell reports it
 
 
 def end_on_signals() -> None:
-    """Have SIGTERM, and SIGHUP of a window that is closed, raise TerminatedError."""
+    """Raise TerminatedError on SIGTERM, and on SIGHUP unless `nohup` has it ignored."""
     signal.signal(signal.SIGTERM, _raise_terminated)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _raise_terminated)
 
 
 def _raise_terminated(number: int, _: Any) -> NoReturn:
     for stream in (0, 1, 2):
-        # A terminal that is gone is a device still, and writing to it would fail.
-        with suppress(OSError):  # of a stream that was closed from the beginning
+        # A terminal whose window was closed is still a device, but writing to it fails.
+        with suppress(OSError):  # a stream that was never open
             if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
-                nowhere = os.open(os.devnull, os.O_RDWR)
-                os.dup2(nowhere, stream)
-                os.close(nowhere)
+                null = os.open(os.devnull, os.O_RDWR)
+                os.dup2(null, stream)
+                os.close(null)
     raise TerminatedError(number)
 
 
 class ErrorHandlingGroup(TyperGroup):
     """Commands whose errors become messages on standard error and an exit status."""
 
-    def main(self, *given: Any, **more: Any) -> Any:
+    def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line, `--help` included."""
         try:
-            return super().main(*given, **more)
+            return super().main(*args, **options)
         except OSError as error:
-            # Ours name the file; what has no name was on its way to standard output, mostly.
-            where = error.filename or "standard output or a file"
-            _say(f"Error: {where}: {error.strerror or error}.")
+            # The package's own errors name a file; others come mostly from standard output.
+            name = error.filename or "standard output or a file"
+            _print_lines(f"Error: {name}: {error.strerror or error}.")
             sys.exit(FAILURE)
 
-    def make_context(self, *given: Any, **more: Any) -> Any:
-        """Read what stands before the name of the command."""
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Parse everything before the name of the command."""
         try:
-            return super().make_context(*given, **more)
+            return super().make_context(*args, **options)
         except Exception as error:
-            _make_visible(error)
+            _escape_message(error)
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except SentimentError as error:
-            _say(f"Error: {error.fact}.", error.hint and f"Try: {error.hint}")
+            _print_lines(f"Error: {error.fact}.", error.hint and f"Try: {error.hint}")
             raise typer.Exit(FAILURE) from error
         except TerminatedError as error:
-            _say("Terminated.")
+            _print_lines("Terminated.")
             raise typer.Exit(error.status) from error
         except KeyboardInterrupt as error:
-            _say("Interrupted.")
+            _print_lines("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
         except OSError:
-            raise  # Typer ends quietly where the reader of a pipe has gone; see above for others
+            raise  # Typer ends silently if the reader of a pipe is gone; `main` reports the others
         except Exception as error:
-            # Typer's own errors (usage, Exit, Abort) carry an exit status; Typer reports them.
+            # Typer's own errors (usage, Exit, Abort) have an exit code, and Typer reports them.
             if hasattr(error, "exit_code") or os.environ.get("SENTIMENT_DEBUG"):
-                _make_visible(error)
+                _escape_message(error)
                 raise
-            first = (str(error).strip().splitlines() or [""])[0]
-            _say(
-                f"Error: something unforeseen: {type(error).__name__}: {first[:300]}",
-                "Try: the same with SENTIMENT_DEBUG=1, which shows where, and report it",
+            _print_lines(
+                "Error: unexpected error: "
+                f"{type(error).__name__}: {first_line(error, _MAX_CHARACTERS)}",
+                "Try: the same command with SENTIMENT_DEBUG=1, which prints a traceback to report",
             )
             raise typer.Exit(FAILURE) from error
 
 
-def _make_visible(error: Exception) -> None:
-    """Have nothing in a usage error, which Typer prints, that a terminal obeys."""
+def _escape_message(error: Exception) -> None:
+    """Escape control characters in a usage error, which Typer prints."""
     if isinstance(getattr(error, "message", None), str):
         error.message = escape_control(error.message)  # type: ignore[attr-defined]
 
 
-def _say(*lines: str | None) -> None:
+def _print_lines(*lines: str | None) -> None:
     sys.stdout.flush()
     for line in lines:
         if line:
-            say(line)
+            print_message(line)

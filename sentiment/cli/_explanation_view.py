@@ -1,121 +1,218 @@
-"""How an explanation looks in a terminal, and as fields of a JSON object.
+"""Run `sentiment predict --trace --why --html`: print or write explanations of texts.
 
-Knows Rich and explanations. What is printed of a text are its tokens, made of letters, digits and
-a few marks: what else a text holds, terminal escapes above all, never reaches the terminal.
+Of a text only its tokens are printed: letters, digits and a few marks. Control characters never
+reach the terminal.
 """
 
+import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.text import Text
 
 from sentiment.cli import _console, _sparkline
+from sentiment.cli._terminal import print_json, print_message
+from sentiment.data import readers
+from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE
+from sentiment.errors import InputError
+from sentiment.inference.classifier import Classifier
+from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
+from sentiment.inspection import explain
+from sentiment.reports import explanation
+from sentiment.utils import files
 from sentiment.utils.colors import TERMINAL_NEGATIVE, TERMINAL_NEUTRAL, TERMINAL_POSITIVE
+from sentiment.utils.text import escape_control
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sentiment.inference.bundle import Bundle
     from sentiment.inspection.explain import Trace, WordEffects
 
-_ARROW, _PLAIN_ARROW = "◄", "<"  # the second where the terminal has no such character
-_DIGITS = 6  # of numbers in JSON; float32 holds no more
+_ARROW, _ASCII_ARROW = "◄", "<"  # the second for a terminal without the first
+_DECIMALS = 6  # of numbers in JSON; float32 holds no more
+_LABEL_WIDTH = 26  # characters beside the sparkline
+
+
+@dataclass(frozen=True)
+class ExplanationOptions:
+    """The explanations to show. html: the page to write, if any."""
+
+    trace: bool
+    why: bool
+    html: Path | None
+    as_json: bool
+    quiet: bool
+
+
+def explain_texts(
+    bundle: "Bundle", texts: list[str], rule: LabelRule, options: ExplanationOptions
+) -> None:
+    """Print the label and the explanation of each text.
+
+    Raises InputError if the model knows no word of a text.
+    """
+    classifier = Classifier(bundle)
+    rows = list(readers.ArgumentsReader(texts, sys.stdin.buffer).rows())
+    if options.html and len(rows) != 1:
+        raise typer.BadParameter(f"--html explains one text, got {len(rows)}")
+    for row in rows:
+        if row.wrong:
+            raise InputError(f"text {row.line}: {row.wrong}")
+        text = row.fields["text"]
+        prediction = predict(classifier, rule, [text])[0]
+        if prediction.wrong:
+            raise InputError(f"text {row.line} {prediction.wrong}", hint=explain.HINT)
+        _explain(classifier, text, prediction, options)
+        if not options.quiet and not options.as_json:
+            for name in prediction.warnings:
+                print_message(f"warning: text {row.line}: {WARNINGS[name]}")
+
+
+def _explain(
+    classifier: Classifier, text: str, prediction: Prediction, options: ExplanationOptions
+) -> None:
+    model = classifier.bundle.name
+    trace = explain.trace(classifier, text) if options.trace or options.html else None
+    effects = explain.word_effects(classifier, text) if options.why or options.html else None
+    shown_trace = trace if options.trace else None
+    shown_effects = effects if options.why else None
+    if options.as_json:
+        print_json(prediction_fields(text, prediction, model, shown_trace, shown_effects))
+    else:
+        target = _console.console()
+        line = f"{prediction.label}  {prediction.probability:.4f}  {text}"
+        target.print(escape_control(line), markup=False, soft_wrap=True)
+        if shown_trace:
+            show_trace(target, shown_trace)
+        if shown_effects:
+            show_effects(target, shown_effects)
+    if options.html and trace and effects:
+        page = explanation.page(trace, effects, label=prediction.label or "", model=model)
+        with files.atomic_file(options.html) as tmp:
+            tmp.write_text(page, "utf-8")
+        print_message(f"explanation written to {options.html}")
 
 
 def show_trace(target: "Console", trace: "Trace") -> None:
     """Print each word with P(positive) after it, and P(positive) over the text as a sparkline.
 
-    Colours, where the terminal has them, run from orange (negative) to blue (positive).
+    In a terminal with colors, words run from orange (negative) to blue (positive).
     """
     rich = target.encoding.startswith("utf")
     last = len(trace.tokens) - 1
-    decides = "a pool of all states" if trace.deciding is None else "the final state, which alone"
-    parts = [
-        Text(f"{word}{'' if known else '*'} {probability:.2f}", _shade(probability))
+    words = [
+        Text(f"{word}{'' if known else '*'} {probability:.2f}", _color(probability))
         for word, known, probability in zip(
             trace.tokens, trace.known, trace.probabilities, strict=True
         )
     ]
-    parts[last].append(f" {_ARROW if rich else _PLAIN_ARROW} {decides} decides")
-    _flow(target, parts)
-    steps = min(last + 1, max(1, target.width - 26))
+    deciding = "a pool of all states" if trace.deciding is None else "the final state, which alone"
+    words[last].append(f" {_ARROW if rich else _ASCII_ARROW} {deciding} decides")
+    _print_wrapped(target, words)
+    steps = min(last + 1, max(1, target.width - _LABEL_WIDTH))
     line = Text("P(positive) ")
     for step in range(1, steps + 1):
-        # The last word of each stretch, so that the line ends with the last of all.
+        # The last word of each section, so that the line ends with the last word of the text.
         probability = trace.probabilities[step * (last + 1) // steps - 1]
-        line.append(_sparkline.block(probability, rich=rich), _shade(probability))
+        line.append(_sparkline.block(probability, rich=rich), _color(probability))
     first, final = trace.probabilities[0], trace.probabilities[last]
-    _line(target, line.append(f" {first:.2f} to {final:.2f}"))
+    _print_line(target, line.append(f" {first:.2f} to {final:.2f}"))
     if not trace.known.all():
-        _line(target, Text("* not in the vocabulary"))
+        _print_line(target, Text("* not in the vocabulary"))
 
 
-def show_why(target: "Console", effects: "WordEffects", most: int = 8) -> None:
-    """Print at most `most` words that moved the decision furthest each way, the strongest first.
+def show_effects(target: "Console", effects: "WordEffects", max_words: int = 8) -> None:
+    """Print the words with the strongest effects, at most `max_words` for each label.
 
-    Effects are in log-odds; beside them stands P(positive) without the word.
+    Effects are in log-odds; beside them is P(positive) without the word.
     """
-    columns = {"word": "left", "place": "right", "effect": "right", "P without it": "right"}
-    for side, places in zip(("positive", "negative"), effects.strongest(most), strict=True):
+    columns = {
+        "word": "left",
+        "position": "right",
+        "effect (log-odds)": "right",
+        "P(positive) without it": "right",
+    }
+    groups = effects.strongest(max_words)
+    for label, positions in zip((POSITIVE, NEGATIVE), groups, strict=True):
         rows = [
             (
-                effects.tokens[place] + ("" if effects.known[place] else "*"),
-                place + 1,
-                f"{effects.effects[place]:+.3f}",
-                f"{effects.without[place]:.3f}",
+                effects.tokens[position] + ("" if effects.known[position] else "*"),
+                position + 1,
+                f"{effects.effects[position]:+.3f}",
+                f"{effects.without[position]:.3f}",
             )
-            for place in places
+            for position in positions
         ]
         if rows:
-            target.print(_console.table(f"moved it towards {side}", columns, rows))
+            title = f"Words that make the text more {LABEL_NAMES[label]}"
+            target.print(_console.table(title, columns, rows))
 
 
-def trace_fields(trace: "Trace") -> dict[str, Any]:
-    """Return a trace for JSON: lists of T words, of whether each is known and of P(positive).
+def prediction_fields(
+    text: str,
+    prediction: Prediction,
+    model: str,
+    trace: "Trace | None" = None,
+    effects: "WordEffects | None" = None,
+) -> dict[str, Any]:
+    """Return the JSON object of a text.
 
-    The states, T times S numbers, are left to `sentiment states`.
+    trace: lists of T words, whether each is known, and P(positive); the states are left to
+    `sentiment states`. why: lists of T words, whether each is known, effects (log-odds), and
+    P(positive) without the word.
     """
-    return {
-        "words": trace.tokens,
-        "known": trace.known.tolist(),
-        "probabilities": _numbers(trace.probabilities),
+    fields: dict[str, Any] = {
+        "text": text,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "warnings": prediction.warnings,
+        "model": model,
     }
+    if trace:
+        fields["trace"] = {
+            "words": trace.tokens,
+            "known": trace.known.tolist(),
+            "probabilities": _rounded(trace.probabilities),
+        }
+    if effects:
+        fields["why"] = {
+            "words": effects.tokens,
+            "known": effects.known.tolist(),
+            "effects": _rounded(effects.effects),
+            "without": _rounded(effects.without),
+        }
+    return fields
 
 
-def why_fields(effects: "WordEffects") -> dict[str, Any]:
-    """Return effects for JSON: lists of T words, effects (log-odds) and P(positive) without."""
-    return {
-        "words": effects.tokens,
-        "known": effects.known.tolist(),
-        "effects": _numbers(effects.effects),
-        "without": _numbers(effects.without),
-    }
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [round(float(value), _DECIMALS) for value in values]
 
 
-def _numbers(values: Iterable[float]) -> list[float]:
-    return [round(float(value), _DIGITS) for value in values]
-
-
-def _shade(probability: float) -> str:
-    """Return a Rich style; it holds nothing but a colour, so that NO_COLOR leaves plain text."""
+def _color(probability: float) -> str:
+    """Return a Rich style that is only a color, so that NO_COLOR leaves plain text."""
     hue = TERMINAL_POSITIVE if probability >= 0.5 else TERMINAL_NEGATIVE
     share = min(1.0, 1.5 * abs(2 * probability - 1))
     mixed = (
-        round(grey + share * (full - grey))
-        for grey, full in zip(TERMINAL_NEUTRAL, hue, strict=True)
+        round(neutral + share * (full - neutral))
+        for neutral, full in zip(TERMINAL_NEUTRAL, hue, strict=True)
     )
     return "rgb({},{},{})".format(*mixed)
 
 
-def _flow(target: "Console", parts: list[Text]) -> None:
-    """Print `parts` as lines of text, none of them broken."""
+def _print_wrapped(target: "Console", parts: list[Text]) -> None:
+    """Print `parts` on as many lines as they need, without breaking any of them."""
     line = Text()
     for part in parts:
         if line and line.cell_len + 2 + part.cell_len > target.width:
-            _line(target, line)
+            _print_line(target, line)
             line = Text()
         line.append("  " if line else "").append_text(part)
-    _line(target, line)
+    _print_line(target, line)
 
 
-def _line(target: "Console", line: Text) -> None:
+def _print_line(target: "Console", line: Text) -> None:
     target.print(line, soft_wrap=True)

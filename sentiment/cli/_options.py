@@ -1,108 +1,150 @@
-"""Command-line options made from the declarations of settings.
+"""Command-line options: those that commands share, and those made from settings.
 
-Knows Typer, `config` and `recipes`: a setting's default, range and meaning are stated there, once.
+A setting's default, range and help text are declared once, in `config.py`.
 """
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import Field, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from sentiment import recipe
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
 from sentiment.errors import InputError
-from sentiment.recipe import Recipe
 
+TextsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="texts, or - for standard input with one text per line"),
+]
+TextColumnOption = Annotated[str, typer.Option(help="column with the text")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="model folder, run name, or models:/NAME@ALIAS; default: SENTIMENT_MODEL, else the "
+        "newest model, else the bundled one",
+    ),
+]
+ExperimentOption = Annotated[
+    str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="name of the MLflow experiment")
+]
+PortOption = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, max=65535, help="port; any free one if it is taken"),
+]
+HostOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS", help="address to listen on; 0.0.0.0 accepts other machines as well"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+
+_METAVARS: dict[Any, str] = {int: "INT", float: "FLOAT"}
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
-_RECIPE = typer.Option(
-    help=f"{', '.join(recipe.shipped_recipes())}, or a file of your own; "
-    "the options below override it"
-)
 
 Part = TypeVar("Part", bound=Settings)
 
 
 def settings_options(command: Callable) -> Callable:
-    """Give `command` options for its first parameter: a kind of settings, or a whole recipe.
+    """Give `command` an option for each setting of its first parameter: one kind, or a recipe.
 
-    The command is called with that parameter made of them, and with the context if it takes `ctx`.
+    When it runs, that parameter is made from the options. A parameter `ctx` gets the context.
     """
-    (name, first), *others = inspect.signature(command).parameters.items()
-    whole = first.annotation is Recipe
-    kinds = tuple(_PANELS) if whole else (first.annotation,)
-    listens = any(part == "ctx" for part, _ in others)
+    from sentiment import recipe  # here, as `predict` doesn't need it
+
+    first, *others = inspect.signature(command).parameters.values()
+    takes_recipe = first.annotation is recipe.Recipe
+    takes_context = any(parameter.name == "ctx" for parameter in others)
+    kinds = tuple(_PANELS) if takes_recipe else (first.annotation,)
     parameters = [_keyword("ctx", typer.Context, inspect.Parameter.empty)]
-    if whole:
-        parameters.append(_keyword("recipe", Annotated[str, _RECIPE], "default"))
+    if takes_recipe:
+        shipped = ", ".join(recipe.shipped_recipes())
+        option = typer.Option(help=f"{shipped}, or a TOML file; the options below override it")
+        parameters.append(_keyword("recipe", Annotated[str, option], "default"))
     parameters += [
-        part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, part in others if name != "ctx"
+        _keyword(parameter.name, parameter.annotation, parameter.default)
+        for parameter in others
+        if parameter.name != "ctx"
     ]
-    for kind in kinds:
-        parameters += [_option(declared, _PANELS[kind]) for declared in fields(kind)]
+    parameters += [_option(setting, _PANELS[kind]) for kind in kinds for setting in fields(kind)]
 
     @functools.wraps(command)
-    def parsed(ctx: typer.Context, **values: Any) -> Any:
-        base = recipe.load_recipe(values.pop("recipe")) if whole else Recipe()
+    def run(ctx: typer.Context, **values: Any) -> Any:
+        base = recipe.load_recipe(values.pop("recipe")) if takes_recipe else recipe.Recipe()
         parts = {
-            table: _overridden(getattr(base, table), ctx, values)
+            table: _override(getattr(base, table), ctx, values)
             for table in recipe.TABLES
             if type(getattr(base, table)) in kinds
         }
-        values[name] = replace(base, **parts) if whole else next(iter(parts.values()))
-        return command(**values, **({"ctx": ctx} if listens else {}))
+        values[first.name] = replace(base, **parts) if takes_recipe else next(iter(parts.values()))
+        return command(**values, **({"ctx": ctx} if takes_context else {}))
 
-    parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    parsed.__annotations__ = {part.name: part.annotation for part in parameters}
-    return parsed
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 def typed_parameters(ctx: typer.Context) -> set[str]:
-    """Return the names of the parameters that were typed, not left at their defaults."""
+    """Return the names of the parameters that were typed on the command line."""
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
-    return {name for name, found in sources.items() if found and found.name == "COMMANDLINE"}
+    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
 def option_names(ctx: typer.Context, names: set[str]) -> str:
-    """Return parameters as a command line has them: `as_json` as --json, no `track` as --no-track.
+    """Return parameters as they are typed: `as_json` as --json, a false `track` as --no-track.
 
-    An argument, such as `texts`, has its name alone.
+    An argument, such as `texts`, keeps its name.
     """
-    found = [parameter for parameter in ctx.command.params if parameter.name in names]
-    off = [ctx.params[parameter.name or ""] is False for parameter in found]
+    parameters = [parameter for parameter in ctx.command.params if parameter.name in names]
+    negated = [ctx.params[parameter.name or ""] is False for parameter in parameters]
     words = [
         (parameter.secondary_opts if no else parameter.opts)[0]
-        for parameter, no in zip(found, off, strict=True)
+        for parameter, no in zip(parameters, negated, strict=True)
     ]
     return ", ".join(sorted(words))
 
 
-def _overridden(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:
-    """Return `part` with what was typed in place of its own; take it all out of `values`."""
-    given = {declared.name: values.pop(declared.name) for declared in fields(part)}
+def check_text_source(texts: list[str] | None, source: Path | None, example: str) -> None:
+    """Raise an error unless texts come from exactly one of arguments, a pipe and a file.
+
+    `example` is the command to suggest.
+    """
+    if texts and source:
+        raise typer.BadParameter("give texts or --input FILE, not both")
+    if not texts and source is None and sys.stdin.isatty():
+        raise InputError("no text was given", hint=example)
+
+
+def _override(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:
+    """Return `part` with the settings that were typed; remove all its settings from `values`."""
+    given = {setting.name: values.pop(setting.name) for setting in fields(part)}
     sources = {name: ctx.get_parameter_source(name) for name in given}
-    typed = {
+    changed = {
         name: value
         for name, value in given.items()
         if (source := sources[name]) is not None and source.name != "DEFAULT"
     }
     try:
-        return replace(part, **typed)
+        return replace(part, **changed)
     except InputError as error:
         raise typer.BadParameter(error.fact) from error
 
 
-def _option(declared: Field, panel: str) -> inspect.Parameter:
-    """Return `declared` as a keyword parameter that Typer makes an option of."""
+def _option(setting: Field, panel: str) -> inspect.Parameter:
+    """Return the parameter that Typer turns into the option of a setting."""
     option = typer.Option(
-        help=declared.metadata["meaning"],
-        min=declared.metadata["least"],
-        max=declared.metadata["most"],
+        help=setting.metadata["meaning"],
+        metavar=_METAVARS.get(setting.type),  # shorter than Typer's, which leaves room to the help
+        min=setting.metadata["least"],
+        max=setting.metadata["most"],
         rich_help_panel=panel,
     )
-    return _keyword(declared.name, Annotated[declared.type, option], declared.default)
+    return _keyword(setting.name, Annotated[setting.type, option], setting.default)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -1,7 +1,4 @@
-"""`sentiment predict --engine spark`: files of texts, on one machine or many.
-
-Knows what is typed and printed; knows nothing of how Spark is asked.
-"""
+"""Run `sentiment predict --engine spark`: score files of texts on one machine or many."""
 
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -9,16 +6,16 @@ from pathlib import Path, PurePosixPath
 import typer
 
 from sentiment.cli._options import option_names, typed_parameters
-from sentiment.cli._terminal import say
+from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
 from sentiment.inference.predict import LabelRule
-from sentiment.utils.paths import find_project
+from sentiment.utils.paths import ProjectPaths, find_project
 from sentiment.utils.text import count_of
 
-# All that may be typed beside --engine spark.
-_WITH = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
-_WITH |= {"neutral", "quiet"}
-_KINDS = (".csv", ".tsv", ".jsonl", ".parquet")
+# The parameters that --engine spark accepts.
+_ALLOWED = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
+_ALLOWED |= {"neutral", "quiet"}
+_FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 def run(
@@ -28,53 +25,57 @@ def run(
     *,
     text_column: str,
     model: str | None,
-    bands: LabelRule,
+    rule: LabelRule,
     master: str | None,
     quiet: bool,
 ) -> None:
-    """Score files into folders."""
+    """Score the files at `source` into folders."""
     if ctx.params["engine"] != "spark":
-        raise typer.BadParameter("--master goes with --engine spark")
-    if others := typed_parameters(ctx) - _WITH:
-        names = option_names(ctx, others)
-        raise typer.BadParameter(f"--engine spark goes without {names}")
+        raise typer.BadParameter("--master needs --engine spark")
+    if others := typed_parameters(ctx) - _ALLOWED:
+        raise typer.BadParameter(f"--engine spark does not support {option_names(ctx, others)}")
     if source is None or output is None:
         raise typer.BadParameter("--engine spark needs --input and --output")
-    kind = _kind(source, output)
-    from sentiment.inference import resolve
+    suffix = _format(source, output)
     from sentiment.spark import session
 
     session.require_spark()
-    place = find_project()
-    named = resolve.requested_model(model)
-    chosen = (
-        named
-        if named and named.startswith("models:/")
-        else resolve.resolve_model(named, place).folder
-    )
+    paths = find_project()
+    address = _model_address(model, paths)
     if not quiet:
-        say(f"model: {chosen}")
-        say("starting Spark ...")
-    with session.spark_session(master) as spark, tempfile.TemporaryDirectory() as aside:
+        print_message(f"model: {address}")
+        print_message("starting Spark ...")
+    with session.spark_session(master) as spark, tempfile.TemporaryDirectory() as tmp:
         from sentiment.spark import rows, scoring
         from sentiment.tracking import spark_udf
 
-        job = rows.SparkJob(source, output, kind, text_column, bands)
-        judge = spark_udf.probability_udf(place, spark, chosen, Path(aside))
-        scored = scoring.score(spark, job, judge)
+        job = rows.SparkJob(source, output, suffix, text_column, rule)
+        udf = spark_udf.probability_udf(paths, spark, address, Path(tmp))
+        result = scoring.score(spark, job, udf)
     if not quiet:
-        if scored.rejected:
-            say(f"{count_of(scored.rejected, 'row')} rejected, with the reasons, to {job.rejects}")
-        say(f"{count_of(scored.rows, 'row')} written to {output}")
+        if result.rejected:
+            rejected = count_of(result.rejected, "row")
+            print_message(f"{rejected} rejected and written with the reasons to {job.rejects}")
+        print_message(f"{count_of(result.rows, 'row')} written to {output}")
 
 
-def _kind(source: str, output: str) -> str:
-    """Return the format of the source: by its name, else by the output's, which has the same."""
-    kinds = [PurePosixPath(name).suffix.lower() for name in (source, output)]
-    kind = kinds[0] or kinds[1]
-    if kind not in _KINDS or kinds[1] not in ("", kind):
+def _model_address(model: str | None, paths: ProjectPaths) -> str | Path:
+    """Return the address of a registered model as it is, or the folder of any other."""
+    from sentiment.inference import resolve
+
+    name = resolve.requested_model(model)
+    if name and name.startswith("models:/"):
+        return name
+    return resolve.resolve_model(name, paths).folder
+
+
+def _format(source: str, output: str) -> str:
+    """Return the suffix of the source, or else that of the output; they must not differ."""
+    suffixes = [PurePosixPath(name).suffix.lower() for name in (source, output)]
+    suffix = suffixes[0] or suffixes[1]
+    if suffix not in _FORMATS or suffixes[1] not in ("", suffix):
         raise InputError(
-            f"{source} and {output}: expected files of one format, {', '.join(_KINDS)}",
-            hint="--output scored.parquet, for a folder of Parquet files",
+            f"{source} and {output}: expected files of one format, {', '.join(_FORMATS)}",
+            hint="--output scored.parquet for a folder of Parquet files",
         )
-    return kind
+    return suffix

@@ -1,7 +1,6 @@
-"""How compared runs look: as tables, in a terminal or on a page, and as fields of a JSON object.
+"""Show compared runs: as tables in a terminal or on a page, and as JSON fields.
 
-Knows comparisons and Rich; knows nothing of how they came about. Names and settings may hold
-anything: what a terminal would obey is written out.
+Names and settings of runs may hold anything, so control characters in them are escaped.
 """
 
 import math
@@ -31,9 +30,9 @@ from sentiment.utils.text import escape_control
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WIDEST = 24  # characters of a setting, or of a run's name on one line, in a terminal
+_MAX_WIDTH = 24  # characters of a setting, or of a run's name on one line, in a terminal
 _BORDER = 3  # characters of padding and line beside a column
-_SHOWN = ("name", ACCURACY)  # what the table of runs has anyway
+_ALWAYS_SHOWN = ("name", ACCURACY)  # columns that the table of runs has anyway
 
 
 @dataclass(frozen=True)
@@ -46,123 +45,133 @@ class Sheet:
 
 
 def show_comparison(
-    target: "Console", place: ProjectPaths, made: Comparison, extra: Iterable[str]
+    target: "Console", paths: ProjectPaths, comparison: Comparison, extra: Iterable[str]
 ) -> None:
-    """Print runs, the settings that differ and the paired tests, with what is to know of them."""
-    rich = target.encoding.startswith("utf")
-    _print(target, runs_sheet(made, extra, rich=rich))
-    if made.matching > len(made.runs):
-        _line(target, f"{len(made.runs)} of {made.matching} runs; --limit shows more")
-    settings = settings_sheet(made, widest=_WIDEST)
+    """Print runs with `extra` columns, settings that differ, and paired tests."""
+    _print_sheet(target, runs_sheet(comparison, extra, rich=target.encoding.startswith("utf")))
+    shown, matching = len(comparison.runs), comparison.matching
+    if matching > shown:
+        _print_line(target, f"{shown} of {matching} runs. Try: --limit {matching}")
+    settings = settings_sheet(comparison, max_width=_MAX_WIDTH)
     if settings.rows:
-        _print(target, settings)
-    elif len(made.runs) > 1:
-        _line(target, "All settings are the same.")
-    tested = sum(isinstance(pairing, PairedTest) for pairing in made.pairings.values())
-    if tested:
-        _print(target, pairs_sheet(made))
-    elif made.pairings:
-        reasons = dict.fromkeys(str(reason) for reason in made.pairings.values())
-        _line(target, f"No paired test of the runs: {', or '.join(reasons)}.")
-    if tested > 1:
-        _line(target, "p is of each pair alone: of 20 equal pairs, one is below 0.05 by chance.")
-    if unknown := _without_predictions(made):
-        command = evaluate_command(place, unknown)
-        _line(target, f"{command} keeps the predictions that a test needs.")
+        _print_sheet(target, settings)
+    elif shown > 1:
+        _print_line(target, "All settings are the same.")
+    _show_pairs(target, paths, comparison)
 
 
-def runs_sheet(made: Comparison, extra: Iterable[str] = (), *, rich: bool = True) -> Sheet:
-    """Return a row for each run: validation loss by epoch, its lowest, test accuracy, `extra`."""
-    extra = [name for name in dict.fromkeys(extra) if name not in _SHOWN]
+def _show_pairs(target: "Console", paths: ProjectPaths, comparison: Comparison) -> None:
+    pairings = comparison.pairings.values()
+    tests = sum(isinstance(pairing, PairedTest) for pairing in pairings)
+    if tests:
+        _print_sheet(target, pairs_sheet(comparison))
+    elif pairings:
+        reasons = dict.fromkeys(str(reason) for reason in pairings)
+        _print_line(target, f"No paired test of the runs: {', or '.join(reasons)}.")
+    if tests > 1:
+        _print_line(
+            target,
+            "The p-values are not adjusted for the number of tests: of 20 equal pairs, one is "
+            "below 0.05 by chance.",
+        )
+    if run := _without_predictions(comparison):
+        command = evaluate_command(paths, run)
+        _print_line(target, f"A paired test needs stored predictions. Try: {command}")
+
+
+def runs_sheet(comparison: Comparison, extra: Iterable[str] = (), *, rich: bool = True) -> Sheet:
+    """Return a row for each run: validation loss by epoch, its lowest, test accuracy, `extra`.
+
+    `rich` allows block characters.
+    """
+    extra = [name for name in dict.fromkeys(extra) if name not in _ALWAYS_SHOWN]
     columns = {"#": "right", "run": "left", "validation\nloss": "left", "lowest": "right"}
     columns["test\naccuracy"] = "right"
-    known = [run_values(run) for run in made.runs]
+    values = [run_values(run) for run in comparison.runs]
     rows = []
-    for place, (run, own) in enumerate(zip(made.runs, known, strict=True), 1):
-        losses = [value for _, value in made.losses[run.id]]
+    for index, (run, own) in enumerate(zip(comparison.runs, values, strict=True), 1):
+        losses = [value for _, value in comparison.losses[run.id]]
         lowest = min(filter(math.isfinite, losses), default=None)
         status = "" if run.status == FINISHED else f" ({run.status})"
-        row = [
-            str(place),
-            plain(run.bare_name) + status,
-            sparkline(losses, rich=rich),
-            number(lowest),
-        ]
-        rows.append([*row, accuracy(run), *(plain(number(own.get(name))) for name in extra)])
+        curve = sparkline(losses, rich=rich)
+        row = [str(index), one_line(run.bare_name) + status, curve, number(lowest), accuracy(run)]
+        rows.append(row + [one_line(number(own.get(name))) for name in extra])
     for name in extra:
-        is_number = any(isinstance(own.get(name), float) for own in known)
-        columns[plain(name)] = "right" if is_number else "left"
+        is_number = any(isinstance(own.get(name), float) for own in values)
+        columns[one_line(name)] = "right" if is_number else "left"
     return Sheet("Runs", columns, rows)
 
 
-def settings_sheet(made: Comparison, widest: int | None = None) -> Sheet:
-    """Return a row for each setting that differs, a column for each run by its number.
+def settings_sheet(comparison: Comparison, max_width: int | None = None) -> Sheet:
+    """Return a row for each setting that differs and a column for each run, by its number.
 
-    Of a value with more than `widest` characters the end is kept: that of a path tells more.
+    A value of more than `max_width` characters keeps its end: the end of a path says more.
     """
-    columns = {"setting": "left"} | {str(place): "right" for place in _places(made).values()}
+    indexes = _indexes(comparison).values()
+    columns = {"setting": "left"} | {str(index): "right" for index in indexes}
     rows = [
-        [plain(name), *(_short(plain(value), widest) for value in row)]
-        for name, row in differing_settings(made.runs).items()
+        [one_line(name), *(_shorten(one_line(value), max_width) for value in row)]
+        for name, row in differing_settings(comparison.runs).items()
     ]
     return Sheet("Settings that differ, by the number of the run", columns, rows)
 
 
-def pairs_sheet(made: Comparison) -> Sheet:
-    """Return a row for each run but the reference: how it compares on the same reviews."""
-    places = _places(made)
-    if made.reference is None:
+def pairs_sheet(comparison: Comparison) -> Sheet:
+    """Return a row for each run but the reference: the paired test on the same reviews."""
+    indexes = _indexes(comparison)
+    if comparison.reference is None:
         return Sheet("", {}, [])
-    other = places[made.reference.id]
-    measured = [pairing for pairing in made.pairings.values() if isinstance(pairing, PairedTest)]
-    reviews = f", on the same {measured[0].reviews:,} reviews" if measured else ""
+    reference = indexes[comparison.reference.id]
+    tests = [test for test in comparison.pairings.values() if isinstance(test, PairedTest)]
+    reviews = f" on the same {tests[0].reviews:,} reviews" if tests else ""
     headings = (
-        "#", "difference\nin points", "95 % interval", "McNemar's\np", "only it\nis right",
-        f"only {other}\nis right",
+        "#", "difference\nin points", "95 % interval", "McNemar\np-value", "only it\ncorrect",
+        f"only {reference}\ncorrect",
     )  # fmt: skip
     rows = [
-        [str(places[run.id]), *pair_cells(made.pairings[run.id])]
-        for run in made.runs
-        if run.id in made.pairings
+        [str(indexes[run.id]), *pair_cells(comparison.pairings[run.id])]
+        for run in comparison.runs
+        if run.id in comparison.pairings
     ]
-    title = f"Against {other}, {accuracy(made.reference)} right{reviews}"
+    title = f"Compared with run {reference} (accuracy {accuracy(comparison.reference)}){reviews}"
     return Sheet(title, dict.fromkeys(headings, "right"), rows)
 
 
 def pair_cells(pairing: PairedTest | str) -> list[str]:
-    """Return difference, interval, p and the two counts; where there are none, why."""
+    """Return difference, interval, p-value and the two counts, or why there is no test."""
     if isinstance(pairing, str):
         return ["n/a", pairing, "", "", ""]
     return [
         f"{100 * pairing.difference:+.2f}",
         f"{100 * pairing.low:+.2f} to {100 * pairing.high:+.2f}",
-        chance(pairing.p),
+        "<0.0001" if pairing.p < 0.0001 else f"{pairing.p:.4f}",
         f"{pairing.only_first:,}",
         f"{pairing.only_second:,}",
     ]
 
 
-def fields(made: Comparison, experiment: str) -> dict[str, Any]:
-    """Return a comparison for JSON."""
-    reference = made.reference
+def comparison_fields(comparison: Comparison, experiment: str) -> dict[str, Any]:
+    """Return the JSON object of a comparison."""
+    reference = comparison.reference
     return {
         "experiment": experiment,
-        "matching": made.matching,
+        "matching": comparison.matching,
         "runs": [
-            run_fields(run) | {"validation_loss": [list(one) for one in made.losses[run.id]]}
-            for run in made.runs
+            run_fields(run)
+            | {"validation_loss": [list(point) for point in comparison.losses[run.id]]}
+            for run in comparison.runs
         ],
-        "differing": differing_settings(made.runs),
+        "differing": differing_settings(comparison.runs),
         "reference": reference.id if reference else None,
         "pairs": [
             {"run": run} | ({"reason": pair} if isinstance(pair, str) else asdict(pair))
-            for run, pair in made.pairings.items()
+            for run, pair in comparison.pairings.items()
         ],
     }
 
 
 def run_fields(run: RunRecord) -> dict[str, Any]:
-    """Return a run for JSON, without MLflow's own tags."""
+    """Return the JSON object of a run, without MLflow's own tags."""
     return {
         "id": run.id,
         "name": run.bare_name,
@@ -175,71 +184,69 @@ def run_fields(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def accuracy(run: RunRecord) -> str:
-    """Return the accuracy on the test reviews as percent."""
-    value = run.metrics.get(ACCURACY)
+def accuracy(run: RunRecord, metric: str = ACCURACY) -> str:
+    """Return an accuracy as percent, by default that on the test reviews."""
+    value = run.metrics.get(metric)
     return MISSING if value is None or math.isnan(value) else _console.percent(value, 2)
 
 
 def number(value: str | float | None) -> str:
-    """Return a metric with four digits after the point, a setting as it is read."""
+    """Return a metric with four decimals, and a setting as it is written."""
     if isinstance(value, float):
         return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.1f}"
     return format_value(value)
 
 
-def chance(p: float) -> str:
-    """Return a p-value."""
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def plain(text: str) -> str:
-    """Return a name on one line, without anything that a terminal obeys."""
+def one_line(text: str) -> str:
+    """Return text on one line with control characters escaped."""
     return escape_control(" ".join(text.split()))
 
 
-def _places(made: Comparison) -> dict[str, int]:
+def _indexes(comparison: Comparison) -> dict[str, int]:
     """Return the number of each run in the tables, by its id."""
-    return {run.id: place for place, run in enumerate(made.runs, 1)}
+    return {run.id: index for index, run in enumerate(comparison.runs, 1)}
 
 
-def _without_predictions(made: Comparison) -> RunRecord | None:
-    """Return a run that an evaluation would make comparable: the reference before others."""
-    reasons = {run: pair for run, pair in made.pairings.items() if isinstance(pair, str)}
+def _without_predictions(comparison: Comparison) -> RunRecord | None:
+    """Return a run that an evaluation would make comparable: first of all the reference."""
+    reasons = {run: pair for run, pair in comparison.pairings.items() if isinstance(pair, str)}
     if any(reason.startswith(REFERENCE) for reason in reasons.values()):
-        return made.reference
-    for run in made.runs:
+        return comparison.reference
+    for run in comparison.runs:
         if run.status != RUNNING and reasons.get(run.id, OTHER_REVIEWS) != OTHER_REVIEWS:
             return run
     return None
 
 
-def _print(target: "Console", sheet: Sheet) -> None:
-    """Print a sheet as tables below one another, where its columns are more than fit into one.
+def _print_sheet(target: "Console", sheet: Sheet) -> None:
+    """Print a sheet, as several tables one below the other if it is too wide for one.
 
-    Each begins with the first column.
+    Each table begins with the first column.
     """
-    rows = sheet.rows
-    headings, left = list(sheet.columns), list(range(1, len(sheet.columns)))
-    widths = [_width(head, [row[at] for row in rows]) for at, head in enumerate(headings)]
+    headings, rows = list(sheet.columns), sheet.rows
+    widths = [
+        _width(heading, [row[column] for row in rows]) for column, heading in enumerate(headings)
+    ]
+    rest = list(range(1, len(headings)))
     target.print(Text(sheet.title, "bold"))
-    while left:
-        chosen = [0, left.pop(0)]
-        while left and 1 + sum(widths[at] for at in (*chosen, left[0])) <= target.width:
-            chosen.append(left.pop(0))
-        columns = {headings[at]: sheet.columns[headings[at]] for at in chosen}
-        target.print(_console.table(None, columns, [[row[at] for at in chosen] for row in rows]))
+    while rest:
+        chosen = [0, rest.pop(0)]
+        while rest and 1 + sum(widths[column] for column in (*chosen, rest[0])) <= target.width:
+            chosen.append(rest.pop(0))
+        columns = {headings[column]: sheet.columns[headings[column]] for column in chosen}
+        cells = [[row[column] for column in chosen] for row in rows]
+        target.print(_console.table(None, columns, cells))
 
 
 def _width(heading: str, cells: list[str]) -> int:
-    """Return the characters that a column takes; names of runs go on in another line."""
-    most = max(map(len, (*heading.split("\n"), *cells)))
-    return _BORDER + (min(most, _WIDEST) if heading == "run" else most)
+    """Return the characters that a column takes; names of runs may wrap."""
+    longest = max(map(len, (*heading.split("\n"), *cells)))
+    return _BORDER + (min(longest, _MAX_WIDTH) if heading == "run" else longest)
 
 
-def _short(text: str, widest: int | None) -> str:
-    return text if widest is None or len(text) <= widest else f"…{text[1 - widest :]}"
+def _shorten(text: str, max_width: int | None) -> str:
+    return text if max_width is None or len(text) <= max_width else f"…{text[1 - max_width :]}"
 
 
-def _line(target: "Console", text: str) -> None:
-    target.print(plain(text), markup=False, soft_wrap=True)
+def _print_line(target: "Console", text: str) -> None:
+    target.print(one_line(text), markup=False, soft_wrap=True)

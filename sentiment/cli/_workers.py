@@ -1,7 +1,4 @@
-"""`sentiment train --workers N`: the same command in several processes, on one machine or on Spark.
-
-Knows processes and what TF_CONFIG must say; knows nothing of training.
-"""
+"""Run `sentiment train --workers N`: the same command in N processes, here or on Spark."""
 
 import os
 import subprocess
@@ -14,29 +11,34 @@ from typing import IO, Any
 import typer
 
 from sentiment.cli._errors import FAILURE, TerminatedError
-from sentiment.cli._terminal import say
+from sentiment.cli._terminal import print_message
 from sentiment.training import tf_config
 from sentiment.utils.ports import free_ports
 
 _COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()"]
-_PATIENCE = 15  # seconds for the other workers to end once the first has
+_TIMEOUT = 15  # seconds for the other workers to end after the first
 
 
-def wanted(workers: int, master: str | None) -> bool:
-    """Tell whether this process is to start workers; raise BadParameter where it is one."""
+def should_start(workers: int, master: str | None) -> bool:
+    """Return True if this process has to start the workers, False if it is one or trains alone.
+
+    Raises BadParameter if the options contradict each other or TF_CONFIG.
+    """
     if master is not None and workers == 1:
-        raise typer.BadParameter("--master goes with --workers", param_hint="--workers")
+        raise typer.BadParameter("--master needs --workers N", param_hint="--workers")
     if tf_config.TF_CONFIG not in os.environ or workers == 1:
         return workers > 1
-    if tf_config.current_worker().size != workers:
+    size = tf_config.current_worker().size
+    if size != workers:
         raise typer.BadParameter(
-            f"{tf_config.TF_CONFIG} names another number", param_hint="--workers"
+            f"{tf_config.TF_CONFIG} has {size} workers, got --workers {workers}",
+            param_hint="--workers",
         )
     return False
 
 
 def run(workers: int, master: str | None) -> None:
-    """Run this command in `workers` processes and end as the first of them does."""
+    """Run this command in `workers` processes; exit with the status of the first."""
     if master is not None:
         from sentiment.spark import launcher
 
@@ -45,14 +47,14 @@ def run(workers: int, master: str | None) -> None:
     with ExitStack() as stack:
         logs = [stack.enter_context(tempfile.TemporaryFile("w+")) for _ in addresses[1:]]
         others = [
-            # In a session of their own: Ctrl-C is for the first one, which ends when it is ready.
+            # In a session of its own: Ctrl-C reaches only the first, which ends when it is ready.
             _start(addresses, index, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
             for index, log in enumerate(logs, 1)
         ]
-        stack.callback(_end, others)
-        status = _ended(_start(addresses, 0))
+        stack.callback(_stop, others)
+        status = _wait(_start(addresses, 0))
         if status == FAILURE:
-            _tell(others, logs)
+            _report_failures(others, logs)
         raise typer.Exit(status)
 
 
@@ -61,8 +63,8 @@ def _start(addresses: list[str], index: int, **streams: Any) -> subprocess.Popen
     return subprocess.Popen([*_COMMAND, *sys.argv[1:]], env=environment, **streams)
 
 
-def _ended(chief: subprocess.Popen) -> int:
-    """Wait for the first worker; return its status, as a shell says it."""
+def _wait(chief: subprocess.Popen) -> int:
+    """Wait for the first worker; return its status as a shell reports it."""
     while True:
         try:
             status = chief.wait()
@@ -70,22 +72,23 @@ def _ended(chief: subprocess.Popen) -> int:
         except TerminatedError:
             chief.terminate()
         except KeyboardInterrupt:
-            pass  # the terminal has told the first worker too
+            pass  # the terminal has interrupted the first worker too
 
 
-def _end(others: list[subprocess.Popen]) -> None:
-    """End the other workers, which have nothing to save."""
+def _stop(others: list[subprocess.Popen]) -> None:
+    """Wait for the other workers, then kill them: they have nothing to save."""
     for other in others:
         with suppress(subprocess.TimeoutExpired):
-            other.wait(_PATIENCE if other.poll() is None else 0)
+            other.wait(_TIMEOUT if other.poll() is None else 0)
         other.kill()
         other.wait()
 
 
-def _tell(others: list[subprocess.Popen], logs: Sequence[IO[str]]) -> None:
-    """Say what a worker said before it ended of itself."""
+def _report_failures(others: list[subprocess.Popen], logs: Sequence[IO[str]]) -> None:
+    """Print the last error of each worker that has ended."""
     for number, (other, log) in enumerate(zip(others, logs, strict=True), 1):
         log.seek(0)
-        lines = [line for line in log.read().splitlines() if line.startswith("Error: ")]
+        errors = [line for line in log.read().splitlines() if line.startswith("Error: ")]
         if other.poll() is not None:
-            say(f"Worker {number} ended with status {other.returncode}. {' '.join(lines[-1:])}")
+            message = f"Worker {number} ended with status {other.returncode}."
+            print_message(" ".join([message, *errors[-1:]]))

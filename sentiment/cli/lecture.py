@@ -1,55 +1,56 @@
 """`sentiment lecture`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._common import ModelOption
-from sentiment.cli._terminal import say
+from sentiment.cli._options import ModelOption
+from sentiment.cli._terminal import print_message
 from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
-    import numpy as np
+    from rich.console import Console
 
+    from sentiment.inspection.unrolled import SmallNetwork
     from sentiment.inspection.walkthrough import Walkthrough
+    from sentiment.nn.lecture import LectureExample
 
 _SENTENCE = "It begins badly, yet the ending is wonderful."
 _HINT = f'sentiment lecture --html lecture.html --text "{_SENTENCE}"'
+_DECIMALS = 4  # of the numbers of a state
 
 
 def command(
-    seed: Annotated[int, typer.Option(min=0, help="of the samples and the first weights")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="INT", min=0, help="random seed of the samples and the initial weights"
+        ),
+    ] = 0,
     html: Annotated[
         Path | None,
-        typer.Option(help="write every number, step by step, as a page that needs no network"),
+        typer.Option(help="write every number, step by step, as a page that works offline"),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="a sentence that a trained model reads on that page")
+        str | None, typer.Option(help="sentence that a trained model reads on the page")
     ] = None,
     model: ModelOption = None,
 ) -> None:
-    """Show how a hidden state becomes the classifier's input, in numbers to follow by hand."""
+    """Show how a hidden state becomes the classifier's input, with small numbers."""
     if html is None and (text is not None or model is not None):
-        raise typer.BadParameter("--text and --model go with --html FILE")
-    # Before the lecture, so that a sentence or a model that won't do is told at once.
+        raise typer.BadParameter("--text and --model need --html FILE")
+    # Before the lecture, so that a bad sentence or model is reported at once.
     reading = None if html is None else _read(_SENTENCE if text is None else text, model)
-    from sentiment.nn import lecture
+    from sentiment.nn.lecture import LectureExample
 
-    taught = lecture.LectureExample(seed)
-    before = taught.network()
-    _show_lecture(taught)
+    example = LectureExample(seed)
+    untrained = example.network()
+    _show_lecture(example)
     if html is not None and reading is not None:
-        from sentiment.reports import lecture as lecture_page
-        from sentiment.utils import files
-
-        networks = {"before training": before, "after training": taught.network()}
-        example = lecture_page.Example(taught.samples, taught.labels, networks)
-        with files.atomic_file(html) as aside:
-            aside.write_text(lecture_page.page(example, reading), "utf-8")
-        say(f"lecture written to {html}")
+        _write_page(html, example, untrained, reading)
+        print_message(f"lecture written to {html}")
 
 
 def _read(text: str, model: str | None) -> "Walkthrough":
@@ -57,70 +58,82 @@ def _read(text: str, model: str | None) -> "Walkthrough":
     from sentiment.inference.classifier import Classifier
     from sentiment.inspection import walkthrough
 
-    opened = resolve.resolve_model(model, find_project())
-    return walkthrough.walk_through(Classifier(opened), text, hint=_HINT)
+    bundle = resolve.resolve_model(model, find_project())
+    return walkthrough.walk_through(Classifier(bundle), text, hint=_HINT)
 
 
-def _show_lecture(taught) -> None:
+def _write_page(
+    html: Path, example: "LectureExample", untrained: "SmallNetwork", reading: "Walkthrough"
+) -> None:
+    from sentiment.reports import lecture
+    from sentiment.utils import files
+
+    networks = {"before training": untrained, "after training": example.network()}
+    page = lecture.page(lecture.Example(example.samples, example.labels, networks), reading)
+    with files.atomic_file(html) as tmp:
+        tmp.write_text(page, "utf-8")
+
+
+def _show_lecture(example: "LectureExample") -> None:
+    target = _console.console()
+    _show_training(target, example)
+    _show_final_states(target, example)
+    _show_readouts(target, example)
+
+
+def _show_training(target: "Console", example: "LectureExample") -> None:
     from sentiment.nn import lecture
 
-    target = _console.console()
     size, steps, features = lecture.SAMPLES, lecture.TIMESTEPS, lecture.FEATURES
-    units, last = lecture.UNITS, lecture.SAMPLES * (lecture.PASSES - 1)
+    units, last_pass = lecture.UNITS, lecture.SAMPLES * (lecture.PASSES - 1)
     target.print(
         f"{size} samples x {steps} timesteps x {features} features "
         f"through SimpleRNN({units}, return_state=True)\n"
         f"kernel {features}x{units} + recurrent_kernel {units}x{units} + bias {units}: "
-        f"{taught.parameters} parameters\n"
+        f"{example.parameters} parameters\n"
         "h_t = tanh(x_t kernel + h_(t-1) recurrent_kernel + bias), h_0 = 0\n"
-        "label: 1 where the first feature is larger at the last timestep than at the first\n"
+        "label: 1 if the first feature is larger at the last timestep than at the first\n"
     )
-    target.print("[bold]1. Train on one sample at a time, and look at its final state after each")
-    for step in taught.train():
+    target.print("[bold]1. Train on one sample at a time, and print its final state after each")
+    for step in example.train():
         # The first pass and the last show the change; those between would fill pages.
-        if step.number <= size or step.number > last:
+        if step.number <= size or step.number > last_pass:
+            state = _console.signed(step.state, _DECIMALS)
             target.print(
                 f"step {step.number:3d}  sample {step.sample}  loss {step.loss:.4f}  "
-                f"hidden state [{_numbers(step.state)}]",
+                f"hidden state [{state}]",
                 markup=False,
             )
-        elif step.number == last:
-            target.print(f"... {last - size} steps more ...")
-    _show_table(target, taught)
-    _show_contrast(target, taught)
+        elif step.number == last_pass:
+            target.print(f"... {last_pass - size} more steps ...")
 
 
-def _show_table(target, taught) -> None:
-    target.print("\n[bold]2. All that the classifier sees of a sample is its final state")
+def _show_final_states(target: "Console", example: "LectureExample") -> None:
+    target.print("\n[bold]2. The classifier sees only the final state of a sample")
     columns = {"sample": "right", "hidden state after the last timestep": "left", "label": "right"}
     columns["P(label 1)"] = "right"
+    samples = zip(example.states(), example.labels, example.probabilities(), strict=True)
     rows = [
-        (number, _numbers(state), int(label), f"{probability:.3f}")
-        for number, (state, label, probability) in enumerate(
-            zip(taught.states(), taught.labels, taught.probabilities(), strict=True), 1
-        )
+        (number, _console.signed(state, _DECIMALS), int(label), f"{probability:.3f}")
+        for number, (state, label, probability) in enumerate(samples, 1)
     ]
     target.print(_console.table(None, columns, rows))
 
 
-def _show_contrast(target, taught) -> None:
+def _show_readouts(target: "Console", example: "LectureExample") -> None:
     target.print("\n[bold]3. What it could see instead: every timestep, or a pool of them")
-    sequences, readouts = taught.encode(), taught.readouts()
-    rows = [(f"h_{step}", _numbers(state)) for step, state in enumerate(sequences[0], 1)]
-    rows += [
-        ("final state: h_3 as it is", _numbers(readouts.final[0])),
-        ("mean pooling over time", _numbers(readouts.mean[0])),
-        ("max pooling over time", _numbers(readouts.largest[0])),
-    ]
+    sequences, readouts = example.encode(), example.readouts()
+    states = {f"h_{step}": state for step, state in enumerate(sequences[0], 1)}
+    states["final state: h_3"] = readouts.final[0]
+    states["mean pooling over time"] = readouts.mean[0]
+    states["max pooling over time"] = readouts.largest[0]
+    rows = [(name, _console.signed(state, _DECIMALS)) for name, state in states.items()]
     target.print(_console.table("sample 1", {"readout": "left", "five units": "left"}, rows))
     target.print(
-        "The final state holds what the recurrence has kept. The mean weighs every step alike.\n"
-        "The maximum takes each unit from the step where it was largest: no state was ever so.\n"
-        f"With return_sequences=True the same {taught.parameters} weights are an encoder:\n"
+        "The final state is what the recurrence has remembered. The mean gives every step the\n"
+        "same weight. The maximum takes each unit from the step where it was largest, so it is\n"
+        "no state that the network was ever in.\n"
+        f"With return_sequences=True the same {example.parameters} weights are an encoder:\n"
         f"a state for every timestep, {' x '.join(map(str, sequences.shape))}.",
         markup=False,
     )
-
-
-def _numbers(values: "Iterable[float] | np.ndarray") -> str:
-    return " ".join(f"{value:+.4f}" for value in values)

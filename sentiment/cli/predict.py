@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sentiment.cli._common import ModelOption
-from sentiment.cli._terminal import Meter, Output, say, speaks_utf8
+from sentiment.cli._options import ModelOption, TextColumnOption, TextsArgument, check_text_source
+from sentiment.cli._terminal import Meter, StandardOutput, print_message, stdout_is_utf8
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
 from sentiment.utils.text import count_of
@@ -19,141 +19,145 @@ if TYPE_CHECKING:
     from sentiment.inference.scoring import ScoringJob, ScoringOptions
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
-_ADDED = "adds label and probability (and warnings in JSONL and Parquet), all else kept as it was; "
-_RENAMED = "predicted_label where the file has a label, and so on"
 
 
 def command(
     ctx: typer.Context,
-    texts: Annotated[
-        list[str] | None, typer.Argument(help="texts; - or a pipe: one text a line")
-    ] = None,
+    texts: TextsArgument = None,
     read_from: Annotated[
         str | None,
-        typer.Option("--input", help="a file of texts: .csv, .tsv, .jsonl, .parquet or .txt"),
+        typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
     ] = None,
     write_to: Annotated[
         str | None,
-        typer.Option("--output", help=f"where the scored file goes; {_ADDED}{_RENAMED}"),
+        typer.Option(
+            "--output",
+            help="file to write: the input with label and probability added, in JSONL and Parquet "
+            "warnings as well; a name that is taken becomes predicted_label and so on",
+        ),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="column that holds the text")] = "text",
+    text_column: TextColumnOption = "text",
     model: ModelOption = None,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="positive from this probability on")
+        float,
+        typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
     ] = 0.5,
     neutral: Annotated[
         tuple[float, float] | None,
-        typer.Option(metavar="LOW HIGH", help="neutral from LOW to HIGH, in place of a threshold"),
+        typer.Option(
+            metavar="LOW HIGH",
+            help="probabilities from LOW to HIGH are neutral; replaces --threshold",
+        ),
     ] = None,
     trace: Annotated[
         bool, typer.Option("--trace", help="show P(positive) after every word")
     ] = False,
     why: Annotated[
-        bool, typer.Option("--why", help="show which words moved the decision, and how far")
+        bool, typer.Option("--why", help="show the effect of the most important words")
     ] = False,
     html: Annotated[
-        Path | None, typer.Option(help="write both for one text as a page that needs no network")
+        Path | None, typer.Option(help="write a page that explains one text and works offline")
     ] = None,
     on_error: Annotated[
         Literal["fail", "skip", "null"],
-        typer.Option(help="a bad row ends the work, is left out, or is kept without a label"),
+        typer.Option(help="on a bad row: stop, leave it out, or write it without a label"),
     ] = "fail",
     defuse: Annotated[
         bool,
         typer.Option(
             "--defuse-formulas",
-            help="in CSV and TSV put ' before each cell that a spreadsheet would run: one that "
-            "begins with = + - @, a tab or a line end and is no number; else cells stay as they "
-            "were",
+            help="put ' before CSV and TSV cells that a spreadsheet would run as a formula: those "
+            "that begin with = + - @, a tab or a line end and are not numbers",
         ),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted job")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue an interrupted job")] = False,
     engine: Annotated[
         Literal["local", "spark"],
-        typer.Option(help="what scores --input: this machine, or Spark, which writes folders"),
+        typer.Option(help="where to score --input: here, or with Spark, which writes folders"),
     ] = "local",
     master: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="of Spark; else what SPARK_HOME configures, or local[*]"),
+        typer.Option(metavar="URL", help="Spark master; default: that of SPARK_HOME, or local[*]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="a JSON object a line")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="say nothing but errors")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object per text")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
 ) -> None:
-    """Print the label and the probability of each text, or add them to a file of texts."""
-    _check_band(threshold, neutral)
+    """Print the label and probability of each text, or add them to a file of texts."""
+    _check_label_rule(threshold, neutral)
     from sentiment.inference.predict import LabelRule
 
-    bands = LabelRule(threshold, neutral)
+    rule = LabelRule(threshold, neutral)
     if engine == "spark" or master is not None:
         from sentiment.cli import _predict_spark
 
         _predict_spark.run(
             ctx, read_from, write_to,
-            text_column=text_column, model=model, bands=bands, master=master, quiet=quiet,
+            text_column=text_column, model=model, rule=rule, master=master, quiet=quiet,
         )  # fmt: skip
         return
     source, output = (Path(name) if name is not None else None for name in (read_from, write_to))
-    _check_usage(texts, source, output, resume=resume, as_json=as_json)
-    if defuse and (source is None or source.suffix.lower() not in (".csv", ".tsv")):
-        raise typer.BadParameter("--defuse-formulas goes with --input FILE, a CSV or TSV file")
-    if source and (trace or why or html):
-        raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
-    # NumPy's threads get in each other's way here: the products are small.
+    explains = bool(trace or why or html)
+    _check_options(source, output, explains=explains, defuse=defuse, resume=resume, as_json=as_json)
+    check_text_source(texts, source, _EXAMPLE)
+    # The products are small, and more threads only slow NumPy down.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from sentiment.inference import resolve
     from sentiment.inference.scoring import ScoringOptions
 
-    rules = ScoringOptions(text_column, on_error, bands, defuse)
-    opened = resolve.resolve_model(model, find_project())
+    bundle = resolve.resolve_model(model, find_project())
     if not quiet and not as_json:
-        say(f"model: {opened.name} ({opened.folder})")
-    if trace or why or html:
-        from sentiment.cli._explain import Wanted, answer
+        print_message(f"model: {bundle.name} ({bundle.folder})")
+    options = ScoringOptions(text_column, on_error, rule, defuse)
+    if explains:
+        from sentiment.cli._explanation_view import ExplanationOptions, explain_texts
 
-        wanted = Wanted(trace, why, html)
-        answer(opened, texts or ["-"], rules.bands, wanted, as_json=as_json, quiet=quiet)
+        wanted = ExplanationOptions(trace, why, html, as_json, quiet)
+        explain_texts(bundle, texts or ["-"], rule, wanted)
     elif source is None:
-        _texts(opened, texts or ["-"], rules, as_json=as_json, quiet=quiet)
+        _score_texts(bundle, texts or ["-"], options, as_json=as_json, quiet=quiet)
     else:
-        _file(opened, source, output, rules, resume=resume, quiet=quiet)
+        _score_file(bundle, source, output, options, resume=resume, quiet=quiet)
 
 
-def _check_usage(
-    texts: list[str] | None,
+def _check_options(
     source: Path | None,
     output: Path | None,
     *,
+    explains: bool,
+    defuse: bool,
     resume: bool,
     as_json: bool,
 ) -> None:
+    if defuse and (source is None or source.suffix.lower() not in (".csv", ".tsv")):
+        raise typer.BadParameter("--defuse-formulas needs --input FILE, a CSV or TSV file")
     if source is None:
         if output or resume:
-            raise typer.BadParameter("--output and --resume go with --input FILE")
-        if not texts and sys.stdin.isatty():
-            raise InputError("no text was given", hint=_EXAMPLE)
+            raise typer.BadParameter("--output and --resume need --input FILE")
         return
-    if texts:
-        raise typer.BadParameter("texts are given, or --input FILE, not both")
     if as_json:
-        raise typer.BadParameter("--json is for texts: a file is written in its own format")
+        raise typer.BadParameter("--json is for texts: a file keeps its own format")
+    if explains:
+        raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
     _check_files(source, output, resume=resume)
 
 
 def _check_files(source: Path, output: Path | None, *, resume: bool) -> None:
-    kind = source.suffix.lower()
-    if resume and (output is None or kind == ".parquet"):
-        raise typer.BadParameter("--resume goes with --output, and not with Parquet")
-    if kind == ".parquet" and output is None and sys.stdout.isatty():
-        raise typer.BadParameter("Parquet is nothing that a terminal shows: name --output")
+    suffix = source.suffix.lower()
+    if resume and output is None:
+        raise typer.BadParameter("--resume needs --output FILE")
+    if resume and suffix == ".parquet":
+        raise typer.BadParameter("--resume does not work with Parquet")
+    if suffix == ".parquet" and output is None and sys.stdout.isatty():
+        raise typer.BadParameter("Parquet output needs --output FILE")
     if output is not None:
-        if output.suffix.lower() != kind:
-            raise typer.BadParameter(f"{output}: the output has the input's format, {kind}")
+        if output.suffix.lower() != suffix:
+            raise typer.BadParameter(f"{output} must have the format of the input, {suffix}")
         if output.exists() and (not output.is_file() or output.samefile(source)):
-            raise typer.BadParameter(f"{output} is the input, or no ordinary file")
+            raise typer.BadParameter(f"{output} is the input or not a regular file")
 
 
-def _check_band(threshold: float, neutral: tuple[float, float] | None) -> None:
-    if not 0 <= threshold <= 1:  # NaN, which a range lets pass
+def _check_label_rule(threshold: float, neutral: tuple[float, float] | None) -> None:
+    if not 0 <= threshold <= 1:  # NaN, which Typer's range lets pass
         raise typer.BadParameter(f"expected 0 to 1, got {threshold}", param_hint="--threshold")
     if neutral is None:
         return
@@ -163,11 +167,11 @@ def _check_band(threshold: float, neutral: tuple[float, float] | None) -> None:
             f"expected 0 <= LOW <= HIGH <= 1, got {low} {high}", param_hint="--neutral"
         )
     if threshold != 0.5:
-        raise typer.BadParameter("--neutral takes the place of --threshold: give one of them")
+        raise typer.BadParameter("--neutral replaces --threshold: give only one of them")
 
 
-def _texts(
-    opened: "Bundle", texts: list[str], rules: "ScoringOptions", *, as_json: bool, quiet: bool
+def _score_texts(
+    bundle: "Bundle", texts: list[str], options: "ScoringOptions", *, as_json: bool, quiet: bool
 ) -> None:
     """Classify texts that were typed or piped."""
     from dataclasses import replace
@@ -176,72 +180,80 @@ def _texts(
     from sentiment.inference import scoring
 
     reader = readers.ArgumentsReader(texts, sys.stdin.buffer)
-    work = scoring.ScoringJob(opened, reader, replace(rules, text_column="text"))
+    job = scoring.ScoringJob(bundle, reader, replace(options, text_column="text"))
     if as_json:
         writer: writers.Writer = writers.ObjectsWriter(
-            reader, work.names, {"model": opened.name}, ascii_only=not speaks_utf8()
+            reader, job.names, {"model": bundle.name}, ascii_only=not stdout_is_utf8()
         )
     else:
-        writer = writers.make_writer(reader, work.names)
-    work.run(scoring.BytesSink(writer, Output(lines=not as_json)), lambda _: None)
-    if not work.tally.rows and not work.tally.bad:
+        writer = writers.make_writer(reader, job.names)
+    job.run(scoring.BytesSink(writer, StandardOutput(lines=not as_json)), lambda _: None)
+    if not job.tally.rows and not job.tally.bad:
         raise InputError("standard input held no text", hint=_EXAMPLE)
     if not quiet:
-        _remark(work, one_by_one=not as_json)
+        _report(job, by_text=not as_json)
 
 
-def _file(
-    opened: "Bundle",
+def _score_file(
+    bundle: "Bundle",
     source: Path,
     output: Path | None,
-    rules: "ScoringOptions",
+    options: "ScoringOptions",
     *,
     resume: bool,
     quiet: bool,
 ) -> None:
-    """Classify a file."""
+    """Classify the texts of a file."""
     from sentiment.data import writers
     from sentiment.inference import scoring
-    from sentiment.inference.partial_file import PartialFile
 
     with ExitStack() as stack:
-        reader = scoring.open_source(source, rules.text_column, stack)
-        work = scoring.ScoringJob(opened, reader, rules, source)
+        reader = scoring.open_source(source, options.text_column, stack)
+        job = scoring.ScoringJob(bundle, reader, options, source)
         meter = Meter(source.stat().st_size, shown=not quiet)
         stack.callback(meter.close)
         if output is None:
-            scoring.score_to_stream(work, Output(lines=False), meter)
+            scoring.score_to_stream(job, StandardOutput(lines=False), meter)
         else:
-            part = PartialFile(output, scoring.job_identity(work, source))
-            try:
-                scoring.score_to_file(work, part, meter, resume=resume)
-            except KeyboardInterrupt:
-                meter.close()
-                if part.resumable():
-                    say("The same command with --resume goes on from here.")
-                raise
+            _write_file(job, source, output, meter, resume=resume)
     if not quiet:
-        for name, ours in zip(writers.ADDED_COLUMNS, work.names, strict=True):
-            if name != ours:
-                say(f"{source} has a column {name!r} already: ours is {ours!r}")
-        _remark(work, one_by_one=False)
+        for name, added in zip(writers.ADDED_COLUMNS, job.names, strict=True):
+            if name != added:
+                print_message(f"{source} already has a column {name!r}: the new one is {added!r}")
+        _report(job, by_text=False)
         if output is not None:
-            say(f"{count_of(work.tally.rows, 'row')} written to {output}")
+            print_message(f"{count_of(job.tally.rows, 'row')} written to {output}")
 
 
-def _remark(work: "ScoringJob", *, one_by_one: bool) -> None:
-    """Say what was left out and what is doubtful: each for a few texts, counted for many."""
+def _write_file(
+    job: "ScoringJob", source: Path, output: Path, meter: Meter, *, resume: bool
+) -> None:
+    from sentiment.inference import scoring
+    from sentiment.inference.partial_file import PartialFile
+
+    partial = PartialFile(output, scoring.job_identity(job, source))
+    try:
+        scoring.score_to_file(job, partial, meter, resume=resume)
+    except KeyboardInterrupt:
+        meter.close()
+        if partial.resumable():
+            print_message("Try: the same command with --resume, which continues from here")
+        raise
+
+
+def _report(job: "ScoringJob", *, by_text: bool) -> None:
+    """Print bad rows and warnings: one by one for a few texts, counted for many."""
     from sentiment.inference.predict import WARNINGS
 
-    tally = work.tally
+    tally = job.tally
     for fact in tally.named:
-        say(fact)
+        print_message(fact)
     if tally.bad:
-        done = "left out" if work.rules.on_error == "skip" else "kept without a label"
-        say(f"{count_of(tally.bad, 'bad row')} {done}")
-    if one_by_one and sum(tally.warnings.values()) <= len(tally.warned):
+        action = "left out" if job.rules.on_error == "skip" else "written without a label"
+        print_message(f"{count_of(tally.bad, 'bad row')} {action}")
+    if by_text and sum(tally.warnings.values()) <= len(tally.warned):
         for number, name in tally.warned:
-            say(f"warning: text {number}: {WARNINGS[name]}")
+            print_message(f"warning: text {number}: {WARNINGS[name]}")
         return
-    for name, times in tally.warnings.items():
-        say(f"warning: {count_of(times, 'text')}: {WARNINGS[name]}")
+    for name, count in tally.warnings.items():
+        print_message(f"warning: {count_of(count, 'text')}: {WARNINGS[name]}")

@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 def command(
     settings: PrepareSettings,
     archive: Annotated[
-        Path | None, typer.Option(help="aclImdb_v1.tar.gz that you have downloaded yourself")
+        Path | None, typer.Option(help="aclImdb_v1.tar.gz if you have downloaded it yourself")
     ] = None,
-    again: Annotated[bool, typer.Option(help="prepare anew what is there already")] = False,
+    again: Annotated[bool, typer.Option(help="prepare again even if it is already done")] = False,
 ) -> None:
-    """Tokenise the reviews, build the vocabulary from the training split, encode every split."""
+    """Tokenize the reviews, build the vocabulary and encode every split."""
     from sentiment.data.prepare import prepare
 
     with _console.show_progress() as progress:
-        made, new = prepare(
+        data, is_new = prepare(
             settings, find_project(), archive=archive, again=again, progress=progress
         )
     target = _console.console()
-    if not new:
-        target.print("Prepared already with these settings: nothing to do.")
-    target.print(statistics(made))
-    target.print(_console.facts({"Vocabulary": vocabulary(made), "Folder": str(made.folder)}))
+    if not is_new:
+        target.print("Already prepared with these settings: nothing to do.")
+    target.print(splits_table(data))
+    target.print(_console.facts({"Vocabulary": vocabulary_size(data), "Folder": str(data.folder)}))
 
 
-def vocabulary(data: "PreparedDataset") -> str:
+def vocabulary_size(data: "PreparedDataset") -> str:
     """Return how many words and n-grams have a vector of their own."""
     counts = data.manifest["vocabulary"]
     return f"{counts['words']:,} words, {counts['ngrams']:,} pairs and triples of words"
 
 
-def statistics(data: "PreparedDataset") -> "Table":
-    """Return the table of the splits."""
+def splits_table(data: "PreparedDataset") -> "Table":
+    """Return a table with a row for each split."""
     columns = {"split": "left", "reviews": "right", "tokens": "right", "median": "right"}
     columns |= {"95 % ≤": "right", "longest": "right", "unknown": "right", "digest": "left"}
     rows = [

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment.cli._common import ExperimentOption
-from sentiment.cli._terminal import say
+from sentiment.cli._options import ExperimentOption
+from sentiment.cli._terminal import print_message
 from sentiment.errors import MissingFileError
 from sentiment.utils.paths import ProjectPaths, find_project
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sentiment.tracking.history import RunRecord
 
-_MEASURES = {
+_METRICS = {
     "f1": "F1",
     "roc_auc": "ROC AUC",
     "log_loss": "log loss",
@@ -25,79 +25,79 @@ _MEASURES = {
 
 def command(
     run: Annotated[
-        str | None, typer.Argument(help="name or id of a run; else the newest that finished")
+        str | None, typer.Argument(help="name or id of a run; default: the newest finished run")
     ] = None,
     experiment: ExperimentOption = "sentiment",
 ) -> None:
-    """Make a run's model the champion, once it has been shown beside the one before."""
+    """Make a run's model the champion, after a comparison with the current champion."""
     from sentiment.cli import _console, _runs_view
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry
 
-    place = find_project()
-    chosen = history.find_run(place, experiment, run)
-    name = _runs_view.plain(chosen.bare_name)
-    before = registry.get_champion(place)
-    if before is not None and before.run_id == chosen.id:
-        say(f"{name} is the champion already (version {before.number})", err=False)
+    paths = find_project()
+    candidate = history.find_run(paths, experiment, run)
+    name = _runs_view.one_line(candidate.bare_name)
+    champion = registry.get_champion(paths)
+    if champion is not None and champion.run_id == candidate.id:
+        print_message(f"{name} is already the champion (version {champion.number})", err=False)
         return
-    if ACCURACY not in chosen.metrics:
+    if ACCURACY not in candidate.metrics:
         raise MissingFileError(
-            f"the run {name} has no measures of the test reviews",
-            hint=history.evaluate_command(place, chosen),
+            f"the run {name} was not evaluated on the test reviews",
+            hint=history.evaluate_command(paths, candidate),
         )
     version = registry.get_or_register_version(
-        place, chosen.id, chosen.tags.get("model_id"), name=name
+        paths, candidate.id, candidate.tags.get("model_id"), name=name
     )
     target = _console.console()
-    rival = history.get_run(place, before.run_id) if before else None
-    _show_measures(target, chosen, rival)
-    if rival is not None:
-        _show_pairing(target, place, chosen, rival)
-    registry.promote(place, version)
-    say(f"champion is now version {version.number} ({name})", err=False)
+    champion_run = history.get_run(paths, champion.run_id) if champion else None
+    _show_metrics(target, candidate, champion_run)
+    if champion_run is not None:
+        _show_paired_test(target, paths, candidate, champion_run)
+    registry.promote(paths, version)
+    print_message(f"version {version.number} ({name}) is now the champion", err=False)
     typer.echo('Try: sentiment predict --model models:/sentiment@champion "An unforgettable film."')
 
 
-def _show_measures(target: "Console", chosen: "RunRecord", rival: "RunRecord | None") -> None:
-    """Print the measures of the test reviews, the run's own and the champion's."""
+def _show_metrics(target: "Console", candidate: "RunRecord", champion: "RunRecord | None") -> None:
+    """Print the test metrics of the candidate beside those of the champion."""
     from sentiment.cli import _console, _runs_view
 
-    shown = {"candidate": chosen} | ({"champion so far": rival} if rival else {})
-    target.print(
-        _console.facts({who: _runs_view.plain(run.bare_name) for who, run in shown.items()})
-    )
-    rows = [["accuracy", *(_runs_view.accuracy(run) for run in shown.values())]]
-    for measure, name in _MEASURES.items():
-        values = [run.metrics.get(f"test/{measure}") for run in shown.values()]
+    runs = {"candidate": candidate} | ({"champion": champion} if champion else {})
+    names = {role: _runs_view.one_line(run.bare_name) for role, run in runs.items()}
+    target.print(_console.facts(names))
+    rows = [["accuracy", *(_runs_view.accuracy(run) for run in runs.values())]]
+    for metric, name in _METRICS.items():
+        values = [run.metrics.get(f"test/{metric}") for run in runs.values()]
         rows.append([name, *(_runs_view.number(value) for value in values)])
-    columns = {"on the test reviews": "left"} | dict.fromkeys(shown, "right")
+    columns = {"test metric": "left"} | dict.fromkeys(runs, "right")
     target.print(_console.table(None, columns, rows))
 
 
-def _show_pairing(
-    target: "Console", place: ProjectPaths, chosen: "RunRecord", rival: "RunRecord"
+def _show_paired_test(
+    target: "Console", paths: ProjectPaths, candidate: "RunRecord", champion: "RunRecord"
 ) -> None:
     """Print the paired test of both on the same reviews, or why there is none."""
     from sentiment.cli import _runs_view
-    from sentiment.evaluation import run_comparison
+    from sentiment.evaluation.run_comparison import compare_predictions, load_predictions
     from sentiment.tracking.history import evaluate_command
 
-    said, before = (run_comparison.load_predictions(place, run) for run in (chosen, rival))
-    found = run_comparison.compare_predictions(said, before)
-    if isinstance(said, str):
-        hint = evaluate_command(place, chosen)
-        line = f"No paired test: the candidate is {said}. Try: {hint}"
-    elif isinstance(before, str):
-        hint = evaluate_command(place, rival)
-        line = f"No paired test: the champion is {before}. Try: {hint}"
-    elif isinstance(found, str):
-        line = "No paired test: the two were not evaluated on the same reviews."
+    own, other = (load_predictions(paths, run) for run in (candidate, champion))
+    result = compare_predictions(own, other)
+    if isinstance(own, str):
+        hint = evaluate_command(paths, candidate)
+        line = f"No paired test: the candidate is {own}. Try: {hint}"
+    elif isinstance(other, str):
+        hint = evaluate_command(paths, champion)
+        line = f"No paired test: the champion is {other}. Try: {hint}"
+    elif isinstance(result, str):
+        line = "No paired test: the two runs were not evaluated on the same reviews."
     else:
-        difference, interval, p, only_it, only_rival = _runs_view.pair_cells(found)
+        difference, interval, p, only_candidate, only_champion = _runs_view.pair_cells(result)
         line = (
-            f"On the same {found.reviews:,} reviews: {difference} points (95 % interval "
-            f"{interval}); {only_it} are right by the candidate alone, {only_rival} by the "
-            f"champion alone; McNemar's p {p}."
+            f"On the same {result.reviews:,} reviews the candidate's accuracy differs by "
+            f"{difference} points (95 % interval {interval}, McNemar p-value {p}): "
+            f"{only_candidate} reviews are correct only with the candidate, {only_champion} only "
+            "with the champion."
         )
-    target.print(_runs_view.plain(line), markup=False)
+    target.print(_runs_view.one_line(line), markup=False)

@@ -2,82 +2,87 @@
 
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentiment.cli._common import ExperimentOption
-from sentiment.cli._terminal import print_json, say
+from sentiment.cli._options import ExperimentOption, JsonOption
+from sentiment.cli._terminal import print_json, print_message
 from sentiment.utils.paths import ProjectPaths, find_project
+from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
     from sentiment.tracking.history import RunRecord
+    from sentiment.tracking.stale import StaleRuns
 
 
 def command(
     stale: Annotated[
-        bool, typer.Option("--stale", help="end runs left RUNNING whose process is gone")
+        bool,
+        typer.Option("--stale", help="mark RUNNING runs as KILLED if their process is gone"),
     ] = False,
     older_than: Annotated[
         float | None,
         typer.Option(
             min=0,
             metavar="HOURS",
-            help="with --stale, also runs begun before that whose process can't be seen from here",
+            help="with --stale, also runs started more than HOURS ago whose process can't be "
+            "checked from this machine",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    as_json: JsonOption = False,
     experiment: ExperimentOption = "sentiment",
 ) -> None:
-    """List the runs, the newest first, or end those that a killed machine has left behind."""
+    """List runs, the newest first, or clean up after processes that were killed."""
     if older_than is not None and not stale:
-        raise typer.BadParameter("--older-than goes with --stale")
+        raise typer.BadParameter("--older-than needs --stale")
     if older_than is not None and math.isnan(older_than):
         raise typer.BadParameter("expected a number of hours", param_hint="--older-than")
-    place = find_project()
+    paths = find_project()
     if stale:
-        _end_stale(place, experiment, older_than, as_json=as_json)
-        return
+        _end_stale(paths, experiment, older_than, as_json=as_json)
+    else:
+        _list(paths, experiment, as_json=as_json)
+
+
+def _list(paths: ProjectPaths, experiment: str, *, as_json: bool) -> None:
     from sentiment.cli import _console, _runs_view
     from sentiment.tracking import history
 
-    found = history.list_runs(place, experiment)
+    runs = history.list_runs(paths, experiment)
     if as_json:
-        print_json(
-            {"experiment": experiment, "runs": [_runs_view.run_fields(run) for run in found]}
-        )
+        print_json({"experiment": experiment, "runs": [_runs_view.run_fields(run) for run in runs]})
         return
     columns = {"run": "left", "id": "left", "status": "left", "started": "left"}
-    columns |= dict.fromkeys(("took", "validation\naccuracy", "test\naccuracy"), "right")
-    _console.console().print(_console.table(None, columns, map(_row, found), lines=False))
-    if waiting := len(list(place.spool.glob("[!.]*"))):
-        runs = "run is" if waiting == 1 else "runs are"
-        typer.echo(f"{waiting} {runs} waiting to be sent. Try: sentiment sync")
+    columns |= dict.fromkeys(("duration", "validation\naccuracy", "test\naccuracy"), "right")
+    _console.console().print(_console.table(None, columns, map(_row, runs), lines=False))
+    if waiting := len(list(paths.spool.glob("[!.]*"))):
+        typer.echo(f"Not sent to the tracking store yet: {count_of(waiting, 'run')}.")
+        typer.echo("Try: sentiment sync")
 
 
 def _row(run: "RunRecord") -> list[str]:
-    from sentiment.cli import _console, _runs_view
+    from sentiment.cli import _runs_view
 
-    held = run.metrics.get("validation/accuracy")
     return [
-        _runs_view.plain(run.bare_name),
+        _runs_view.one_line(run.bare_name),
         run.id[:8],
         run.status,
-        _moment(run.started),
+        _start_time(run.started),
         _duration(run.seconds),
-        _runs_view.MISSING if held is None else _console.percent(held, 2),
+        _runs_view.accuracy(run, "validation/accuracy"),
         _runs_view.accuracy(run),
     ]
 
 
-def _moment(started: datetime) -> str:
-    """Return day and time here, the year in the place of the time where it was another."""
-    here = started.astimezone()
-    return f"{here:%m-%d %H:%M}" if here.year == datetime.now().year else f"{here:%Y-%m-%d}"
+def _start_time(started: datetime) -> str:
+    """Return the local day and time, or the full date if it was in another year."""
+    local = started.astimezone()
+    return f"{local:%m-%d %H:%M}" if local.year == datetime.now().year else f"{local:%Y-%m-%d}"
 
 
 def _duration(seconds: float | None) -> str:
-    """Return hours, minutes and seconds; nothing is known of a run that is under way."""
+    """Return hours, minutes and seconds; a dash for a run that has not ended."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(round(seconds), 60)
@@ -86,21 +91,31 @@ def _duration(seconds: float | None) -> str:
 
 
 def _end_stale(
-    place: ProjectPaths, experiment: str, older_than: float | None, *, as_json: bool
+    paths: ProjectPaths, experiment: str, older_than: float | None, *, as_json: bool
 ) -> None:
-    from sentiment.tracking import stale
+    from sentiment.tracking.stale import end_stale_runs
 
-    found = stale.end_stale_runs(place, experiment, older_than=older_than)
+    result = end_stale_runs(paths, experiment, older_than=older_than)
     if as_json:
-        ids = {"ended": found.ended, "unknown": found.unknown}
-        print_json({name: [run.id for run in runs] for name, runs in ids.items()})
+        print_json(_stale_fields(result))
         return
-    for run in found.ended:
-        say(f"ended {run.bare_name} ({run.id})", err=False)
-    for run in found.unknown:
+    for run in result.ended:
+        print_message(f"marked as KILLED: {run.bare_name} ({run.id})", err=False)
+    for run in result.unknown:
         host = run.tags.get("host", "an unknown machine")
-        say(f"left {run.bare_name} ({run.id}): it may be running on {host}", err=False)
-    if found.unknown:
-        typer.echo("--stale --older-than HOURS ends those too.")
-    elif not found.ended:
-        typer.echo("no run was left behind")
+        print_message(
+            f"left as RUNNING: {run.bare_name} ({run.id}), which may be running on {host}",
+            err=False,
+        )
+    if result.unknown:
+        typer.echo("Try: sentiment runs --stale --older-than HOURS")
+    elif not result.ended:
+        typer.echo("No stale runs.")
+
+
+def _stale_fields(result: "StaleRuns") -> dict[str, Any]:
+    """Return the JSON object of --stale."""
+    return {
+        "ended": [run.id for run in result.ended],
+        "unknown": [run.id for run in result.unknown],
+    }

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._common import ModelOption
-from sentiment.cli._terminal import say
+from sentiment.cli._options import ModelOption, TextColumnOption, TextsArgument, check_text_source
+from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
 
@@ -21,53 +21,48 @@ _EXAMPLE = 'sentiment states "An unforgettable film."'
 
 
 def command(
-    texts: Annotated[
-        list[str] | None, typer.Argument(help="texts; - or a pipe: one text a line")
-    ] = None,
+    texts: TextsArgument = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help="a .csv, .tsv, .jsonl or .txt file of texts")
+        Path | None, typer.Option("--input", help=".csv, .tsv, .jsonl or .txt file of texts")
     ] = None,
-    text_column: Annotated[str, typer.Option(help="column that holds the text")] = "text",
+    text_column: TextColumnOption = "text",
     steps: Annotated[
         Literal["all", "last"],
-        typer.Option(help="the state after every word, or the final state alone"),
+        typer.Option(help="the state after every word, or only the final state"),
     ] = "all",
     output: Annotated[
         Path | None,
-        typer.Option(help="a .csv, .parquet or .npz file; else a table, or CSV in a pipe"),
+        typer.Option(
+            help=".csv, .parquet or .npz file to write; default: a table, or CSV in a pipe"
+        ),
     ] = None,
     model: ModelOption = None,
 ) -> None:
-    """Show the hidden states of texts, with the words that they stand after."""
-    if texts and source:
-        raise typer.BadParameter("texts are given, or --input FILE, not both")
+    """Show the hidden states of texts, word by word."""
+    check_text_source(texts, source, _EXAMPLE)
     if source and output and source.resolve() == output.resolve():
-        raise typer.BadParameter(f"{output} is the input")
-    if not texts and source is None and sys.stdin.isatty():
-        raise InputError("no text was given", hint=_EXAMPLE)
+        raise typer.BadParameter(f"{output} is the input file")
     from sentiment.data import sources
     from sentiment.inference import resolve
     from sentiment.inference.classifier import Classifier
     from sentiment.inspection import hidden_states
 
     classifier = Classifier(resolve.resolve_model(model, find_project()))
-    given = sources.read_texts(source, text_column) if source else _given(texts or ["-"])
-    names, parts = (
-        hidden_states.column_names(classifier),
-        hidden_states.compute_states(classifier, given, steps),
-    )
+    given = sources.read_texts(source, text_column) if source else _read_texts(texts or ["-"])
+    names = hidden_states.column_names(classifier)
+    chunks = hidden_states.compute_states(classifier, given, steps)
     if output:
-        hidden_states.write_states(output, names, parts)
-        say(f"hidden states written to {output}")
+        hidden_states.write_states(output, names, chunks)
+        print_message(f"hidden states written to {output}")
     elif sys.stdout.isatty():
-        _show(names, parts)
+        _show(names, chunks)
     else:
-        # UTF-8 whatever the locale says, as texts are read.
-        hidden_states.write_csv(codecs.getwriter("utf-8")(sys.stdout.buffer), names, parts)
+        # UTF-8 in any locale, as texts are read.
+        hidden_states.write_csv(codecs.getwriter("utf-8")(sys.stdout.buffer), names, chunks)
 
 
-def _given(texts: list[str]) -> Iterator[str]:
-    """Yield the texts given, the lines of standard input in the place of `-`."""
+def _read_texts(texts: list[str]) -> Iterator[str]:
+    """Yield the texts, with the lines of standard input in place of `-`."""
     for text in texts:
         if text != "-":
             yield text
@@ -76,20 +71,22 @@ def _given(texts: list[str]) -> Iterator[str]:
             try:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                raise InputError(f"standard input, line {number}, is not UTF-8 text") from error
+                raise InputError(f"line {number} of standard input is not UTF-8 text") from error
 
 
-def _show(names: list[str], parts: "Iterable[HiddenStates]") -> None:
+def _show(names: list[str], chunks: "Iterable[HiddenStates]") -> None:
     """Print tables; the forward and the backward half of a state have a line each."""
-    ways = list(dict.fromkeys(name.rpartition("_")[0] for name in names))
-    units = len(names) // len(ways)
-    title = f"{' above '.join(ways)}, {units} unit{'s' * (units > 1)}"
-    headings = {"of text": "right", "step": "right", "word": "left", "state": "left"}
-    for part in parts:
-        rows = [(row.text, row.step, row.word, _numbers(row.state, units)) for row in part.rows()]
-        _console.console().print(_console.table(title, headings, rows))
+    directions = list(dict.fromkeys(name.rpartition("_")[0] for name in names))
+    units = len(names) // len(directions)
+    title = f"{' above '.join(directions)}, {units} unit{'s' * (units > 1)}"
+    columns = {"text no.": "right", "step": "right", "word": "left", "state": "left"}
+    for chunk in chunks:
+        rows = [
+            (row.text, row.step, row.word, _state_lines(row.state, units)) for row in chunk.rows()
+        ]
+        _console.console().print(_console.table(title, columns, rows))
 
 
-def _numbers(state: list[float], units: int) -> str:
+def _state_lines(state: list[float], units: int) -> str:
     halves = (state[start : start + units] for start in range(0, len(state), units))
-    return "\n".join(" ".join(f"{value:+.2f}" for value in half) for half in halves)
+    return "\n".join(_console.signed(half, 2) for half in halves)

@@ -8,22 +8,22 @@ from sentiment.utils.text import count_of
 
 
 def command() -> None:
-    """Send to the tracking store what it could not take while it was away."""
-    place = find_project()
-    if not any(place.spool.glob("[!.]*")):
-        typer.echo("Nothing to send: all runs are where they belong.")
+    """Send runs to the tracking store that it could not receive before."""
+    paths = find_project()
+    if not any(paths.spool.glob("[!.]*")):
+        typer.echo("Nothing to send: the tracking store has all runs.")
         return
     from sentiment.cli import _console
     from sentiment.tracking.offline.sync import sync
 
     with _console.show_progress() as progress:
-        results = sync(place, progress)
+        results = sync(paths, progress)
     waiting = [result for result in results if result.trouble]
     if sent := {result.name for result in results} - {result.name for result in waiting}:
         typer.echo(f"{count_of(len(sent), 'run')} sent.")
     if waiting:
-        left, trouble = sum(result.left for result in waiting), waiting[0].trouble
+        left, error = sum(result.left for result in waiting), waiting[0].trouble
         raise UnavailableError(
-            f"{left} operations are left in {place.spool}, and nothing is lost: {trouble}",
-            hint=(trouble and trouble.hint) or "sentiment sync, once the store answers",
+            f"{count_of(left, 'operation')} not sent, and safe in {paths.spool}: {error}",
+            hint=(error and error.hint) or "sentiment sync, once the store answers",
         )

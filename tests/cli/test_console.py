@@ -1,4 +1,4 @@
-"""What somebody who watches a terminal sees, and what is left there afterwards."""
+"""Test progress in a terminal, and what stays there afterwards."""
 
 import io
 
@@ -12,7 +12,7 @@ EPOCH = EpochMetrics(
     epoch=1, epochs=2, seconds=2.5, reviews_per_second=1234.5, train_loss=0.5, train_accuracy=0.75,
     validation_loss=0.25, validation_accuracy=0.875, best=True,
 )  # fmt: skip
-TOLD = (
+EPOCH_LINE = (
     "epoch 1/2  train loss 0.5000 accuracy 75.0 %  validation loss 0.2500 accuracy 87.5 %  "
     "2.5 s  1,234 reviews/s  best so far"
 )
@@ -30,42 +30,42 @@ def screen():
     return Console(file=io.StringIO(), force_terminal=True, width=120, highlight=False)
 
 
-def test_a_bar_is_drawn_now_and_then_and_gives_way_to_the_line_of_the_epoch(screen, monkeypatch):
-    now = iter([10.0, 10.0, 10.05, 10.2, 10.2])  # seconds; a drawing asks twice
+def test_a_bar_is_updated_at_intervals_and_replaced_by_the_line_of_the_epoch(screen, monkeypatch):
+    now = iter([10.0, 10.0, 10.05, 10.2, 10.2])  # seconds; each update asks twice
     monkeypatch.setattr(_console.time, "monotonic", lambda: next(now))
     progress = _console.LiveProgress(screen)
     for number in (1, 2, 20):
         progress.batch(batch(number))
     drawn = screen.file.getvalue()
     assert f"epoch 1/2  {'╌' * 20}  batch 1/40  loss 0.6250  accuracy 50.0 %" in drawn
-    assert "batch 2/40" not in drawn  # 0.05 s after the one before
+    assert "batch 2/40" not in drawn  # 0.05 s after the last update
     assert f"{'━' * 10}{'╌' * 10}  batch 20/40" in drawn and "5,000 reviews/s  7 s left" in drawn
-    assert "\x1b[?25l" in drawn  # the cursor is away
+    assert "\x1b[?25l" in drawn  # the cursor is hidden
     progress.epoch(EPOCH)
     rest = screen.file.getvalue().removeprefix(drawn)
-    assert "\x1b[?25h" in rest and rest.endswith(f"{TOLD}\n")
+    assert "\x1b[?25h" in rest and rest.endswith(f"{EPOCH_LINE}\n")
     progress.close()
     assert screen.file.getvalue() == drawn + rest
 
 
-def test_a_terminal_that_is_left_in_the_midst_of_an_epoch_has_its_cursor_back(screen):
+def test_the_cursor_is_shown_again_after_an_interrupted_epoch(screen):
     progress = _console.LiveProgress(screen)
     progress.batch(batch(1))
     progress.close()
     assert screen.file.getvalue().rpartition("\x1b[?25l")[2].count("\x1b[?25h") == 1
 
 
-def test_long_work_in_a_terminal_hands_on_what_it_counts(screen):
+def test_a_tracked_task_yields_its_items(screen):
     progress = _console.LiveProgress(screen)
     assert [*progress.track("abc", "reading", 3)] == ["a", "b", "c"]
     assert "reading" in screen.file.getvalue() and "3/3" in screen.file.getvalue()
 
 
-def test_where_there_is_no_terminal_there_are_lines():
+def test_without_a_terminal_progress_is_printed_as_lines():
     target = Console(file=io.StringIO(), width=20)
     progress = _console.LineProgress(target)
     assert [*progress.track("abc", "reading", 3000)] == ["a", "b", "c"]
     progress.batch(batch(1))
     progress.epoch(EPOCH)
     progress.close()
-    assert target.file.getvalue() == f"reading: 3,000\n{TOLD}\n"
+    assert target.file.getvalue() == f"reading: 3,000\n{EPOCH_LINE}\n"

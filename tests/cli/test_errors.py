@@ -1,4 +1,4 @@
-"""What a person is told where a command fails, of whatever it fails."""
+"""Test the messages of failing commands."""
 
 import pytest
 from typer.testing import CliRunner
@@ -9,39 +9,39 @@ from sentiment.cli import app, ui
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Give a function that has a command fail of `error`, and returns what that comes to."""
+    """Return a function that runs a command that raises `error`."""
 
     def fail(error, **environment):
-        def find():
+        def find_project():
             raise error
 
-        monkeypatch.setattr("sentiment.cli.prepare.find_project", find)
+        monkeypatch.setattr("sentiment.cli.prepare.find_project", find_project)
         return CliRunner().invoke(app, ["prepare", "--dataset", "sample"], env=environment)
 
     return fail
 
 
-def test_the_version_is_printed_and_nothing_done():
+def test_version_is_printed():
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.stdout) == (0, f"sentiment {__version__}\n")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (OSError(28, "No space left on device", "a/b"), "Error: a/b: No space left on device.\n"),
         (OSError(28, "No space left on device"), "a file: No space left on device.\n"),
         (OSError("gone"), "a file: gone.\n"),
     ],
 )
-def test_what_the_system_refuses_is_said_of_the_file(failing, error, told):
+def test_a_system_error_names_the_file(failing, error, message):
     result = failing(error)
     assert result.exit_code == 1 and result.stderr.count("\n") == 1
-    assert result.stderr.startswith("Error: ") and result.stderr.endswith(told)
+    assert result.stderr.startswith("Error: ") and result.stderr.endswith(message)
 
 
 @pytest.mark.parametrize(
-    ("error", "first"),
+    ("error", "line"),
     [
         (RuntimeError("\nthe fact\nand its details"), "RuntimeError: the fact"),
         (ValueError(), "ValueError: "),
@@ -49,16 +49,16 @@ def test_what_the_system_refuses_is_said_of_the_file(failing, error, told):
         (TypeError("\x1b[2J"), "TypeError: \\x1b[2J"),
     ],
 )
-def test_what_nobody_foresaw_is_one_sentence_and_what_shows_more(failing, error, first):
+def test_an_unexpected_error_is_one_line_and_a_hint(failing, error, line):
     result = failing(error)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: something unforeseen: {first}\n"
-        "Try: the same with SENTIMENT_DEBUG=1, which shows where, and report it\n"
+        f"Error: unexpected error: {line}\n"
+        "Try: the same command with SENTIMENT_DEBUG=1, which prints a traceback to report\n"
     )
 
 
-def test_somebody_who_wants_to_know_where_is_shown(failing):
+def test_debugging_shows_the_traceback(failing):
     error = RuntimeError("the fact")
     assert failing(error, SENTIMENT_DEBUG="1").exception is error
 
@@ -72,12 +72,12 @@ def test_somebody_who_wants_to_know_where_is_shown(failing):
         (True, ":0", False, []),
     ],
 )
-def test_a_page_is_opened_where_somebody_sees_it(monkeypatch, wanted, display, terminal, opened):
-    found = []
-    monkeypatch.setattr(ui.webbrowser, "open", found.append)
+def test_a_browser_is_opened_only_on_a_desktop(monkeypatch, wanted, display, terminal, opened):
+    pages = []
+    monkeypatch.setattr(ui.webbrowser, "open", pages.append)
     monkeypatch.setattr(ui.sys, "platform", "linux")
     monkeypatch.setattr(ui.sys.stdout, "isatty", lambda: terminal, raising=False)
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    ui._offer("http://127.0.0.1:5000", wanted)
-    assert found == opened
+    ui._show_address("http://127.0.0.1:5000", wanted)
+    assert pages == opened

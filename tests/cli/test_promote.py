@@ -1,4 +1,4 @@
-"""`sentiment promote`, in a real store with a real registry."""
+"""Test `sentiment promote` with a real store and registry."""
 
 import re
 
@@ -23,7 +23,7 @@ def ids(home):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return {
             "old": add_run(folders, "old", right="++++----"),
-            "elsewhere": add_run(folders, "elsewhere", right="++++++--", digest="other"),
+            "other": add_run(folders, "other", right="++++++--", digest="other reviews"),
             "bare": add_run(folders, "bare \x1b[2J"),
             "new": add_run(folders, "new", right="+++++++-"),
         }
@@ -34,17 +34,17 @@ def versions(home, ids):
     """Register a model for each run; return the number of each version."""
     client = store.connect(ProjectPaths(home))
     client.create_registered_model(registry.NAME)
-    made = {}
-    for name, run_id in {**ids, "gone": "0" * 32}.items():
+    numbers = {}
+    for name, run_id in {**ids, "deleted": "0" * 32}.items():
         logged = client.create_logged_model("1", name=name.split()[0])
         source = f"models:/{logged.model_id}"
-        made[name] = client.create_model_version(registry.NAME, source, run_id).version
-    return made
+        numbers[name] = client.create_model_version(registry.NAME, source, run_id).version
+    return numbers
 
 
 @pytest.fixture
 def crown(home, versions):
-    """Return a function that makes a run's model the champion, by the run's name."""
+    """Return a function that makes the model of a named run the champion."""
     client = store.connect(ProjectPaths(home))
 
     def make_champion(name):
@@ -61,8 +61,8 @@ def project(home, monkeypatch):
 
 
 def champion(home):
-    found = registry.get_champion(ProjectPaths(home))
-    return found and found.run_id
+    version = registry.get_champion(ProjectPaths(home))
+    return version and version.run_id
 
 
 def sentiment(*words, status=0):
@@ -76,30 +76,32 @@ def test_the_newest_run_becomes_the_first_champion(ids, home, crown):
     assert champion(home) == ids["new"]
     assert re.search(r"│ accuracy +│ 87.50 % │", shown)
     assert "│ ROC AUC │ 0.9000 │" in shown
-    assert "champion is now version 4 (new)" in shown
+    assert "version 4 (new) is now the champion" in shown
     assert "sentiment predict --model models:/sentiment@champion" in shown
     assert "McNemar" not in shown
 
 
-def test_both_are_measured_and_tested_on_the_same_reviews(ids, home, crown):
+def test_candidate_and_champion_are_compared_on_the_same_reviews(ids, home, crown):
     crown("old")
     shown = sentiment("new")
     assert re.search(r"│ accuracy +│ 87.50 % │ 50.00 % │", shown)
-    assert shown.startswith("candidate new champion so far old ")
-    # Three reviews by the new one alone, none by the old one: p = 2 / 2^3.
-    assert re.search(r"On the same 8 reviews: \+37.50 points \(95 % interval -\d+", shown)
-    assert (
-        "3 are right by the candidate alone, 0 by the champion alone; McNemar's p 0.2500" in shown
+    assert shown.startswith("candidate new champion old ")
+    # Only the new one gets three reviews right, and only the old one none: p = 2 / 2^3.
+    assert re.search(
+        r"On the same 8 reviews .* \+37.50 points \(95 % interval -\d+.* p-value 0.2500\)", shown
     )
+    assert "3 reviews are correct only with the candidate, 0 only with the champion." in shown
     assert champion(home) == ids["new"]
 
 
-def test_on_other_reviews_there_is_no_test(ids, home, crown):
-    crown("elsewhere")
-    assert "No paired test: the two were not evaluated on the same reviews." in sentiment("new")
+def test_runs_on_other_reviews_have_no_paired_test(ids, home, crown):
+    crown("other")
+    assert "No paired test: the two runs were not evaluated on the same reviews." in sentiment(
+        "new"
+    )
 
 
-def test_a_champion_without_predictions_says_what_would_make_them(ids, home, crown):
+def test_a_champion_without_predictions_names_the_command_that_makes_them(ids, home, crown):
     crown("bare")
     shown = sentiment("new")
     assert "No paired test: the champion is not evaluated. Try: sentiment evaluate" in shown
@@ -108,36 +110,36 @@ def test_a_champion_without_predictions_says_what_would_make_them(ids, home, cro
     assert champion(home) == ids["new"]
 
 
-def test_a_champion_whose_run_has_gone_is_passed_over(ids, home, crown):
-    crown("gone")
-    assert "champion so far" not in sentiment("new")
+def test_a_champion_whose_run_was_deleted_is_ignored(ids, home, crown):
+    crown("deleted")
+    assert sentiment("new").startswith("candidate new ┏")
     assert champion(home) == ids["new"]
 
 
-def test_the_champion_is_not_promoted_again(ids, home, crown):
+def test_the_champion_is_not_promoted_twice(ids, home, crown):
     crown("new")
-    assert sentiment("new") == "new is the champion already (version 4)"
+    assert sentiment("new") == "new is already the champion (version 4)"
 
 
 def test_a_run_that_was_not_evaluated_is_refused(ids, home, crown):
     shown = sentiment("bare \x1b[2J", status=1)
-    assert "has no measures of the test reviews" in shown
+    assert "was not evaluated on the test reviews" in shown
     assert "Try: sentiment evaluate --model 'bare" in shown and "\x1b" not in shown
     assert champion(home) is None
 
 
-def test_a_run_without_a_model_is_refused_before_it_is_shown(ids, home, crown):
-    # Evaluated, but nothing of it was ever logged.
-    add_run(ProjectPaths(home), "stray", right="+++++---")
-    assert "has no model in the store" in sentiment("stray", status=1)
+def test_a_run_without_a_model_is_refused(ids, home, crown):
+    # Evaluated, but its model was never logged.
+    add_run(ProjectPaths(home), "unlogged", right="+++++---")
+    assert "has no model in the store" in sentiment("unlogged", status=1)
 
 
-@pytest.mark.parametrize("words", [["nobody"], ["new", "--experiment", "none"]])
-def test_a_run_that_is_not_there_is_named(ids, words):
+@pytest.mark.parametrize("words", [["missing"], ["new", "--experiment", "none"]])
+def test_a_missing_run_is_named(ids, words):
     assert words[-1] in sentiment(*words, status=1)
 
 
-def test_where_nothing_has_run_it_says_so_and_makes_nothing(tmp_path, monkeypatch):
+def test_without_runs_it_reports_so_and_creates_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     assert "no runs yet" in sentiment(status=1)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""`sentiment runs` on a real store."""
+"""Test `sentiment runs` with a real store."""
 
 import re
 from datetime import UTC, datetime
@@ -11,8 +11,8 @@ from sentiment.tracking import history, process
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import add_run, strictly
 
-GONE = process.process_tags()
-GONE["process"] += "0"  # as this process, but born at another moment
+ENDED = process.process_tags()
+ENDED["process"] += "0"  # like this process, but with another start time
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,11 @@ def home(tmp_path_factory):
         folders = ProjectPaths(home)
         add_run(folders, "first", losses=(0.5, 0.3), right="+++++++-")
         add_run(folders, "hostile \x1b[2J\nname", status="FAILED")
-        add_run(folders, "gone", experiment="left", tags=GONE, status="RUNNING")
-        add_run(folders, "afar", experiment="left", tags={"host": "a\x1b[2Jfar"}, status="RUNNING")
-        add_run(folders, "here", experiment="left", tags=process.process_tags(), status="RUNNING")
+        add_run(folders, "stale", experiment="left", tags=ENDED, status="RUNNING")
+        add_run(
+            folders, "remote", experiment="left", tags={"host": "a\x1b[2Jfar"}, status="RUNNING"
+        )
+        add_run(folders, "local", experiment="left", tags=process.process_tags(), status="RUNNING")
     return home
 
 
@@ -50,29 +52,31 @@ def test_runs_are_listed_newest_first(home):
     assert re.match(expected, lines[-1])
 
 
-def test_json_lists_all_that_a_run_holds(home):
-    told = strictly(sentiment("--json"))
-    assert told["experiment"] == "sentiment"
-    run = told["runs"][1]
+def test_json_lists_everything_about_a_run(home):
+    fields = strictly(sentiment("--json"))
+    assert fields["experiment"] == "sentiment"
+    run = fields["runs"][1]
     assert (run["name"], run["status"], run["metrics"]["test/accuracy"]) == (
         "first", "FINISHED", 0.875,
     )  # fmt: skip
     assert datetime.fromisoformat(run["started"]).utcoffset().total_seconds() == 0
 
 
-def test_stale_runs_are_ended_and_the_others_named():
+def test_stale_runs_are_ended_and_unknown_ones_named():
     words = ["--experiment", "left", "--stale"]
     shown = sentiment(*words)
-    assert re.search(r"^ended gone \([0-9a-f]{32}\)$", shown, re.M)
-    assert re.search(r"^left afar .*: it may be running on a\\x1b\[2Jfar$", shown, re.M)
-    assert "--older-than HOURS ends those too" in shown and "here" not in shown
+    assert re.search(r"^marked as KILLED: stale \([0-9a-f]{32}\)$", shown, re.M)
+    assert re.search(
+        r"^left as RUNNING: remote .* which may be running on a\\x1b\[2Jfar$", shown, re.M
+    )
+    assert "Try: sentiment runs --stale --older-than HOURS" in shown and "local" not in shown
     assert len(strictly(sentiment(*words, "--json"))["unknown"]) == 1
-    assert "ended afar" in sentiment(*words, "--older-than", "0")
-    assert sentiment(*words) == "no run was left behind\n"
+    assert "marked as KILLED: remote" in sentiment(*words, "--older-than", "0")
+    assert sentiment(*words) == "No stale runs.\n"
     states = {
         run["name"]: run["status"] for run in strictly(sentiment(*words[:2], "--json"))["runs"]
     }
-    assert states == {"gone": "KILLED", "afar": "KILLED", "here": "RUNNING"}
+    assert states == {"stale": "KILLED", "remote": "KILLED", "local": "RUNNING"}
 
 
 @pytest.mark.parametrize("words", [["3"], ["-1", "--stale"], ["nan", "--stale"]])
@@ -81,15 +85,15 @@ def test_usage_errors_exit_with_2(words):
 
 
 @pytest.mark.parametrize("words", [[], ["--stale"], ["--json"]])
-def test_where_nothing_has_run_it_says_so_and_makes_nothing(words, tmp_path, monkeypatch):
+def test_without_runs_it_reports_so_and_creates_nothing(words, tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     shown = sentiment(*words, status=1)
     assert "no runs yet" in shown and "Try: sentiment train" in shown
     assert not list(tmp_path.iterdir())
 
 
-def test_durations_and_moments_are_short():
+def test_durations_and_start_times_are_short():
     assert [runs._duration(seconds) for seconds in (0.4, 61, 3599.7, 90_061, None)] == [
         "0:00", "1:01", "1:00:00", "25:01:01", "–",
     ]  # fmt: skip
-    assert runs._moment(datetime(2001, 2, 3, 12, tzinfo=UTC)) == "2001-02-03"
+    assert runs._start_time(datetime(2001, 2, 3, 12, tzinfo=UTC)) == "2001-02-03"

@@ -1,4 +1,4 @@
-"""A stranger's text moves no cursor, changes no colour and turns no line around."""
+"""Test that texts and names can't move the cursor, change colors or reverse a line."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.helpers.build import tiny_bundle
 from tests.helpers.stored import add_run
 from tests.helpers.terminal import OBEYED, call
 
-# A title, a colour, a cleared screen, a link, one byte for `ESC [`, a bell, a line turned around.
+# Sets a title, a color, clears the screen, a link, one byte for `ESC [`, reverses the line.
 EVIL = "\x1b]0;x\x07\x1b[31m\x1b[2J\x1b]8;;http://x\x1b\\\x9b1m\x7f\u202egood\u2066\u200f\u061c\r"
 MARKUP = "[red]good[/red] </script><script>alert(1)</script>"
 NAME = EVIL + MARKUP
@@ -36,7 +36,7 @@ def folders(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def at_home(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(folders.root))
-    monkeypatch.setenv("TERM", "dumb")  # or the colours would be ours
+    monkeypatch.setenv("TERM", "dumb")  # or the colors would be those of the program
     for name in ("SENTIMENT_MODEL", "MLFLOW_TRACKING_URI", "FORCE_COLOR", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -44,10 +44,10 @@ def at_home(folders, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module", autouse=True)
 def model(folders):
-    """Write a model whose run has a name of that kind."""
-    opened = tiny_bundle(folders.models / "tiny")
-    bundle.update_manifest(opened, run={"id": "", "name": NAME})
-    return opened
+    """Write a model whose run has a hostile name."""
+    model = tiny_bundle(folders.models / "tiny")
+    bundle.update_manifest(model, run={"id": "", "name": NAME})
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +57,24 @@ def runs(folders):
         points = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
         states = {"ids": np.array([NAME, "b"]), "labels": np.array([1, 0], "i1"), "points": points}
         forged = {**states, "labels": np.array(["x"]), "points": points[:1]}
-        made = [
+        run_ids = [
             add_run(folders, f"{NAME}{number}", settings={"units": 16 + number, "recipe": NAME},
                     losses=(0.5, 0.4), right="+++++++-", snapshot=forged if number else states,
                     tags={"host": NAME, "dataset": NAME})
             for number in range(2)
         ]  # fmt: skip
         add_run(folders, f"{NAME}3", status="RUNNING", tags={"host": NAME, "process": "1 2 3"})
-    return made
+    return run_ids
 
 
-def harmless(said, status=0, shown="good"):
-    """Check the status, and that nothing came out raw though it did come out."""
-    assert said.status == status, said.err
-    for stream in (said.out, said.err):
+def harmless(result, status=0, shown="good"):
+    """Check the status, and that the text was printed without control characters."""
+    assert result.status == status, result.err
+    for stream in (result.out, result.err):
         assert not (found := OBEYED.search(stream)), (found, stream)
-    assert "unforeseen" not in said.err
-    assert shown in said.out + said.err
-    return said
+    assert "unexpected error" not in result.err
+    assert shown in result.out + result.err
+    return result
 
 
 @pytest.mark.parametrize(
@@ -91,32 +91,32 @@ def harmless(said, status=0, shown="good"):
     ],
     ids=lambda words: ascii(words)[:30],
 )
-def test_texts_are_printed_without_what_a_terminal_obeys(words):
-    said = harmless(call(*words, fed=f"{EVIL}\n".encode()))
+def test_texts_are_printed_without_control_characters(words):
+    result = harmless(call(*words, fed=f"{EVIL}\n".encode()))
     if "--json" in words:
-        assert "\\u001b" in said.out or "\\x1b" in said.out
+        assert "\\u001b" in result.out or "\\x1b" in result.out
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "txt"])
-def test_so_are_files_with_all_their_cells(kind):
+def test_files_are_printed_without_control_characters(kind):
     mark = "\t" if kind == "tsv" else ","
     evil = EVIL.removesuffix("\r")
     rows = [mark.join(row) for row in (["text", f"n{evil}"], [f"good {evil}", evil])]
     if kind == "jsonl":
         rows = [json.dumps({"text": f"good {evil}", evil: evil}, ensure_ascii=False)]
     Path(f"in.{kind}").write_text("".join(f"{row}\n" for row in rows), "utf-8")
-    said = harmless(call("predict", "--input", f"in.{kind}"))
-    assert "\\x1b]0;x" in said.out or "\\u001b]0;x" in said.out
-    # What reads a pipe gets the bytes that stood there: it is no terminal.
+    result = harmless(call("predict", "--input", f"in.{kind}"))
+    assert "\\x1b]0;x" in result.out or "\\u001b]0;x" in result.out
+    # A pipe gets the bytes unchanged.
     if kind != "jsonl":
         assert evil in call("predict", "--input", f"in.{kind}", terminal=False).out
 
 
-def test_the_worst_reviews_and_names_of_columns():
+def test_mistakes_and_column_names_are_escaped():
     rows = f'text,label\n"{EVIL}",neg\n"{EVIL} film",pos\n"bad {MARKUP}",pos\n'
     Path("in.csv").write_text(rows, "utf-8", newline="")
-    said = harmless(call("evaluate", "--data", "in.csv", "--no-track"))
-    assert "[red]good[/red]" in said.out and "\\x1b" in said.out
+    result = harmless(call("evaluate", "--data", "in.csv", "--no-track"))
+    assert "[red]good[/red]" in result.out and "\\x1b" in result.out
     harmless(call("evaluate", "--data", "in.csv", "--no-track", "--json"))
     Path("in.csv").write_text(f'"{EVIL}"\ngood\n', "utf-8", newline="")
     for words in (["predict", "--input"], ["states", "--input"], ["evaluate", "--data"]):
@@ -137,7 +137,7 @@ def test_the_worst_reviews_and_names_of_columns():
     ],
     ids=lambda value: ascii(value)[:40],
 )  # fmt: skip
-def test_names_and_tags_of_runs_that_others_have_logged(words, status, runs):
+def test_names_and_tags_of_runs_are_escaped(words, status, runs):
     harmless(call(*words), status)
 
 
@@ -163,7 +163,7 @@ def test_names_and_tags_of_runs_that_others_have_logged(words, status, runs):
     ],
     ids=lambda value: ascii(value)[:50],
 )  # fmt: skip
-def test_messages_that_repeat_what_was_typed(words, status, monkeypatch, tmp_path):
+def test_messages_escape_what_was_typed(words, status, monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     Path("in.csv").write_text("text\ngood\n")
     harmless(call(*words), status)
@@ -177,81 +177,82 @@ def test_messages_that_repeat_what_was_typed(words, status, monkeypatch, tmp_pat
     ],
     ids=lambda text: ascii(text)[:20],
 )  # fmt: skip
-def test_messages_that_repeat_what_a_recipe_says(text):
+def test_messages_escape_what_a_recipe_holds(text):
     def escaped(found):
         return f"\\u{ord(found[0]):04x}"
 
     Path("mine.toml").write_text(OBEYED.sub(escaped, text.replace("\\", "")), "utf-8")
-    said = call("train", "--recipe", "mine.toml")
-    harmless(said, 2 if "no file" not in said.err and said.status == 2 else 1, "")
+    result = call("train", "--recipe", "mine.toml")
+    usage_error = "no file" not in result.err and result.status == 2
+    harmless(result, 2 if usage_error else 1, "")
     Path("raw.toml").write_text(text, "utf-8", newline="")
     harmless(call("train", "--recipe", "raw.toml"), 1, "")
 
 
-def test_a_recipe_that_is_shown_can_be_read_again():
-    said = harmless(call("train", "--show", "--dataset", NAME))
-    Path("shown.toml").write_text(said.out, "utf-8")
+def test_a_shown_recipe_can_be_read():
+    result = harmless(call("train", "--show", "--dataset", NAME))
+    Path("shown.toml").write_text(result.out, "utf-8")
     assert recipe.load_recipe("shown.toml").prepare.dataset == NAME
 
 
-def test_tables_and_facts_are_harmless_too(capsys):
+def test_tables_and_notes_are_escaped(capsys):
     _console.console().print(_console.facts({NAME: NAME}))
     _console.console().print(_console.table(NAME, {NAME: "left"}, [[NAME]]))
     with _console.show_progress() as progress:
         progress.note(NAME)
         list(progress.track([], NAME, 0))
-    said = capsys.readouterr().out
-    assert said.count("good") >= 6 and not OBEYED.search(said)
+    printed = capsys.readouterr().out
+    assert printed.count("good") >= 6 and not OBEYED.search(printed)
 
 
-def test_what_json_has_no_number_for_is_null():
+def test_json_has_null_for_a_number_that_is_not_finite():
     Path("in.csv").write_text("text,label\ngood,pos\nbad,pos\n")
-    said = json.loads(call("evaluate", "--data", "in.csv", "--no-track", "--json").out)
-    assert said["scores"]["roc_auc"] is None
+    fields = json.loads(call("evaluate", "--data", "in.csv", "--no-track", "--json").out)
+    assert fields["scores"]["roc_auc"] is None
 
 
-def test_a_damaged_model_and_a_checkpoint_with_such_a_name(folders):
-    place = Path(EVIL.replace("/", ""))
-    tiny_bundle(place)
-    (place / "words.txt").write_text("x")
-    harmless(call("predict", "--model", place, "good"), 1)
-    held = folders.checkpoints / f"run{EVIL.replace('/', '')}" / "epoch-0001"
-    held.mkdir(parents=True)
-    files.write_json(held / "checkpoint.json", {"format": 0})
-    for named in (held.parent.name, "none"):
-        harmless(call("train", "--resume", named), 1)
+def test_paths_of_models_and_checkpoints_are_escaped(folders):
+    folder = Path(EVIL.replace("/", ""))
+    tiny_bundle(folder)
+    (folder / "words.txt").write_text("x")
+    harmless(call("predict", "--model", folder, "good"), 1)
+    checkpoint = folders.checkpoints / f"run{EVIL.replace('/', '')}" / "epoch-0001"
+    checkpoint.mkdir(parents=True)
+    files.write_json(checkpoint / "checkpoint.json", {"format": 0})
+    for name in (checkpoint.parent.name, "none"):
+        harmless(call("train", "--resume", name), 1)
 
 
-def test_a_real_terminal_gets_them_written_out():
-    ours, theirs = pty.openpty()
+def test_a_real_terminal_gets_escaped_text():
+    reader, terminal = pty.openpty()
     command = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict", EVIL]
-    done = subprocess.run(
-        command, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL, env=dict(os.environ)
+    result = subprocess.run(
+        command, stdout=terminal, stderr=terminal, stdin=subprocess.DEVNULL, env=dict(os.environ)
     )
-    os.close(theirs)
-    said = b""
+    os.close(terminal)
+    output = b""
     while True:
         try:
-            said += os.read(ours, 1 << 16)
-        except OSError:  # the end of a terminal that nobody writes to any more
+            output += os.read(reader, 1 << 16)
+        except OSError:  # the other end is closed
             break
-    os.close(ours)
-    assert done.returncode == 0 and b"\\x1b]0;x\\x07\\x1b[31m" in said
-    assert not OBEYED.search(said.decode("utf-8").replace("\r\n", "\n"))
+    os.close(reader)
+    assert result.returncode == 0 and b"\\x1b]0;x\\x07\\x1b[31m" in output
+    assert not OBEYED.search(output.decode("utf-8").replace("\r\n", "\n"))
 
 
-def test_pages_hold_no_markup_and_nothing_hidden_of_texts_and_names(runs):
+def test_pages_escape_texts_and_names(runs):
     call("predict", "--html", "why.html", f"good {NAME}")
     call("compare", "--html", "runs.html")
     for name in ("why.html", "runs.html"):
         page = Path(name).read_text("utf-8")
         assert "alert(1)" in page and "<script>alert" not in page
         assert not OBEYED.search(page)
-        # What a script's data hold can't end the script: it is Bokeh's or an attribute's text.
+        # Data can't end a script: it is inside Bokeh's JSON or an attribute.
         assert not re.search(r"</script>\s*<script>alert", page)
 
 
-def test_all_that_a_terminal_obeys_is_written_out_and_nothing_else():
+def test_exactly_the_characters_that_a_terminal_obeys_are_escaped():
     for number in [*range(0x2100), *range(0xFFF0, 0x10010)]:
         text = chr(number)
         assert (escape_control(text) != text) == bool(OBEYED.match(text)), hex(number)

@@ -219,7 +219,7 @@ def test_the_settings_that_differ_have_a_column_a_run(home):
 
 def test_each_run_is_tested_against_the_best(home):
     shown = sentiment()
-    assert "Against 3, 87.50 % right, on the same 8 reviews" in shown
+    assert "Compared with run 3 (accuracy 87.50 %) on the same 8 reviews" in shown
     # The worst is right in four of the seven that the best is right in: 3 of 8 are 37.5 points,
     # p = 2 / 2^3.
     assert re.search(r"│ 4 │ +-37.50 │ +-\d+\.\d\d to \+\d+\.\d\d │ +0.2500 │ +0 │ +3 │", shown)
@@ -230,7 +230,7 @@ def test_each_run_is_tested_against_the_best(home):
 
 def test_each_run_is_tested_against_the_first_that_is_named(home):
     shown = sentiment("worst", "best")
-    assert "Against 1, 50.00 % right" in shown
+    assert "Compared with run 1 (accuracy 50.00 %)" in shown
     assert re.search(r"│ 2 │ +\+37.50 │", shown)
     assert "elsewhere" not in shown
 
@@ -245,7 +245,7 @@ def test_a_run_on_other_reviews_takes_no_test_from_those_that_share_theirs(tmp_p
         add_run(folders, name, right=right, digest=digest * 16)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     shown = sentiment()
-    assert "Against 2, 75.00 % right, on the same 8 reviews" in shown
+    assert "Compared with run 2 (accuracy 75.00 %) on the same 8 reviews" in shown
     assert re.search(r"│ 3 │ +-25.00 │", shown) and re.search(r"│ 1 │ +n/a │ on other rev", shown)
 
 
@@ -262,7 +262,7 @@ def test_filters_order_columns_and_limit(home):
     assert re.search(r"┃ units ┃ test/log_loss ┃", shown)
     assert re.search(r"│ worst .* 16 +│ +0.3000 │", shown)
     shown = sentiment("--limit", "1")
-    assert "1 of 4 runs; --limit shows more" in shown and "Against" not in shown
+    assert "1 of 4 runs. Try: --limit 4" in shown and "Compared with" not in shown
 
 
 def test_a_narrow_terminal_gets_tables_below_one_another(home, monkeypatch):
@@ -321,7 +321,7 @@ def test_json_has_null_where_a_loss_is_no_number(home, tmp_path, monkeypatch):
     [
         (["--filter", "units"], 2, "expected NAME"),
         (["--limit", "0"], 2, "--limit"),
-        (["--filter", "units=99"], 1, "none of the runs fits units=99"),
+        (["--filter", "units=99"], 1, "no run matches units=99"),
         (["--filter", "units=99"], 1, "Try: sentiment compare"),
         (["--sort", "unit"], 1, "is it units"),
         (["--sort", "-"], 2, "--sort"),
@@ -365,7 +365,7 @@ def test_a_page_is_given_runs_and_tables(home, tmp_path, monkeypatch):
     assert runs[0].ids == ["x", "y"] and runs[0].labels.tolist() == [0, 1]
     np.testing.assert_allclose(runs[0].points, [[0.1, 0.2], [0.3, -0.4]], rtol=1e-6)
     assert runs[1].points is None and runs[1].ids == [] and len(runs[1].labels) == 0
-    assert [grid.title.split()[0] for grid in grids] == ["Runs", "Settings", "Against"]
+    assert [grid.title.split()[0] for grid in grids] == ["Runs", "Settings", "Compared"]
     assert all(len(row) == len(grid.headings) for grid in grids for row in grid.rows)
     assert (tmp_path / "page.html").read_text() == "drawn"
 

@@ -67,9 +67,9 @@ def test_the_default_space_is_shown_and_can_be_read():
         (["sweep", "--resume", "s", "--space", "x", "--no-track"], "without --no-track, --space"),
         (["sweep", "--minutes", "nan"], "expected a number of minutes"),
         (["sweep", "--master", "local", "--no-track"], "not with --no-track"),
-        (["train", "--master", "local"], "--master goes with --workers"),
-        (["predict", "--master", "local", "A film."], "goes with --engine spark"),
-        (["predict", "--engine", "spark", "--json"], "goes without --json"),
+        (["train", "--master", "local"], "--master needs --workers"),
+        (["predict", "--master", "local", "A film."], "needs --engine spark"),
+        (["predict", "--engine", "spark", "--json"], "does not support --json"),
         (["predict", "--engine", "spark"], "needs --input and --output"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_cluster_of_another_size_is_a_usage_error(monkeypatch):
         "TF_CONFIG",
         '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}',
     )
-    assert "TF_CONFIG names another number" in run("train", "--workers", "3")
+    assert "TF_CONFIG has 2 workers, got --workers 3" in run("train", "--workers", "3")
 
 
 @pytest.mark.parametrize("output", ["out.csv", "out.txt"])

@@ -1,4 +1,4 @@
-"""The command line as a process of its own, as it is started from a terminal."""
+"""Start the command line as a process of its own, as from a terminal."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ COMMAND = "from sentiment.cli import main; main()"
 
 
 def start(*words, home, **environment):
-    """Start `sentiment` with its folders below `home`, and return the process."""
+    """Start `sentiment` with `home` as its project folder; return the process."""
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, *words],
         env={**os.environ, "SENTIMENT_HOME": str(home), "PYTHONUNBUFFERED": "1", **environment},
@@ -21,16 +21,16 @@ def start(*words, home, **environment):
 
 
 def hear_interrupts():
-    """Hear Ctrl-C: a job in the background of a script, as a test run may be, hands down not to."""
+    """React to Ctrl-C, which a background job of a script, such as a test run, may ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process):
-    """Press Ctrl-C, and return what the process has said since, on both streams."""
+    """Press Ctrl-C; return the rest of the output on both streams."""
     process.send_signal(signal.SIGINT)
     try:
         return process.communicate(timeout=30)
     except subprocess.TimeoutExpired:
-        process.terminate()  # so that servers it has started are ended
+        process.terminate()  # so that servers it has started end
         process.communicate(timeout=30)
         raise

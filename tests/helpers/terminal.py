@@ -1,4 +1,4 @@
-"""The command line in this process, its streams being terminals for all that it can tell."""
+"""Run the command line in this process with streams that look like terminals."""
 
 import io
 import re
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from sentiment.cli import app
 
-# What a terminal obeys, but for the ends of lines and tabs.
+# The characters that a terminal obeys, without line ends and tabs.
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# What the program itself draws: the progress line and its removal. Colours a dumb terminal has not.
+# What the program itself draws: the progress line and its removal. A dumb terminal has no colors.
 _DRAWN = re.compile(r"\r(?:[ \d]+%  [\d,]+ rows  [\d,]+ rows/s)?\x1b\[K")
 
 
-class Said(NamedTuple):
-    """The exit status and what came out on both streams, the progress line taken away."""
+class Result(NamedTuple):
+    """The exit status and the output on both streams, without the progress line."""
 
     status: int
     out: str
@@ -29,13 +29,13 @@ class _Stream(io.TextIOWrapper):
     def isatty(self):
         return self._terminal
 
-    def said(self):
+    def output(self):
         self.flush()
         return _DRAWN.sub("", self.buffer.getvalue().decode("utf-8"))
 
 
 def call(*words, fed=b"", terminal=True):
-    """Type a command; what it raises, but for the end of the program, is raised here."""
+    """Run a command with `fed` as standard input; raise its exceptions other than SystemExit."""
     out, err = _Stream(terminal), _Stream(terminal)
     before = sys.stdin, sys.stdout, sys.stderr
     sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(fed), "utf-8"), out, err
@@ -46,4 +46,4 @@ def call(*words, fed=b"", terminal=True):
         status = end.code or 0
     finally:
         sys.stdin, sys.stdout, sys.stderr = before
-    return Said(status, out.said(), err.said())
+    return Result(status, out.output(), err.output())

@@ -124,7 +124,7 @@ def test_a_column_of_the_user_is_never_overwritten(tmp_path):
     result = score("--input", source)
     assert next(csv.DictReader(io.StringIO(result.stdout)))["label"] == "mine"
     assert result.stdout.startswith("text,label,predicted_label,predicted_label_2,probability\n")
-    assert "has a column 'label' already: ours is 'predicted_label_2'" in result.stderr
+    assert "already has a column 'label': the new one is 'predicted_label_2'" in result.stderr
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "good", "label": 1}\n{"text": "bad", "predicted_label": 0}\n')
     assert "line 2: it has a field 'predicted_label'" in score("--input", source, status=1).stderr
@@ -292,7 +292,7 @@ def test_a_job_that_was_killed_resumes_with_the_same_result(tmp_path, kind):
 def test_resuming_is_refused_if_the_job_has_changed(home, tmp_path):
     source, target = write_many_rows(tmp_path / "in.csv"), tmp_path / "out.csv"
     record, err = stop_midway(start(source, target), target, signal.SIGINT)
-    assert "The same command with --resume goes on" in err and "Interrupted." in err
+    assert "Try: the same command with --resume" in err and "Interrupted." in err
     words = ["--input", source, "--output", target, "--resume"]
     other = tiny_bundle(tmp_path / "other", seed=3).folder
     for more, part in (

@@ -171,7 +171,7 @@ def test_what_fails_leaves_the_file_that_was_there(classifier, tmp_path):
         (["--output", "nowhere/made.csv", "fine"], None, 1, "can't write in nowhere"),
         (["--input", "nowhere.csv"], None, 1, "no file nowhere.csv"),
         (["--model", "nowhere", "fine"], None, 1, "no model in nowhere"),
-        (["-"], b"fine\ncaf\xe9\n", 1, "line 2, is not UTF-8"),
+        (["-"], b"fine\ncaf\xe9\n", 1, "line 2 of standard input is not UTF-8"),
         (["--input", "a.txt", "fine"], None, 2, "not both"),
         (["--input", "a.csv", "--output", "./a.csv"], None, 2, "is the input"),
         (["--steps", "first", "fine"], None, 2, "first"),

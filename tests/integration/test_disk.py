@@ -51,7 +51,7 @@ def within(size, *words, home):
 def check_told(done, *parts):
     """Check that a command has failed with one clear message, which holds `parts`."""
     assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr and "unforeseen" not in done.stderr
+    assert "Traceback" not in done.stderr and "unexpected error" not in done.stderr
     told = [line.partition(":")[0] for line in done.stderr.splitlines()]
     assert told[-2:] == ["Error", "Try"] and told.count("Error") == 1, done.stderr
     for part in parts:

@@ -65,7 +65,7 @@ def test_where_there_are_no_cells_the_option_is_refused(name):
     if name:
         Path(name).write_text('{"text": "good"}\n')
     words = ["--input", name] if name else ["good"]
-    assert "--defuse-formulas goes with" in score(*words, "--defuse-formulas", status=2).stderr
+    assert "--defuse-formulas needs" in score(*words, "--defuse-formulas", status=2).stderr
 
 
 CELL = st.text(st.sampled_from("=+-@\t\r\n\",'a1. \u00e9"), max_size=6)

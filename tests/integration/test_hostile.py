@@ -56,7 +56,7 @@ def soon():
 def run(*words, status=1):
     result = CliRunner().invoke(app, list(map(str, words)))
     assert result.exit_code == status, result.output
-    assert "Traceback" not in result.output and "unforeseen" not in result.output
+    assert "Traceback" not in result.output and "unexpected error" not in result.output
     return result.stderr
 
 

@@ -10,7 +10,7 @@ from sentiment.cli import app
 from sentiment.errors import InputError, UnavailableError
 from sentiment.tracking import registry, server
 
-SAID = "Listening on {}: whoever reaches it over the network can {}, without a password.\n"
+SAID = "Listening on {}: anyone who reaches it over the network can {}, without a password.\n"
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def typed(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "what"),
-    [("ui", "read, change and delete the runs"), ("serve", "have texts classified")],
+    [("ui", "read, change and delete the runs"), ("serve", "classify texts")],
 )
 def test_a_server_lets_others_in_only_when_told_and_says_so(typed, name, what):
     assert typed(name) == ("", "127.0.0.1")

@@ -56,7 +56,7 @@ def address(folders, runs):
     yield next(line.split()[-1] for line in lines if line.startswith("The runs are at"))
     rest, errors = interrupt(process)
     assert process.returncode == 0, errors
-    assert rest.splitlines()[-1] == "Ended."
+    assert rest.splitlines()[-1] == "Stopped."
 
 
 @pytest.fixture(scope="module")

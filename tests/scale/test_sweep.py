@@ -160,7 +160,7 @@ def test_an_interrupted_sweep_goes_on_in_its_run_to_the_number_of_trials(tmp_pat
     until(process, "trial 0")
     said, errors = interrupt(process)
     assert process.returncode == 130 and "Traceback" not in errors
-    assert "to go on: sentiment sweep --resume s" in said + errors
+    assert "Try: sentiment sweep --resume s" in said + errors
     assert not workers(process)
     assert runs(tmp_path)[1].info.status == "KILLED"
     ended(start("sweep", "--resume", "s", home=tmp_path))
@@ -187,7 +187,7 @@ def test_a_sweep_that_is_killed_leaves_nothing_behind_that_runs(tmp_path):
 
 def test_the_time_is_bounded_and_a_name_taken_once(tmp_path):
     said = ended(sweep(tmp_path, "--minutes", "0", "--no-track"))
-    assert "No trial has ended" in said
+    assert "No trial has finished" in said
     assert "s is there already" in ended(sweep(tmp_path), status=1)
 
 

@@ -155,7 +155,7 @@ def served(trained, folders):
     yield line
     rest, errors = interrupt(process)
     assert process.returncode == 0, errors
-    assert rest.splitlines()[-1] == "Ended."
+    assert rest.splitlines()[-1] == "Stopped."
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(line.split()[1], timeout=5)
 
@@ -227,7 +227,7 @@ def test_a_server_ends_with_the_window_that_it_was_started_in(trained, folders):
     )  # fmt: skip
     os.close(terminal)
     shown = b""
-    while b"Ctrl-C ends it" not in shown:
+    while b"Press Ctrl-C" not in shown:
         shown += os.read(master, 1024)
     os.close(master)
     # Not -SIGHUP; 129 where it had not begun to wait.
