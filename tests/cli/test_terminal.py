@@ -14,6 +14,7 @@ import pytest
 from sentiment import recipe
 from sentiment.cli import _console
 from sentiment.inference import bundle
+from sentiment.inference.manifest import RunInfo
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import escape_control, replace_control
@@ -46,7 +47,7 @@ def at_home(folders, tmp_path, monkeypatch):
 def model(folders):
     """Write a model whose run has a hostile name."""
     model = tiny_bundle(folders.models / "tiny")
-    bundle.update_manifest(model, run={"id": "", "name": NAME})
+    bundle.update_manifest(model, run=RunInfo("", NAME))
     return model
 
 

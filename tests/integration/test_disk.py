@@ -16,6 +16,7 @@ from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
+from sentiment.inference.manifest import DataInfo
 from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
@@ -67,7 +68,7 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("project")
     data, _ = prepare(PrepareSettings(dataset="sample"), ProjectPaths(home))
     made = tiny_bundle(home / "data" / "models" / "tiny")
-    bundle.update_manifest(made, data={"dataset": "sample", "folder": data.folder.name})
+    bundle.update_manifest(made, data=DataInfo("sample", data.folder.name))
     return home
 
 

@@ -1,4 +1,4 @@
-"""The whole path on the real reviews, as TFDS prepares them."""
+"""All stages on the real reviews, as TFDS provides them."""
 
 import json
 import os
@@ -21,20 +21,20 @@ SHARED = Path(__file__).parents[3] / "shared" / "tensorflow_datasets"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A project folder where the real reviews are prepared and a network has had one epoch."""
+    """A project folder with the real reviews prepared and a network trained for one epoch."""
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or SHARED)
     if not (tfds / "imdb_reviews" / "plain_text" / "1.0.0").is_dir():
         reason = f"no imdb_reviews/plain_text/1.0.0 in {tfds}; set TFDS_DATA_DIR"
         if os.environ.get("SENTIMENT_REQUIRE_IMDB"):
             pytest.fail(reason)
         pytest.skip(reason)
-    place = tmp_path_factory.mktemp("imdb")
+    folder = tmp_path_factory.mktemp("imdb")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTIMENT_HOME", str(place))
+        patch.setenv("SENTIMENT_HOME", str(folder))
         patch.setenv("TFDS_DATA_DIR", str(tfds))
         result = CliRunner().invoke(app, ["train", "--epochs", "1", "--name", "real"])
         assert result.exit_code == 0, result.output
-        yield place
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def model(home):
     return bundle.read(home / "data" / "models" / "real")
 
 
-def test_all_three_splits_are_there(prepared):
+def test_all_three_splits_exist(prepared):
     counts = {name: stats["reviews"] for name, stats in prepared.splits.items()}
     assert counts == {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
     for name in ("train", "test"):
@@ -64,7 +64,7 @@ def test_the_vocabulary_comes_from_the_training_split_alone(prepared):
 
 
 def test_one_epoch_classifies_the_official_test_reviews(model):
-    assert model.record["metrics"]["test/accuracy"] >= 0.86
+    assert model.manifest.metrics["test/accuracy"] >= 0.86
 
 
 def test_a_plain_sentence_is_understood(home):
@@ -75,7 +75,7 @@ def test_a_plain_sentence_is_understood(home):
     assert labels == ["positive", "negative"]
 
 
-def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
+def test_the_numpy_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     split = prepared.split("test")
     rows = np.random.default_rng(0).choice(len(split), 1000, replace=False)
     texts = [split.text(row) for row in rows]
@@ -95,9 +95,10 @@ def test_the_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     np.testing.assert_allclose(classifier.predict(texts), expected, atol=1e-5)
 
 
-def test_the_model_in_the_box_has_the_accuracy_that_its_record_tells(prepared):
-    boxed = bundle.read(resolve.PRETRAINED)
+def test_the_bundled_model_has_the_accuracy_in_its_manifest(prepared):
+    bundled = bundle.read(resolve.PRETRAINED)
     split = prepared.split("test")
-    said = Classifier(boxed).predict(split.text(row) for row in range(len(split))) >= 0.5
-    accuracy = np.mean(said == (split.labels == 1))
-    assert accuracy == pytest.approx(boxed.record["metrics"]["test/accuracy"], abs=1e-4)
+    texts = (split.text(row) for row in range(len(split)))
+    positive = Classifier(bundled).predict(texts) >= 0.5
+    accuracy = np.mean(positive == (split.labels == 1))
+    assert accuracy == pytest.approx(bundled.manifest.metrics["test/accuracy"], abs=1e-4)
