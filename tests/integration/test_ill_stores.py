@@ -1,4 +1,4 @@
-"""Stores that are ill, and what MLflow does not take as it is."""
+"""Tracking stores that fail, and values that MLflow does not take as they are."""
 
 import math
 import sqlite3
@@ -16,54 +16,66 @@ from sentiment.utils.paths import ProjectPaths
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch):
+def paths(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return ProjectPaths(tmp_path)
 
 
-def test_what_mlflow_does_not_take_as_it_is(folders, capfd):
-    long = {"long": "x" * 7000}
-    run = runs.create_run(folders, "e", "n", {})
-    run.begin(long, [])
-    run.metrics({"a": float("nan"), "b": float("inf"), "c": -float("inf")}, 1, None)
-    (record,) = history.list_runs(folders, "e")
+def test_values_that_mlflow_does_not_take_as_they_are(paths, capfd):
+    run = runs.create_run(paths, "e", "n", {})
+    run.begin({"long": "x" * 7000}, [])
+    run.log_metrics({"a": float("nan"), "b": float("inf"), "c": -float("inf")}, 1, None)
+    (record,) = history.list_runs(paths, "e")
     assert record.parameters == {"long": "x" * 5999 + "…"}
     assert math.isnan(record.metrics.pop("a"))
     assert record.metrics == {"b": math.inf, "c": -math.inf}
     assert "xxx" not in "".join(capfd.readouterr())
 
 
-def test_a_deleted_experiment_is_named_with_what_restores_it(folders):
-    number = store.open_experiment(folders, "gone")
-    MlflowClient(store.tracking_uri(folders)).delete_experiment(number)
+def test_a_deleted_experiment_is_reported_with_the_command_that_restores_it(paths):
+    experiment_id = store.open_experiment(paths, "gone")
+    MlflowClient(store.tracking_uri(paths)).delete_experiment(experiment_id)
     with pytest.raises(UnavailableError, match="has been deleted") as caught:
-        store.open_experiment(folders, "gone")
-    assert f"mlflow experiments restore --experiment-id {number}" in caught.value.hint
+        store.open_experiment(paths, "gone")
+    assert f"mlflow experiments restore --experiment-id {experiment_id}" in caught.value.hint
 
 
-def test_a_store_of_an_older_schema_names_what_upgrades_it(folders):
-    folders.mlruns.mkdir()
-    uri = store.local_uri(folders)
-    subprocess.run([sys.executable, "-c", OLDER, uri], check=True, timeout=120)
-    # Where whole tables are missing MLflow adds them by itself.
-    assert store.open_experiment(folders, "e")
-    with closing(sqlite3.connect(folders.mlruns / "mlflow.db")) as kept, kept:
-        kept.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
-    # In a process of its own, as this one has the store open.
-    code = (
-        "import sys; from pathlib import Path; from sentiment.utils.paths import ProjectPaths;"
-        "from sentiment.tracking import store\n"
-        "try: store.open_experiment(ProjectPaths(Path(sys.argv[1])), 'e')\n"
-        "except Exception as error: print(error.fact, '|', error.hint)"
-    )
-    command = [sys.executable, "-c", code, str(folders.root)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
-    assert "out-of-date database schema" in said
-    assert said.rstrip().endswith(f"| mlflow db upgrade {uri}")
+def test_a_store_of_an_older_schema_is_reported_with_the_command_that_upgrades_it(paths):
+    paths.mlruns.mkdir()
+    uri = store.local_uri(paths)
+    subprocess.run([sys.executable, "-c", CREATE_OLDER_STORE, uri], check=True)
+    # MLflow adds whole tables that are missing by itself.
+    assert store.open_experiment(paths, "e")
+    with closing(sqlite3.connect(paths.mlruns / "mlflow.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+    # In another process, since this one has the store open.
+    command = [sys.executable, "-c", OPEN_STORE, str(paths.root)]
+    output = subprocess.run(command, capture_output=True, text=True).stdout
+    assert "out-of-date database schema" in output
+    assert output.rstrip().endswith(f"| mlflow db upgrade {uri}")
 
 
-# Makes a store as it was before the newest change of its schema.
-OLDER = """
+def test_a_store_that_is_no_database_is_reported_with_the_command_that_moves_it(paths):
+    paths.mlruns.mkdir()
+    (paths.mlruns / "mlflow.db").write_text("no database " * 100)
+    with pytest.raises(UnavailableError, match="can't be used: ") as caught:
+        store.open_experiment(paths, "e")
+    mlruns = paths.mlruns
+    assert caught.value.hint == f"mv {mlruns} {mlruns}.old; the next training creates a new store"
+
+
+OPEN_STORE = """
+import sys
+from pathlib import Path
+from sentiment.tracking import store
+from sentiment.utils.paths import ProjectPaths
+try:
+    store.open_experiment(ProjectPaths(Path(sys.argv[1])), "e")
+except Exception as error:
+    print(error.fact, "|", error.hint)
+"""
+# Creates a store as it was before the newest change of its schema.
+CREATE_OLDER_STORE = """
 import sys
 from alembic import command
 from alembic.script import ScriptDirectory

@@ -26,6 +26,7 @@ from sentiment.tracking.offline import connection, queue
 from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.ports import free_port
 from sentiment.utils.progress import Progress
 from tests.helpers.commands import start
 from tests.helpers.faulty import BREAK, LATE, LOSE, PASS, SLEEP, faulty
@@ -57,7 +58,7 @@ class Served:
 
     def __init__(self, root):
         (root / "mlruns").mkdir(parents=True)
-        self._folders, self._port = ProjectPaths(root), server.free_port(0)
+        self._folders, self._port = ProjectPaths(root), free_port(0)
         self.address = f"http://127.0.0.1:{self._port}"
         self._running = None
 

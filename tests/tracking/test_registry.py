@@ -1,4 +1,4 @@
-"""Registered models: the champion, offline and from a server, in this program and over HTTP."""
+"""Registered models: the champion, from a file and from a server, in this program and over HTTP."""
 
 import fcntl
 import json
@@ -25,6 +25,7 @@ from sentiment.inference.classifier import Classifier
 from sentiment.tracking import history, registry, server, store
 from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.ports import free_port
 from tests.helpers.commands import COMMAND, interrupt, start
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -33,144 +34,150 @@ TEXTS = ["A wonderful film.", "Dreadful, dull and far too long."]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def paths(tmp_path_factory):
     return ProjectPaths(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
-def trained(folders):
-    """Two runs; the model of the first is the champion."""
-    data = prepare(PrepareSettings(dataset="sample"), folders)[0]
-    once = TrainSettings(epochs=1, own_labels=0)
-    made = [train(data, SMALL, once, folders, name=name, snapshots="off") for name in ("a", "b")]
-    assert registry.get_champion(folders) is None
-    assert crown(folders, made[0]).number == 1
-    return made
+def trained(paths):
+    """Train two models; the first is the champion."""
+    data = prepare(PrepareSettings(dataset="sample"), paths)[0]
+    settings = TrainSettings(epochs=1, own_labels=0)
+    results = [
+        train(data, SMALL, settings, paths, name=name, snapshots="off") for name in ("a", "b")
+    ]
+    assert registry.get_champion(paths) is None
+    assert promote(paths, results[0]).number == 1
+    return results
 
 
-def crown(folders, trained):
+def promote(paths, trained):
     """Make the model of a training the champion; return its version."""
-    version = registry.get_or_register_version(folders, trained.run_id, None, name="r")
-    registry.promote(folders, version)
+    version = registry.get_or_register_version(paths, trained.run_id, None, name="r")
+    registry.promote(paths, version)
     return version
 
 
 @pytest.fixture(autouse=True)
-def home(folders, monkeypatch):
-    monkeypatch.setenv("SENTIMENT_HOME", str(folders.root))
+def home(paths, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", str(paths.root))
     for name in ("MLFLOW_TRACKING_URI", "SENTIMENT_MODEL"):
         monkeypatch.delenv(name, raising=False)
 
 
-def expected(made):
-    return Classifier(read(made.folder)).predict(TEXTS)
+def expected(result):
+    """Return the predictions of the model of a training."""
+    return Classifier(read(result.folder)).predict(TEXTS)
 
 
-def said(*words):
+def predictions(*words):
+    """Return the predictions of the command line."""
     result = CliRunner().invoke(app, ["predict", "--json", *words, *TEXTS])
     assert result.exit_code == 0, result.output
     return [json.loads(line)["probability"] for line in result.stdout.splitlines()]
 
 
-def test_the_champion_is_a_model_like_any_other(trained, monkeypatch):
-    np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[0]), atol=1e-6)
-    np.testing.assert_allclose(said(), expected(trained[1]), atol=1e-6)  # the newest
+def test_the_champion_can_be_used_as_any_other_model(trained, monkeypatch):
+    np.testing.assert_allclose(predictions("--model", CHAMPION), expected(trained[0]), atol=1e-6)
+    np.testing.assert_allclose(predictions(), expected(trained[1]), atol=1e-6)  # the newest
     monkeypatch.setenv("SENTIMENT_MODEL", CHAMPION)
-    np.testing.assert_allclose(said(), expected(trained[0]), atol=1e-6)
+    np.testing.assert_allclose(predictions(), expected(trained[0]), atol=1e-6)
     np.testing.assert_allclose(sentiment.load(CHAMPION).predict(TEXTS), expected(trained[0]))
 
 
-def test_versions_and_logged_models_have_addresses_too(trained, folders):
-    version = registry.get_champion(folders)
+def test_versions_and_logged_models_have_addresses(trained, paths):
+    version = registry.get_champion(paths)
     assert (version.number, version.run_id) == (1, trained[0].run_id)
     for address in ("models:/sentiment/1", f"models:/{version.model_id}"):
-        assert read(registry.download_bundle(folders, address)).name == "a"
-    assert read(registry.download_bundle(folders, "models:/sentiment/2")).name == "b"
+        assert read(registry.download_bundle(paths, address)).name == "a"
+    assert read(registry.download_bundle(paths, "models:/sentiment/2")).name == "b"
 
 
-def test_the_alias_moves(trained, folders):
+def test_another_version_can_be_promoted(trained, paths):
     try:
-        assert crown(folders, trained[1]).number == 2
-        assert registry.get_champion(folders).run_id == trained[1].run_id
+        assert promote(paths, trained[1]).number == 2
+        assert registry.get_champion(paths).run_id == trained[1].run_id
     finally:
-        crown(folders, trained[0])
+        promote(paths, trained[0])
 
 
 @pytest.mark.parametrize(
     "address",
     [
-        "models:/sentiment@nobody",
+        "models:/sentiment@missing",
         "models:/sentiment/99",
         "models:/other/1",
         "models:/m-0",
         "models:/",
     ],
 )
-def test_a_model_that_is_not_there_is_a_clear_error(address, trained):
+def test_a_missing_model_is_a_clear_error(address, trained):
     result = CliRunner().invoke(app, ["predict", "--model", address, "A film."])
     assert result.exit_code == 1
     assert f"no model {address} in sqlite:" in result.stderr and "Try: " in result.stderr
 
 
 @pytest.mark.parametrize("model_id", [None, "m-0"])
-def test_a_run_without_a_model_can_not_be_promoted(trained, folders, model_id):
+def test_a_run_without_a_model_can_not_be_promoted(trained, paths, model_id):
     with pytest.raises(MissingFileError, match="has no model"):
-        registry.get_or_register_version(folders, "0" * 32, model_id, name="r")
+        registry.get_or_register_version(paths, "0" * 32, model_id, name="r")
 
 
-def test_what_the_store_keeps_is_not_written_to(trained, folders, tmp_path):
+def test_an_evaluation_does_not_change_the_model_in_the_store(trained, paths, tmp_path):
     data = tmp_path / "mine.csv"
     data.write_text("text,label\na good film,1\na bad film,0\n")
-    kept = registry.download_bundle(folders, CHAMPION) / "bundle.json"
-    before = kept.read_bytes()
+    manifest = registry.download_bundle(paths, CHAMPION) / "bundle.json"
+    before = manifest.read_bytes()
     words = ["evaluate", "--no-track", "--model", CHAMPION, "--data", str(data)]
     assert CliRunner().invoke(app, words).exit_code == 0
-    assert kept.read_bytes() == before
+    assert manifest.read_bytes() == before
 
 
-def test_a_model_comes_from_a_server_once(trained, folders, tmp_path, monkeypatch):
-    port = server.free_port(0)
-    started = server.start_ui(folders, port)
+def test_a_model_is_downloaded_from_a_server_once(trained, paths, tmp_path, monkeypatch):
+    port = free_port(0)
+    started = server.start_ui(paths, port)
     elsewhere = ProjectPaths(tmp_path)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     with server.running(started, f"http://127.0.0.1:{port}/health"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-        np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[0]), atol=1e-6)
-        kept = registry.download_bundle(elsewhere, CHAMPION)
-        assert kept.parent == elsewhere.registry
-        stamp = (kept / "bundle.json").stat().st_mtime_ns
-        said("--model", CHAMPION)
-        assert (kept / "bundle.json").stat().st_mtime_ns == stamp
-        words = ["predict", "--model", "models:/sentiment@nobody", "A film."]
+        np.testing.assert_allclose(
+            predictions("--model", CHAMPION), expected(trained[0]), atol=1e-6
+        )
+        saved = registry.download_bundle(elsewhere, CHAMPION)
+        assert saved.parent == elsewhere.registry
+        written = (saved / "bundle.json").stat().st_mtime_ns
+        predictions("--model", CHAMPION)
+        assert (saved / "bundle.json").stat().st_mtime_ns == written
+        words = ["predict", "--model", "models:/sentiment@missing", "A film."]
         assert "no model" in CliRunner().invoke(app, words).stderr
 
 
 @pytest.fixture(scope="module")
-def served(trained, folders):
-    """Run `sentiment serve` as a process; give its address."""
-    # As where no environment is activated.
-    port = str(server.free_port(0))
-    process = start("serve", "--port", port, home=folders.root, PATH="/usr/bin:/bin")
+def served(trained, paths):
+    """Run `sentiment serve` as a process; give the curl command that it prints."""
+    # PATH is that of a shell in which no environment is activated.
+    port = str(free_port(0))
+    process = start("serve", "--port", port, home=paths.root, PATH="/usr/bin:/bin")
     line = next((line for line in process.stdout if line.startswith("curl ")), "")
     yield line
     rest, errors = interrupt(process)
     assert process.returncode == 0, errors
     assert rest.splitlines()[-1] == "Stopped."
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(line.split()[1], timeout=5)
+        urllib.request.urlopen(line.split()[1])
 
 
 def post(served, body):
-    """Send `body` and return the status and what came back."""
+    """Send `body`; return the status and the content of the answer."""
     request = urllib.request.Request(served.split()[1], body, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 
 
-def test_the_server_answers_as_the_model_does(served, trained):
+def test_the_server_predicts_as_the_model_does(served, trained):
     assert served.startswith("curl http://127.0.0.1:")
     status, answer = post(served, json.dumps({"inputs": TEXTS}).encode())
     assert status == 200
@@ -179,14 +186,14 @@ def test_the_server_answers_as_the_model_does(served, trained):
 
 def test_the_server_listens_on_this_machine_alone(served):
     port = int(served.split()[1].partition("/invocations")[0].rpartition(":")[2])
-    # All of 127 is this machine's own: a server that listened everywhere would be there too.
+    # All of 127.x.x.x is this machine: a server on every address would answer here too.
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), 5):
         pass
 
 
-def test_the_line_that_it_prints_can_be_typed(served):
-    ended = subprocess.run(served, shell=True, capture_output=True, text=True, timeout=60)
-    assert len(json.loads(ended.stdout)["predictions"]) == 1
+def test_the_command_that_the_server_prints_works(served):
+    result = subprocess.run(served, shell=True, capture_output=True, text=True)
+    assert len(json.loads(result.stdout)["predictions"]) == 1
 
 
 def test_no_texts_and_ten_thousand_are_answered(served, trained):
@@ -201,7 +208,7 @@ def test_no_texts_and_ten_thousand_are_answered(served, trained):
 @pytest.mark.parametrize(
     "body", [b"{", b"", b"[1, 2", b'{"texts": ["A film."]}', b'{"inputs": [1, 2]}', b"\xff\xfe"]
 )
-def test_what_is_no_list_of_texts_is_refused_and_the_server_goes_on(body, served):
+def test_a_malformed_request_is_refused_and_the_next_one_answered(body, served):
     status, answer = post(served, body)
     assert status == 400, answer
     assert post(served, b'{"inputs": ["A film."]}')[0] == 200
@@ -210,7 +217,7 @@ def test_what_is_no_list_of_texts_is_refused_and_the_server_goes_on(body, served
 @pytest.mark.parametrize(
     "words", [["serve"], ["predict", "--model", CHAMPION, "A film."], ["promote"]]
 )
-def test_without_a_store_it_says_what_to_type_and_makes_none(words, tmp_path, monkeypatch):
+def test_without_a_store_commands_name_the_next_step_and_create_none(words, tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 1
@@ -218,35 +225,35 @@ def test_without_a_store_it_says_what_to_type_and_makes_none(words, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_ends_with_the_window_that_it_was_started_in(trained, folders):
-    port, (master, terminal) = server.free_port(0), pty.openpty()
+def test_a_server_ends_when_its_terminal_is_closed(trained, paths):
+    port, (master, terminal) = free_port(0), pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "serve", "--port", str(port)],
         stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(terminal)
-    shown = b""
-    while b"Press Ctrl-C" not in shown:
-        shown += os.read(master, 1024)
+    output = b""
+    while b"Press Ctrl-C" not in output:
+        output += os.read(master, 1024)
     os.close(master)
-    # Not -SIGHUP; 129 where it had not begun to wait.
-    assert process.wait(timeout=60) in (0, 129), shown
+    # Not -SIGHUP; 129 if it was not waiting yet.
+    assert process.wait() in (0, 129), output
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
 
 
-def test_a_model_that_is_no_longer_registered_is_registered_again(trained, folders):
-    # The last test: versions begin at 1 again.
-    store.connect(folders).delete_registered_model(registry.NAME)
-    assert registry.get_champion(folders) is None
-    model_id = history.get_run(folders, trained[1].run_id).tags["model_id"]
-    made = registry.get_or_register_version(folders, trained[1].run_id, model_id, name="r")
-    assert (made.number, made.model_id) == (1, model_id)
-    registry.promote(folders, made)
-    np.testing.assert_allclose(said("--model", CHAMPION), expected(trained[1]), atol=1e-6)
+def test_a_model_that_is_no_longer_registered_is_registered_once_more(trained, paths):
+    # The last test of the models: versions start from 1.
+    store.connect(paths).delete_registered_model(registry.NAME)
+    assert registry.get_champion(paths) is None
+    model_id = history.get_run(paths, trained[1].run_id).tags["model_id"]
+    version = registry.get_or_register_version(paths, trained[1].run_id, model_id, name="r")
+    assert (version.number, version.model_id) == (1, model_id)
+    registry.promote(paths, version)
+    np.testing.assert_allclose(predictions("--model", CHAMPION), expected(trained[1]), atol=1e-6)
 
 
-def test_a_bundle_is_logged_from_a_folder_of_its_own_name(tmp_path):
+def test_a_bundle_is_logged_from_a_folder_called_bundle(tmp_path):
     with pytest.raises(ValueError, match="expected a folder called bundle"):
         registry.log_model("no run", tmp_path, 1)

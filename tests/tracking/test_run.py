@@ -1,18 +1,21 @@
-"""Runs in a real MLflow store: what they hold, and how they end."""
+"""Runs in a real MLflow store: what they hold and how they end."""
 
+import ast
 import dataclasses
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -22,68 +25,69 @@ from sentiment.errors import InputError, SentimentError, UnavailableError
 from sentiment.evaluation.evaluate import evaluate, load_test_split, save_metrics
 from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
+from sentiment.tracking import registry, server, store
 from sentiment.tracking import run as runs
-from sentiment.tracking import server, store
+from sentiment.tracking.run_logger import Dataset, EvaluationRecord
 from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.ports import free_port
 from tests.helpers.commands import start
+from tests.helpers.faulty import BREAK, faulty
 
 EPOCHS = 2
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
-load_test_split.__test__ = False  # a function of the stage, not a test
+load_test_split.__test__ = False  # pytest would take it for a test
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def paths(tmp_path_factory):
     return ProjectPaths(tmp_path_factory.mktemp("project with spaces"))
 
 
 @pytest.fixture(scope="module")
-def sample(folders):
-    return prepare(PrepareSettings(dataset="sample"), folders)[0]
+def sample(paths):
+    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 @pytest.fixture(scope="module")
-def trained(sample, folders):
-    made = train(sample, SMALL, TrainSettings(epochs=EPOCHS, own_labels=0), folders)
-    opened = read(made.folder)
-    data = load_test_split(opened, folders)
-    result = evaluate(opened, data)
-    save_metrics(opened, result, data)
-    dataset = runs.Dataset("test", "testing", data.digest, {})
-    assert runs.log_evaluation(
-        folders,
-        made.run_id,
+def trained(sample, paths):
+    trained = train(sample, SMALL, TrainSettings(epochs=EPOCHS, own_labels=0), paths)
+    bundle = read(trained.folder)
+    data = load_test_split(bundle, paths)
+    result = evaluate(bundle, data)
+    save_metrics(bundle, result, data)
+    evaluation = EvaluationRecord(
         metrics=result.as_metrics("test"),
         mistakes=result.mistakes_table(),
         predictions={"probabilities": result.probabilities, "labels": data.labels},
-        dataset=dataset,
+        dataset=Dataset("test", "testing", data.digest, {}),
     )
-    return made
+    assert runs.log_evaluation(paths, trained.run_id, evaluation)
+    return trained
 
 
 @pytest.fixture(scope="module")
-def client(trained, folders):
-    return MlflowClient(store.tracking_uri(folders))
+def client(trained, paths):
+    return MlflowClient(store.tracking_uri(paths))
 
 
 def snapshot(client, run_id, epoch, folder):
-    """Return the arrays of a snapshot by name."""
+    """Return the arrays of an epoch's snapshot by name."""
     folder.mkdir(exist_ok=True)
     path = f"hidden_states/epoch_{epoch:02d}.npz"
     return np.load(client.download_artifacts(run_id, path, folder), allow_pickle=False)
 
 
-def paths(client, run_id, folder=None):
-    found = client.list_artifacts(run_id, folder)
-    return {item.path for item in found}
+def artifacts(client, run_id, folder=None):
+    """Return the paths of a run's artifacts in a folder."""
+    return {item.path for item in client.list_artifacts(run_id, folder)}
 
 
 def test_a_run_names_every_setting_and_version(trained, client):
     run = client.get_run(trained.run_id)
     assert run.info.status == "FINISHED"
-    chosen = (PrepareSettings, ModelSettings, TrainSettings)
-    names = {declared.name for kind in chosen for declared in dataclasses.fields(kind)}
+    classes = (PrepareSettings, ModelSettings, TrainSettings)
+    names = {field.name for cls in classes for field in dataclasses.fields(cls)}
     params = run.data.params
     assert params.keys() == names | {"recipe"}
     assert params["units"] == "4" and params["learning_rate"] == str(TrainSettings().learning_rate)
@@ -91,7 +95,7 @@ def test_a_run_names_every_setting_and_version(trained, client):
     assert {"version.tensorflow", "version.mlflow", "version.numpy"} <= run.data.tags.keys()
 
 
-def test_the_name_of_a_run_says_recipe_units_readout_and_test_accuracy(trained, client):
+def test_the_name_of_a_run_contains_recipe_units_readout_and_test_accuracy(trained, client):
     run = client.get_run(trained.run_id)
     accuracy = run.data.metrics["test/accuracy"]
     assert re.fullmatch(
@@ -110,20 +114,19 @@ def test_curves_have_a_point_for_each_epoch(trained, client):
 
 def test_datasets_are_inputs_with_their_digests(trained, client, sample):
     inputs = client.get_run(trained.run_id).inputs.dataset_inputs
-    found = {entry.tags[0].value: entry.dataset.digest for entry in inputs}
-    assert found == {
+    assert {entry.tags[0].value: entry.dataset.digest for entry in inputs} == {
         "training": sample.splits["train"]["digest"][:16],
         "testing": sample.splits["test"]["digest"][:16],
     }
 
 
-def test_an_epoch_leaves_arrays_and_three_pictures(trained, client, tmp_path):
+def test_an_epoch_logs_arrays_and_three_images(trained, client, tmp_path):
     names = {f"hidden_states/epoch_{n:02d}.npz" for n in (0, 1, 2)} | {"hidden_states/probes.json"}
-    assert paths(client, trained.run_id, "hidden_states") == names
-    images = [path for path in paths(client, trained.run_id, "images") if path.endswith(".png")]
+    assert artifacts(client, trained.run_id, "hidden_states") == names
+    images = [path for path in artifacts(client, trained.run_id, "images") if path.endswith(".png")]
     for key in ("hidden_states", "projection", "sentences"):
-        shown = [path for path in images if path.startswith(f"images/{key}+")]
-        assert len(shown) == 1 + EPOCHS, images
+        series = [path for path in images if path.startswith(f"images/{key}+")]
+        assert len(series) == 1 + EPOCHS, images
     arrays = snapshot(client, trained.run_id, 2, tmp_path)
     count = len(arrays["ids"])
     assert arrays["states"].shape == (count, 4) and arrays["states"].dtype == np.float32
@@ -132,16 +135,16 @@ def test_an_epoch_leaves_arrays_and_three_pictures(trained, client, tmp_path):
     assert arrays["negation/words"][0] == "this"
 
 
-def test_the_last_snapshot_is_what_the_model_says(trained, client, tmp_path):
+def test_the_last_snapshot_has_the_predictions_of_the_model(trained, client, tmp_path):
     arrays = snapshot(client, trained.run_id, trained.best.epoch, tmp_path)
-    said = Classifier(read(trained.folder)).predict(["This film is not good at all."])
-    place = arrays["ids"].tolist().index("negation")
-    assert arrays["probabilities"][place] == pytest.approx(said[0], abs=1e-6)
+    expected = Classifier(read(trained.folder)).predict(["This film is not good at all."])
+    index = arrays["ids"].tolist().index("negation")
+    assert arrays["probabilities"][index] == pytest.approx(expected[0], abs=1e-6)
 
 
-def test_another_run_shows_the_same_probes(trained, sample, folders, client, tmp_path):
+def test_another_run_has_the_same_probes(trained, sample, paths, client, tmp_path):
     settings = TrainSettings(epochs=1, seed=7, batch_size=16)
-    other = train(sample, ModelSettings(units=3, ngrams=1), settings, folders)
+    other = train(sample, ModelSettings(units=3, ngrams=1), settings, paths)
     first = snapshot(client, trained.run_id, 1, tmp_path / "first")
     second = snapshot(client, other.run_id, 1, tmp_path / "second")
     np.testing.assert_array_equal(first["ids"], second["ids"])
@@ -149,7 +152,7 @@ def test_another_run_shows_the_same_probes(trained, sample, folders, client, tmp
     assert {0, 1, -1} == set(first["labels"].tolist())
 
 
-def test_the_table_has_unique_samples_and_a_picture_in_each_row(trained, client, tmp_path):
+def test_the_table_has_unique_samples_and_an_image_in_each_row(trained, client, tmp_path):
     path = client.download_artifacts(trained.run_id, "hidden_states/probes.json", tmp_path)
     stored = json.loads(Path(path).read_text())
     assert stored["columns"] == ["sample", "prediction", "label", "trajectory"]
@@ -161,30 +164,31 @@ def test_the_table_has_unique_samples_and_a_picture_in_each_row(trained, client,
         assert row[3]["type"] == "image"
 
 
-@pytest.mark.parametrize("often", ["off", "batch:2"])
-def test_snapshots_are_taken_as_often_as_was_asked(often, sample, folders, client):
+@pytest.mark.parametrize("schedule", ["off", "batch:2"])
+def test_snapshots_are_taken_as_often_as_requested(schedule, sample, paths, client):
     settings = TrainSettings(epochs=1, own_labels=0, batch_size=64)
-    made = train(sample, SMALL, settings, folders, snapshots=often)
-    found = paths(client, made.run_id, "hidden_states")
-    # 216 reviews are learnt from, in 4 batches.
+    result = train(sample, SMALL, settings, paths, snapshots=schedule)
+    # An epoch has 216 reviews in 4 batches.
     expected = {"batch_000002.npz", "batch_000004.npz", "probes.json"}
     expected |= {"epoch_00.npz", "epoch_01.npz"}
-    assert found == {f"hidden_states/{name}" for name in expected if often != "off"}
+    assert artifacts(client, result.run_id, "hidden_states") == {
+        f"hidden_states/{name}" for name in expected if schedule != "off"
+    }
 
 
-def test_another_cadence_is_refused(sample, folders):
+def test_a_malformed_schedule_of_snapshots_is_refused(sample, paths):
     with pytest.raises(InputError, match="off, epoch or batch:N, got 'batch:0'"):
-        train(sample, SMALL, TrainSettings(), folders, snapshots="batch:0")
+        train(sample, SMALL, TrainSettings(), paths, snapshots="batch:0")
 
 
 def test_each_epoch_is_a_logged_model_with_its_validation_metrics(trained, client):
-    found = client.search_logged_models(
+    models = client.search_logged_models(
         [client.get_run(trained.run_id).info.experiment_id],
         filter_string=f"source_run_id = '{trained.run_id}'",
     )
     losses = {
         metric.step: metric.value
-        for model in found
+        for model in models
         for metric in model.metrics
         if metric.key == "validation/loss"
     }
@@ -207,7 +211,7 @@ def test_the_best_epoch_is_registered(trained, client):
     assert steps == {trained.best.epoch}
 
 
-def test_the_logged_model_gives_the_probabilities_of_the_bundle(trained, client):
+def test_the_logged_model_predicts_as_the_bundle_does(trained, client):
     mlflow.set_tracking_uri(client.tracking_uri)
     model = mlflow.pyfunc.load_model(
         f"models:/{client.get_run(trained.run_id).data.tags['model_id']}"
@@ -231,12 +235,36 @@ assert len(model.predict(["A film."])) == 1
 import sentiment
 print(sentiment.__file__)
 """
-    # Started elsewhere and without the site's packages of this project: the model brings its own.
+    # Where this package is not found: the model brings the files of it that it needs.
     command = [sys.executable, "-c", code, client.tracking_uri]
     command.append(f"models:/{client.get_run(trained.run_id).data.tags['model_id']}")
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    assert "artifacts" in ended.stdout.splitlines()[-1]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "artifacts" in result.stdout.splitlines()[-1]
+
+
+def test_a_logged_model_carries_exactly_the_files_that_it_imports():
+    package = Path(registry.__file__).parents[1]
+    needed, waiting = set(), ["inference/pyfunc.py"]
+    while waiting:
+        for name in imported_files(package, package / waiting.pop()) - needed:
+            needed.add(name)
+            waiting.append(name)
+    assert needed == set(registry._CODE_FILES)
+
+
+def imported_files(package, path):
+    """Return the files of the package that `path` imports at once, with those of their folders."""
+    files = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sentiment."):
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                module = package.joinpath(*name.split(".")[1:])
+                folders = [folder for folder in module.parents if folder.is_relative_to(package)]
+                files |= {folder / "__init__.py" for folder in (module, *folders)}
+                files.add(module.with_suffix(".py"))
+    return {str(file.relative_to(package)) for file in files if file.is_file()}
 
 
 def test_an_evaluation_is_logged_to_the_run_that_made_the_model(trained, client):
@@ -245,20 +273,19 @@ def test_an_evaluation_is_logged_to_the_run_that_made_the_model(trained, client)
     record = read(trained.folder).record
     assert run.data.metrics["test/accuracy"] == pytest.approx(record["metrics"]["test/accuracy"])
     names = {"evaluation/test_mistakes.json", "evaluation/test_predictions.npz"}
-    assert paths(client, trained.run_id, "evaluation") == names
+    assert artifacts(client, trained.run_id, "evaluation") == names
     model = client.get_logged_model(run.data.tags["model_id"])
     assert "test/accuracy" in {metric.key for metric in model.metrics}
 
 
-def test_an_evaluation_of_a_run_of_another_store_is_not_logged(folders):
-    dataset = runs.Dataset("test", "testing", "0" * 16, {})
-    arguments = {"metrics": {}, "mistakes": {}, "predictions": {}, "dataset": dataset}
-    assert not runs.log_evaluation(folders, "0" * 32, **arguments)
+def test_an_evaluation_of_a_run_in_another_store_is_not_logged(paths):
+    evaluation = EvaluationRecord({}, {}, {}, Dataset("test", "testing", "0" * 16, {}))
+    assert not runs.log_evaluation(paths, "0" * 32, evaluation)
 
 
-def test_an_exception_ends_a_run_as_failed(sample, folders, client, tmp_path):
+def test_an_exception_ends_a_run_as_failed(sample, paths, client, tmp_path):
     (tmp_path / "data").mkdir()
-    # Where the models should lie there is a file: the run has trained and can't save.
+    # A file has the name of the folder of models: the model can't be saved after training.
     elsewhere = ProjectPaths(tmp_path)
     (tmp_path / "data" / "models").write_text("in the way")
     with pytest.raises(SentimentError, match="can't write in"):
@@ -275,83 +302,90 @@ def test_a_process_that_is_stopped_leaves_a_killed_run(tmp_path, number, status)
         if line.startswith("epoch 2/"):
             process.send_signal(number)
             break
-    said, errors = process.communicate(timeout=60)
+    output, errors = process.communicate()
     assert process.returncode == status, errors
     assert "Traceback" not in errors
-    assert "sentiment train --resume sample-" in said
+    assert "sentiment train --resume sample-" in output
     found = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db").search_runs(["1"])
     assert [run.info.status for run in found] == ["KILLED"]
 
 
-def test_two_first_uses_at_once_make_one_store(tmp_path):
+def test_processes_that_use_a_new_store_at_once_create_it_once(tmp_path):
     code = (
         "from pathlib import Path; from sentiment.tracking import server;"
         "from sentiment.utils.paths import ProjectPaths;"
         f"print(server.ui_url(ProjectPaths(Path({str(tmp_path)!r})), 'sentiment', ''))"
     )
-    racers = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         for _ in range(3)
     ]
-    outputs = [racer.communicate(timeout=120) for racer in racers]
-    assert [racer.returncode for racer in racers] == [0, 0, 0], outputs
+    outputs = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
     assert len({out for out, _ in outputs}) == 1
 
 
-def test_a_store_that_does_not_answer_is_a_clear_error(folders, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    started = time.monotonic()
-    with pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:9 can't be used"):
-        server.ui_url(folders, "sentiment", "")
-    assert time.monotonic() - started < 60
+def test_a_store_that_does_not_answer_is_a_clear_error(paths, monkeypatch):
+    uri = f"http://127.0.0.1:{free_port(0)}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(UnavailableError, match=rf"{re.escape(uri)} can't be used"):
+        server.ui_url(paths, "sentiment", "")
 
 
-def test_where_nothing_is_tracked_nothing_is_written(sample, tmp_path):
-    made = train(sample, SMALL, TrainSettings(epochs=1), ProjectPaths(tmp_path), track=False)
-    assert made.run_id == ""
+def test_a_store_that_fails_is_asked_three_times_and_not_for_four_minutes(paths, monkeypatch):
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    with faulty(BREAK) as server_at_fault:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server_at_fault.address)
+        with pytest.raises(UnavailableError, match="can't be used"):
+            server.ui_url(paths, "sentiment", "")
+    assert len(server_at_fault.heard) == 3
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "15"
+
+
+def test_an_untracked_training_writes_no_run(sample, tmp_path):
+    result = train(sample, SMALL, TrainSettings(epochs=1), ProjectPaths(tmp_path), track=False)
+    assert result.run_id == ""
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_the_ui_serves_the_store_on_this_machine_alone(trained, folders):
-    port = server.free_port(0)
+def test_the_ui_serves_the_store_on_this_machine_alone(trained, paths):
+    port = free_port(0)
     address = f"http://127.0.0.1:{port}"
-    started = server.start_ui(folders, port)
+    started = server.start_ui(paths, port)
     with server.running(started, f"{address}/health"):
         request = f"{address}/api/2.0/mlflow/runs/get?run_id={trained.run_id}"
-        with urllib.request.urlopen(request, timeout=30) as page:
+        with urllib.request.urlopen(request) as page:
             assert trained.name.encode() in page.read()
-        # All of 127 is this machine's own: a server that listened everywhere would be there too.
+        # All of 127.x.x.x is this machine: a server on every address would answer here too.
         with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), 5):
             pass
     assert started.poll() is not None
-    assert not group(started.pid)
+    assert not members_of_group(started.pid)
 
 
-def group(number):
-    """Return the processes of a process group that are still there."""
+def members_of_group(group):
+    """Return the processes of a process group that have not ended."""
     members = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, members_of = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(members_of) == number and state != "Z":
-            members.append(stat.parent.name)
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
     return members
 
 
-def test_a_server_that_does_not_start_is_a_clear_error(folders):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        started = server.start_ui(folders, port)
+def test_a_server_that_does_not_start_is_a_clear_error(paths):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        started = server.start_ui(paths, port)
         address = f"http://127.0.0.1:{port}/health"
         with (
             pytest.raises(UnavailableError, match="did not start"),
             server.running(started, address),
         ):
-            pytest.fail("something else answered")
-    assert not group(started.pid)
+            pytest.fail("the other listener was taken for the server")
+    assert not members_of_group(started.pid)
