@@ -30,7 +30,7 @@ with environment.suppress_stderr():
     from sentiment.data import split as partition
     from sentiment.data.examples import Examples
     from sentiment.data.split import TrainingSplit
-    from sentiment.training import train
+    from sentiment.training import context, train
 
 RARE, MOST = (2, 50), 15.0
 AT_ONCE = 250  # validation reviews compared with all others at a time
@@ -69,7 +69,7 @@ def main() -> None:
     """Train each recipe with each seed, in turns."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("recipes", nargs="+", help="names or files")
-    names, train.divide = parser.parse_args().recipes, divide
+    names, context.split_training_reviews = parser.parse_args().recipes, divide
     with tempfile.TemporaryDirectory() as name:
         place = paths.ProjectPaths(Path(name))
         print("| recipe | seed | validation loss | validation accuracy | test accuracy |")

@@ -24,13 +24,12 @@ from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
-from sentiment.utils.progress import Progress, Stopwatch
 
 environment.configure_libraries()
 with environment.suppress_stderr():
     from sentiment.data.examples import Examples
     from sentiment.data.split import TrainingSplit, split_training_reviews, unlabelled_examples
-    from sentiment.training.callbacks import Callback
+    from sentiment.training.context import TrainingContext
     from sentiment.training.loop import TrainingLoop
 
 UNITS = (32, 64, 128, 256)
@@ -71,17 +70,9 @@ class Growth:
         """Train once, measure on the test reviews, and return the model."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
         started = time.perf_counter()
-        session = TrainingLoop(
-            parts,
-            model,
-            TrainSettings(),
-            tokenizer=tokenizer,
-            journal=Callback(),
-            progress=Progress(),
-            stopwatch=Stopwatch(),
-        )
-        session.run_epochs()
-        kept = session.round.kept
+        loop = TrainingLoop(TrainingContext(self.data, tokenizer, parts, model, TrainSettings()))
+        loop.run_epochs()
+        best = loop.result.best
         seconds = time.perf_counter() - started
         name = f"{reviews}-{model.units}"
         record = {
@@ -95,8 +86,8 @@ class Growth:
         made = bundle.write(
             self._folder / name,
             tokenizer=tokenizer,
-            embedding=kept.embedding,
-            weights=kept.weights,
+            embedding=best.embedding,
+            weights=best.weights,
             record=record,
         )
         accuracy = evaluate.evaluate(made, self._test, worst=0).scores.accuracy

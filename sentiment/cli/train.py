@@ -14,6 +14,7 @@ from sentiment.config import PrepareSettings, SnapshotSchedule
 from sentiment.errors import InputError
 from sentiment.recipe import Recipe
 from sentiment.training import run_name, tf_config
+from sentiment.training.job import TrainingJob
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths, find_project
 from sentiment.utils.progress import Progress, Stopwatch
@@ -85,7 +86,7 @@ def command(
     with _console.show_progress() as progress:
         found = _checkpoint(place, resume, progress) if resume is not None else None
         if found:
-            track = found.state["job"]["track"]
+            track = TrainingJob.from_checkpoint(found).track
         data = _data(settled.prepare, found, place, progress, stopwatch)
         progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with stopwatch.measure("imports"), environment.suppress_stderr():
@@ -176,7 +177,7 @@ def _data(
     with stopwatch.measure("preparing"):
         if found:
             # By its folder: of a file of one's own the settings tell the digest, not the path.
-            folder = place.prepared / found.state["job"]["record"]["data"]["folder"]
+            folder = place.prepared / TrainingJob.from_checkpoint(found).folder
             data, new = prepared.open_dataset(folder), False
         else:
             data, new = prepare(settings, place, progress=progress)
