@@ -31,7 +31,7 @@ from sentiment.utils.paths import ProjectPaths
 
 environment.configure_libraries()
 with environment.suppress_stderr():
-    from sentiment.training import train
+    from sentiment.training import context, train
 
 RARE = (2, 50)  # a rare word is in so many reviews
 MAX_SHARED = 15.0  # sum of log(N / n) over the rare words that two reviews share
@@ -92,7 +92,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(train, "split_training_reviews", split_apart),
+        mock.patch.object(context, "split_training_reviews", split_apart),
     ):
         for seed in range(3):
             for name in recipes:

@@ -26,11 +26,10 @@ from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
-from sentiment.utils.progress import Progress, Stopwatch
 
 environment.configure_libraries()
 with environment.suppress_stderr():
-    from sentiment.training.callbacks import Callback
+    from sentiment.training.context import TrainingContext
     from sentiment.training.loop import TrainingLoop
 
 UNITS = (32, 64, 128, 256)
@@ -71,17 +70,9 @@ class Growth:
         """Train a model, measure it on the test reviews, and return it."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
         started = time.perf_counter()
-        loop = TrainingLoop(
-            split,
-            model,
-            TrainSettings(),
-            tokenizer=tokenizer,
-            journal=Callback(),
-            progress=Progress(),
-            stopwatch=Stopwatch(),
-        )
+        loop = TrainingLoop(TrainingContext(self.data, tokenizer, split, model, TrainSettings()))
         loop.run_epochs()
-        best = loop.round.kept
+        best = loop.result.best
         seconds = time.perf_counter() - started
         name = f"{reviews}-{model.units}"
         record = {

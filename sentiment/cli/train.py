@@ -17,6 +17,7 @@ from sentiment.config import PrepareSettings, SnapshotSchedule
 from sentiment.errors import InputError
 from sentiment.recipe import Recipe, to_toml
 from sentiment.training import run_name, tf_config
+from sentiment.training.job import TrainingJob
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths, find_project
 from sentiment.utils.progress import Progress, Stopwatch
@@ -89,7 +90,7 @@ def command(
     with _console.show_progress() as progress:
         checkpoint = _find_checkpoint(paths, resume, progress) if resume is not None else None
         if checkpoint:
-            track = checkpoint.state["job"]["track"]
+            track = TrainingJob.from_checkpoint(checkpoint).track
         data = _prepare(recipe.prepare, checkpoint, paths, progress, stopwatch)
         progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with stopwatch.measure("imports"), environment.suppress_stderr():
@@ -143,7 +144,7 @@ def _prepare(
     with stopwatch.measure("preparing"):
         if checkpoint:
             # By its folder: the settings record only the digest of a user's file, not its path.
-            folder = paths.prepared / checkpoint.state["job"]["record"]["data"]["folder"]
+            folder = paths.prepared / TrainingJob.from_checkpoint(checkpoint).folder
             data, is_new = prepared.open_dataset(folder), False
         else:
             data, is_new = prepare(settings, paths, progress=progress)

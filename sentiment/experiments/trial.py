@@ -6,12 +6,11 @@ Knows rounds of training; knows nothing of how settings are chosen or of where r
 from collections.abc import Callable
 
 from sentiment.data.prepare import prepare
-from sentiment.data.split import split_training_reviews
 from sentiment.recipe import Recipe
-from sentiment.training.callbacks import Callback
+from sentiment.training.context import TrainingContext
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
-from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
+from sentiment.utils.progress import EpochMetrics
 
 
 class _PrunedError(Exception):
@@ -27,20 +26,14 @@ def train(
     no loss. Raises DivergedError.
     """
     data, _ = prepare(recipe.prepare, paths)
-    tokenizer = data.tokenizer.up_to(recipe.model.ngrams)
-    parts = split_training_reviews(
-        data.split("train"), tokenizer, recipe.model, recipe.train.validation_share
-    )
-    rounds = SelfTraining(
-        data, parts, tokenizer, recipe.model, recipe.train, Callback(), Progress(), Stopwatch()
-    )
+    rounds = SelfTraining(TrainingContext.create(data, recipe.model, recipe.train))
 
     def after() -> None:
-        if hopeless(rounds.reports[-1]):
+        if hopeless(rounds.epochs[-1]):
             raise _PrunedError
 
     try:
         rounds.run(after)
     except _PrunedError:
         return None
-    return rounds.kept.report.validation_loss
+    return rounds.best.metrics.validation_loss

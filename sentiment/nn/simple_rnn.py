@@ -1,12 +1,10 @@
-"""SimpleRNN, trained several times faster: same weights, same results, same configuration.
+"""Keras's SimpleRNN, trained several times faster: same weights, results and configuration.
 
-Knows Keras and TensorFlow; knows nothing of reviews or of how a network is put together.
-
-Keras's own layer multiplies input by kernel at every step and lets automatic differentiation
-add up the kernels' gradients step by step. Here the input is projected in one product before
-the loop, the loop keeps only h·recurrent_kernel and the activation, and the gradient of the
-recurrent kernel is one product after it. XLA compiles the loops, once for each batch shape, and
-the two halves of a batch run side by side, as one step is too small a product for two cores.
+Keras's own layer multiplies input by kernel at every step, and automatic differentiation adds up
+the kernels' gradients step by step. Here one product projects the whole input before the loop,
+the loop computes only h·recurrent_kernel and the activation, and one product after it gives the
+gradient of the recurrent kernel. XLA compiles the loops, once for each batch shape. The two
+halves of a batch run side by side: one step is too small a product to occupy two cores.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,22 +28,25 @@ _MASK = tf.TensorSpec((None, None, 1), tf.bool)
 _NUMBER = tf.TensorSpec((), tf.int32)
 
 
+def _rows_of(sequence: Tensor, t: Tensor, row: Tensor, state: Tensor) -> Tensor:
+    """Return rows `row` to `row` + b of step t, (b, the last axis of `sequence`)."""
+    return tf.slice(sequence, [t, row, 0], [1, tf.shape(state)[0], tf.shape(sequence)[2]])[0]
+
+
+def _step_index(t: Tensor, steps: Tensor, backwards: bool) -> Tensor:
+    """Return the position in the input that the loop reads at step `t`."""
+    return steps - 1 - t if backwards else t
+
+
+# Signatures without sizes make one function for all shapes: XLA compiles it once for each shape,
+# no matter whether that shape is first met before training or during it.
 @cache
-def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Callable]:
-    """Return the compiled forward and backward loops for the activation `name`.
+def _forward_loop(name: str, backwards: bool) -> Callable:
+    """Return the compiled forward loop for the activation `name`.
 
-    Each reads b neighbouring rows of a batch of B, from `row` on. A signature without sizes makes
-    one function of all shapes: XLA compiles it for each shape once, whether it is met ahead of
-    training or in it.
+    It reads b neighbouring rows of a batch of B, from `row` on.
     """
-    activation, derivative = _ACTIVATIONS[name]
-
-    def place(t: Tensor, steps: Tensor) -> Tensor:
-        return steps - 1 - t if backwards else t
-
-    def rows_of(sequence: Tensor, t: Tensor, row: Tensor, state: Tensor) -> Tensor:
-        """Return rows `row` to `row` + b of step t, (b, the last axis of `sequence`)."""
-        return tf.slice(sequence, [t, row, 0], [1, tf.shape(state)[0], tf.shape(sequence)[2]])[0]
+    activation, _ = _ACTIVATIONS[name]
 
     @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, _ROWS, _NUMBER])
     def forward(
@@ -56,18 +57,28 @@ def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Calla
         states = tf.TensorArray(tf.float32, steps + 1, element_shape=state.shape)
 
         def step(t: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
-            at = place(t, steps)
-            new = activation(rows_of(projected, at, row, state) + state @ kernel)
-            state = tf.where(rows_of(mask, at, row, state), new, state)
+            index = _step_index(t, steps, backwards)
+            new = activation(_rows_of(projected, index, row, state) + state @ kernel)
+            state = tf.where(_rows_of(mask, index, row, state), new, state)
             return t + 1, state, states.write(t + 1, state)
 
         start = (0, state, states.write(0, state))
         return tf.while_loop(lambda t, *_: t < steps, step, start)[2].stack()
 
+    return forward
+
+
+@cache
+def _backward_loop(name: str, backwards: bool, sequences: bool) -> Callable:
+    """Return the compiled loop of the gradients for the activation `name`.
+
+    It reads b neighbouring rows of a batch of B, from `row` on.
+    """
+    _, derivative = _ACTIVATIONS[name]
     upstream_shape = _SEQUENCE if sequences else _ROWS
 
-    # The kernel comes transposed: with that left to do, XLA hands the loop to a thread of its own,
-    # and the two halves of a batch wait for each other.
+    # The kernel comes transposed: if the transpose is left to XLA, it hands the loop to a thread
+    # of its own, and the two halves of a batch wait for each other.
     @tf.function(
         jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, upstream_shape, _NUMBER]
     )
@@ -76,7 +87,7 @@ def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Calla
     ) -> tuple:
         """Return dL/d(pre-activation), (T, b, H) in the loop's order, and dL/dh_0, (b, H).
 
-        states: what `forward` returned; transposed: the recurrent kernel's transpose;
+        states: the result of the forward loop; transposed: the recurrent kernel's transpose;
         upstream: dL/dh_t of all steps, (T, B, H) in the loop's order, or of the last, (b, H).
         """
         steps = tf.shape(states)[0] - 1
@@ -86,8 +97,8 @@ def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Calla
         def step(count: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
             t = steps - 1 - count
             if sequences:
-                carried += rows_of(upstream, t, row, carried)
-            read = rows_of(mask, place(t, steps), row, carried)
+                carried += _rows_of(upstream, t, row, carried)
+            read = _rows_of(mask, _step_index(t, steps, backwards), row, carried)
             grad = tf.where(read, carried * derivative(states[t + 1]), 0.0)
             carried = tf.where(read, 0.0, carried) + grad @ transposed
             return count + 1, carried, grads.write(t, grad)
@@ -96,7 +107,7 @@ def _loops(name: str, backwards: bool, sequences: bool) -> tuple[Callable, Calla
         _, carried, grads = tf.while_loop(lambda count, *_: count < steps, step, start)
         return grads.stack(), carried
 
-    return forward, backward
+    return backward
 
 
 def recur(
@@ -109,44 +120,48 @@ def recur(
     backwards: bool = False,
     sequences: bool = True,
 ) -> Tensor:
-    """Return h_t = activation(projected_t + h_{t-1}·kernel): all states or the last alone.
+    """Return h_t = activation(projected_t + h_{t-1}·kernel): all states or only the last.
 
-    projected: float32 (T, B, H); mask: bool (T, B, 1), False holds the state;
+    projected: float32 (T, B, H); mask: bool (T, B, 1), False keeps the state as it is;
     kernel: float32 (H, H); state: float32 (B, H), the state before the first step.
     `backwards` reads from the last step to the first. All states are float32 (T, B, H) in the
     order in which they were reached; the last is float32 (B, H).
     """
-    forward, backward = _loops(name, backwards, sequences)
-    # Two halves of a batch run side by side; one of odd or unknown size runs as a whole.
+    forward = _forward_loop(name, backwards)
+    backward = _backward_loop(name, backwards, sequences)
+    # The two halves of a batch run side by side; a batch of odd or unknown size runs as a whole.
     size = projected.shape[1]
-    firsts = (0, size // 2) if size and size % 2 == 0 else (0,)
+    first_rows = (0, size // 2) if size and size % 2 == 0 else (0,)
+    halves = len(first_rows)
 
     @tf.custom_gradient
     def run(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
-        # A tape outside a tf.function would otherwise differentiate the loop itself as well.
-        flow, seen, weights, start = map(tf.stop_gradient, (projected, mask, kernel, state))
-        parts = list(zip(firsts, tf.split(start, len(firsts)), strict=True))
-        read = [forward(flow, seen, weights, start, row) for row, start in parts]
+        # Without stop_gradient, a tape outside a tf.function would differentiate the loop as well.
+        inputs, seen, weights, start = map(tf.stop_gradient, (projected, mask, kernel, state))
+        results = [
+            forward(inputs, seen, weights, start, row)
+            for row, start in zip(first_rows, tf.split(start, halves), strict=True)
+        ]
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            pulls = [upstream] * len(parts) if sequences else tf.split(upstream, len(parts))
-            back = tf.transpose(weights)
-            found = [
-                backward(states, seen, back, pull, row)
-                for states, pull, row in zip(read, pulls, firsts, strict=True)
+            parts = [upstream] * halves if sequences else tf.split(upstream, halves)
+            transposed = tf.transpose(weights)
+            gradients = [
+                backward(states, seen, transposed, part, row)
+                for states, part, row in zip(results, parts, first_rows, strict=True)
             ]
             of_kernel = [
                 tf.matmul(_flat(states[:-1]), _flat(grads), transpose_a=True)
-                for states, (grads, _) in zip(read, found, strict=True)
+                for states, (grads, _) in zip(results, gradients, strict=True)
             ]
-            of_input = tf.concat([grads for grads, _ in found], 1)
+            of_input = tf.concat([grads for grads, _ in gradients], 1)
             if backwards:
                 of_input = tf.reverse(of_input, [0])
-            return of_input, tf.add_n(of_kernel), tf.concat([start for _, start in found], 0)
+            return of_input, tf.add_n(of_kernel), tf.concat([start for _, start in gradients], 0)
 
         if not sequences:
-            return tf.concat([states[-1] for states in read], 0), gradient
-        return tf.concat([states[1:] for states in read], 1), gradient
+            return tf.concat([states[-1] for states in results], 0), gradient
+        return tf.concat([states[1:] for states in results], 1), gradient
 
     return run(projected, kernel, state)
 
@@ -155,8 +170,8 @@ def _flat(sequence: Tensor) -> Tensor:
     return tf.reshape(sequence, [-1, tf.shape(sequence)[-1]])
 
 
-def _swapped(sequence: Tensor) -> Tensor:
-    """Exchange the axes of rows and steps. TensorFlow drops two of these in a row."""
+def _swap_time(sequence: Tensor) -> Tensor:
+    """Exchange the axes of rows and steps. TensorFlow drops two such transposes in a row."""
     return tf.transpose(sequence, [1, 0, 2])
 
 
@@ -164,55 +179,64 @@ def _swapped(sequence: Tensor) -> Tensor:
 class FusedSimpleRNN(keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN` with a fused recurrence.
 
-    Weights, configuration and results are those of the stock layer, so that weights move between
-    the two without conversion. What the fused loop does not cover (other activations than tanh
-    and relu, dropout inside the cell, unrolling, other types than float32) runs as in the stock
-    layer.
+    Weights, configuration and results equal those of the stock layer, so weights can be copied
+    between the two. Options that the fused loop lacks (activations other than tanh and relu,
+    dropout inside the cell, unrolling, types other than float32) run as in the stock layer.
     """
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: Tensor | list[Tensor],
+        mask: Tensor | None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return last output (B, H), all outputs (B, T, H) and [last state (B, H)].
 
         Without `return_sequences` or `return_state`, the last output stands for all three.
         """
-        if not self._fusable():
+        if not self._can_fuse():
             return super().inner_loop(sequences, initial_state, mask, training)
-        cell = self.cell
         state = initial_state[0] if isinstance(initial_state, (list, tuple)) else initial_state
-        flow = _swapped(tf.convert_to_tensor(sequences))
-        projected = tf.matmul(_flat(flow), cell.kernel.value)
-        if cell.use_bias:
-            projected = tf.nn.bias_add(projected, cell.bias.value)
-        steps, rows = tf.unstack(tf.shape(flow)[:2])
-        projected = tf.reshape(projected, [steps, flow.shape[1] or rows, self.units])
+        projected = self._project(_swap_time(tf.convert_to_tensor(sequences)))
         if mask is None:
             mask = tf.ones(tf.shape(sequences)[:2])
-        seen = _swapped(tf.cast(mask, tf.bool)[:, :, tf.newaxis])
+        seen = _swap_time(tf.cast(mask, tf.bool)[:, :, tf.newaxis])
         states = self._recur(projected, seen, state)
         seen = tf.reverse(seen, [0]) if self.go_backwards else seen
         if self.return_sequences:
-            outputs = _swapped(tf.where(self._told(seen), states, 0.0))
+            outputs = _swap_time(tf.where(self._outputs_state(seen), states, 0.0))
             return outputs[:, -1], outputs, [states[-1]]
-        told = seen[-1] if self.zero_output_for_mask else tf.reduce_any(seen, axis=0)
-        last = tf.where(told, states, 0.0)
+        outputs_state = seen[-1] if self.zero_output_for_mask else tf.reduce_any(seen, axis=0)
+        last = tf.where(outputs_state, states, 0.0)
         return last, last, [states]
 
     def compile_loops(self, rows: int, widths: Iterable[int]) -> None:
         """Compile both loops for batches of `rows` rows ahead of their use, two widths at a time.
 
-        In a graph, as that is where they will be used: XLA keeps another program for use outside.
+        This runs in a graph, as training does: XLA keeps separate programs for use outside one.
         """
 
         @tf.function(input_signature=[tf.TensorSpec((None, rows, self.units), tf.float32)])
-        def once(projected: Tensor) -> Tensor:
+        def run_loops(projected: Tensor) -> Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(projected)
                 seen = tf.ones_like(projected[:, :, :1], tf.bool)
                 states = self._recur(projected, seen, projected[0])
             return tape.gradient(states, projected)
 
+        # Traced once here; a call for each layer would make TensorFlow warn of retracing.
+        graph = run_loops.get_concrete_function()
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda width: once(tf.zeros((width, rows, self.units))), widths))
+            list(pool.map(lambda width: graph(tf.zeros((width, rows, self.units))), widths))
+
+    def _project(self, inputs: Tensor) -> Tensor:
+        """Return x_t·kernel + bias of all steps, (T, B, H); `inputs` are (T, B, E)."""
+        projected = tf.matmul(_flat(inputs), self.cell.kernel.value)
+        if self.cell.use_bias:
+            projected = tf.nn.bias_add(projected, self.cell.bias.value)
+        steps, rows = tf.unstack(tf.shape(inputs)[:2])
+        return tf.reshape(projected, [steps, inputs.shape[1] or rows, self.units])
 
     def _recur(self, projected: Tensor, seen: Tensor, state: Tensor) -> Tensor:
         return recur(
@@ -225,17 +249,17 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
             sequences=self.return_sequences,
         )
 
-    def _told(self, seen: Tensor) -> Tensor:
-        """Return where the stock layer puts out its state rather than zeros, bool (T, B, 1).
+    def _outputs_state(self, seen: Tensor) -> Tensor:
+        """Return True if the stock layer outputs its state and not zeros, bool (T, B, 1).
 
-        It puts out zeros where nothing has been read yet, though the state is the initial one,
-        and with `zero_output_for_mask` at every masked step.
+        It outputs zeros until the first real step, whatever the initial state, and with
+        `zero_output_for_mask` at every masked step.
         """
         if self.zero_output_for_mask:
             return seen
         return tf.cumsum(tf.cast(seen, tf.int32), axis=0) > 0
 
-    def _fusable(self) -> bool:
+    def _can_fuse(self) -> bool:
         cell = self.cell
         return (
             keras.activations.serialize(cell.activation) in _ACTIVATIONS

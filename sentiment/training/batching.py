@@ -1,12 +1,11 @@
 """Batches of reviews of similar length, in few shapes.
 
-Knows NumPy arrays and tf.data; knows nothing of text or of the network.
-
-Every batch has the same number of rows and one of a dozen widths, as XLA compiles a program for
-each shape it meets. Rows that fill up a batch weigh nothing.
+Every batch has the same number of rows and one of a few widths, because XLA compiles a program
+for each shape that it meets. Rows that only fill up a batch have weight 0.
 """
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -14,25 +13,26 @@ import tensorflow as tf
 from sentiment.data.examples import Examples
 
 WIDTHS = (16, 32, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 4096)
+Batch: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids, labels, weights
 
 
 def padded_width(length: int) -> int:
     """Return the number of steps that a review of `length` tokens is padded to."""
-    for bound in WIDTHS:
-        if length <= bound:
-            return bound
+    for width in WIDTHS:
+        if length <= width:
+            return width
     return -(-length // WIDTHS[-1]) * WIDTHS[-1]
 
 
 def arrange_batches(
     examples: Examples, size: int, order: np.random.Generator | None
 ) -> list[np.ndarray]:
-    """Return the rows of each batch: neighbours in length, shuffled where `order` is given."""
+    """Return the rows of each batch: neighbours in length, shuffled if `order` is given."""
     lengths = np.diff(examples.offsets)
     if order is None:
         rows = np.argsort(lengths, kind="stable")
     else:
-        # Noise of a tenth mixes neighbours anew in every epoch.
+        # Noise of a tenth gives a review new neighbours in every epoch.
         rows = np.argsort(lengths * order.uniform(0.9, 1.1, len(lengths)), kind="stable")
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     if order is not None:
@@ -40,7 +40,7 @@ def arrange_batches(
     return batches
 
 
-def fill_batch(examples: Examples, rows: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
+def fill_batch(examples: Examples, rows: np.ndarray, size: int) -> Batch:
     """Return ids int32 (size, T, K), labels float32 (size,) and weights float32 (size,)."""
     starts, ends = examples.offsets[rows], examples.offsets[rows + 1]
     steps = padded_width(int((ends - starts).max(initial=1)))
@@ -53,9 +53,9 @@ def fill_batch(examples: Examples, rows: np.ndarray, size: int) -> tuple[np.ndar
 
 
 def make_dataset(examples: Examples, batches: list[np.ndarray], size: int) -> tf.data.Dataset:
-    """Return the filled batches as a dataset that prepares them ahead of their use."""
+    """Return the filled batches as a dataset that prepares a few of them ahead of use."""
 
-    def filled() -> Iterator[tuple[np.ndarray, ...]]:
+    def fill_batches() -> Iterator[Batch]:
         for rows in batches:
             yield fill_batch(examples, rows, size)
 
@@ -64,4 +64,4 @@ def make_dataset(examples: Examples, batches: list[np.ndarray], size: int) -> tf
         tf.TensorSpec((size,), tf.float32),
         tf.TensorSpec((size,), tf.float32),
     )
-    return tf.data.Dataset.from_generator(filled, output_signature=signature).prefetch(4)
+    return tf.data.Dataset.from_generator(fill_batches, output_signature=signature).prefetch(4)

@@ -1,11 +1,8 @@
-"""What is kept of a training while it is under way: models, metrics, hidden states.
-
-Knows bundles, snapshots and the run; knows nothing of Keras or of how training goes. `Journal`
-itself keeps nothing, so that nobody else asks whether anything is kept.
-"""
+"""Callbacks of a training; `TrackingCallback` logs models, metrics and hidden states to a run."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,29 +10,33 @@ from typing import Any
 import numpy as np
 
 from sentiment.config import SnapshotSchedule, flatten_settings
+from sentiment.data.labels import label_name, label_of
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference import bundle, resolve
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import snapshots
-from sentiment.inspection.probes import NO_OPINION, Probes
+from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import figures
 from sentiment.reports.run_report import TrainingReport, page
 from sentiment.tracking.run import MlflowRun
 from sentiment.utils.progress import EpochMetrics, Stopwatch
 
-_PICTURES: dict[str, tuple[Callable[[Snapshot], figures.SnapshotFigure], str]] = {
+_FIGURES: dict[str, tuple[Callable[[Snapshot], figures.SnapshotFigure], str]] = {
     "hidden_states": (figures.HiddenStatesFigure, "Final hidden states"),
     "projection": (figures.ProjectionFigure, "Final hidden states in two dimensions"),
     "sentences": (figures.SentencesFigure, "P(positive) after each word,"),
 }
-_LABELS = {0: "negative", 1: "positive", NO_OPINION: "none"}
+_DIGITS = {"epoch": 2, "batch": 6}  # of the number in a snapshot's file name
 
 
 @dataclass(frozen=True)
 class ModelState:
-    """A network as it is at one moment. embedding: float32 (V + G, E); weights as in a bundle."""
+    """The weights of a network at one moment of its training.
+
+    embedding: float32 (V + G, E); weights: by bundle name.
+    """
 
     embedding: np.ndarray
     weights: dict[str, np.ndarray]
@@ -46,33 +47,35 @@ GetModelState = Callable[[], ModelState]
 
 
 class Callback:
-    """Keeps nothing."""
+    """Methods that a training runs as it proceeds; these do nothing."""
 
     run_id = ""
 
-    def begin(self, look: GetModelState) -> None:
-        """Hear that training begins."""
+    def on_train_begin(self, get_state: GetModelState) -> None:
+        """Run before the first epoch."""
 
-    def batch(self, epoch: int, batch: int, batches: int, look: GetModelState) -> None:
-        """Hear that `batch` of the `batches` of an epoch is done."""
+    def on_batch_end(self, epoch: int, batch: int, batches: int, get_state: GetModelState) -> None:
+        """Run after `batch` of the `batches` of an epoch; both count from 1."""
 
-    def epoch(self, report: EpochMetrics, look: GetModelState) -> None:
-        """Hear how an epoch went."""
+    def on_epoch_end(self, metrics: EpochMetrics, get_state: GetModelState) -> None:
+        """Run after each epoch."""
 
-    def again(self, reports: list[EpochMetrics], look: GetModelState) -> None:
-        """Hear that training goes on after `reports`, and how the network looks after them."""
+    def on_resume(self, epochs: list[EpochMetrics], get_state: GetModelState) -> None:
+        """Run instead of `on_train_begin` when training resumes after `epochs`."""
 
     def tag(self, name: str, text: str) -> None:
-        """Say something of the run."""
+        """Attach a remark to the run."""
 
-    def close(self, kept: Bundle, best: EpochMetrics, mistakes: list[tuple[str, int]]) -> None:
-        """Hear which epoch is the model, and of its worst mistakes: text and label."""
+    def on_train_end(
+        self, saved: Bundle, best: EpochMetrics, mistakes: list[tuple[str, int]]
+    ) -> None:
+        """Run with the saved model, its epoch, and its worst mistakes: text and label."""
 
 
 class TrackingCallback(Callback):
-    """Keeps all in a run.
+    """Logs a training to a run.
 
-    record: what is the same in the bundles of all epochs.
+    record: the part of the manifest that is the same in the bundles of all epochs.
     """
 
     def __init__(
@@ -82,130 +85,136 @@ class TrackingCallback(Callback):
         tokenizer: Tokenizer,
         probes: Probes,
         record: dict[str, Any],
-        cadence: SnapshotSchedule,
+        schedule: SnapshotSchedule,
         stopwatch: Stopwatch,
     ):
         self.run_id = run.id
         self._run, self._tokenizer, self._probes = run, tokenizer, probes
-        self._record, self._cadence, self._stopwatch = record, cadence, stopwatch
-        self._reports: list[EpochMetrics] = []
+        self._record, self._schedule, self._stopwatch = record, schedule, stopwatch
+        self._epochs: list[EpochMetrics] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
-        self._models: dict[int, str] = {}
+        self._models: dict[int, str] = {}  # the logged model's id, by epoch
         self._reference: np.ndarray | None = None
-        self._pictures: dict[str, figures.SnapshotFigure] = {}
+        self._figures: dict[str, figures.SnapshotFigure] = {}
 
-    def begin(self, look: GetModelState) -> None:
-        """Look at the hidden states before anything is learnt: pictures begin at step 0."""
-        if self._cadence.epochs:
-            with self._stopwatch.measure("snapshots"), tempfile.TemporaryDirectory() as aside:
-                self._see(self._bundle(Path(aside), look(), {}), 0, "epoch", 0)
+    def on_train_begin(self, get_state: GetModelState) -> None:
+        """Log a snapshot of the hidden states before training, as step 0."""
+        if self._schedule.epochs:
+            with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
+                self._log_snapshot(opened, 0, "epoch", 0)
 
-    def batch(self, epoch: int, batch: int, batches: int, look: GetModelState) -> None:
-        """Look at the hidden states where it is time to."""
-        # Not counted: a training that goes on has not seen those before.
-        done = (epoch - 1) * batches + batch
-        if self._cadence.batches and done % self._cadence.batches == 0:
-            with self._stopwatch.measure("snapshots"), tempfile.TemporaryDirectory() as aside:
-                opened = self._bundle(Path(aside), look(), {})
-                self._see(opened, epoch - 1 + batch / batches, "batch", done)
+    def on_batch_end(self, epoch: int, batch: int, batches: int, get_state: GetModelState) -> None:
+        """Log a snapshot of the hidden states if one is due."""
+        # Computed, not counted: a resumed training has not seen the batches before.
+        step = (epoch - 1) * batches + batch
+        if self._schedule.batches and step % self._schedule.batches == 0:
+            with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
+                self._log_snapshot(opened, epoch - 1 + batch / batches, "batch", step)
 
-    def epoch(self, report: EpochMetrics, look: GetModelState) -> None:
-        """Log the model of an epoch with its metrics, and its hidden states."""
-        self._reports.append(report)
-        with tempfile.TemporaryDirectory() as aside:
+    def on_epoch_end(self, metrics: EpochMetrics, get_state: GetModelState) -> None:
+        """Log the model of an epoch with its metrics, and a snapshot of its hidden states."""
+        self._epochs.append(metrics)
+        with tempfile.TemporaryDirectory() as tmp:
             with self._stopwatch.measure("tracking"):
-                opened = self._bundle(Path(aside), look(), report.metrics())
-                model = self._run.epoch(report.metrics(), report.epoch, opened.folder)
-                self._models[report.epoch] = model
-            if self._cadence.epochs:
+                opened = self._write_bundle(Path(tmp), get_state(), metrics.metrics())
+                model_id = self._run.epoch(metrics.metrics(), metrics.epoch, opened.folder)
+                self._models[metrics.epoch] = model_id
+            if self._schedule.epochs:
                 with self._stopwatch.measure("snapshots"):
-                    self._see(opened, report.epoch, "epoch", report.epoch)
+                    self._log_snapshot(opened, metrics.epoch, "epoch", metrics.epoch)
 
-    def again(self, reports: list[EpochMetrics], look: GetModelState) -> None:
-        """Take up the run after `reports`; what it lacks of the last of them is logged now.
+    def on_resume(self, epochs: list[EpochMetrics], get_state: GetModelState) -> None:
+        """Resume the run after `epochs`; log the last of them if the run lacks it.
 
-        Snapshots are taken again of the models that it holds and that are in reach, for the report
-        at the end; those before training and within epochs stay in the run alone.
+        The report at the end needs snapshots: they are taken once more from those models of the
+        run that can be read. Snapshots from before training and within epochs are in the run
+        alone.
         """
-        known = self._run.models([report.epoch for report in reports])
-        for report in reports:
-            if report.epoch in known:
-                self._reports.append(report)
-                self._models[report.epoch], folder = known[report.epoch]
-                if self._cadence.epochs and folder is not None:
+        logged = self._run.models([metrics.epoch for metrics in epochs])
+        for metrics in epochs:
+            if metrics.epoch in logged:
+                self._epochs.append(metrics)
+                self._models[metrics.epoch], folder = logged[metrics.epoch]
+                if self._schedule.epochs and folder is not None:
                     with self._stopwatch.measure("snapshots"):
-                        self._observe(bundle.read(folder), report.epoch)
-            elif report is reports[-1]:
-                self.epoch(report, look)
+                        self._take_snapshot(bundle.read(folder), metrics.epoch)
+            elif metrics is epochs[-1]:
+                self.on_epoch_end(metrics, get_state)
 
     def tag(self, name: str, text: str) -> None:
-        """Say something of the run."""
+        """Tag the run."""
         self._run.tag(name, text)
 
-    def close(self, kept: Bundle, best: EpochMetrics, mistakes: list[tuple[str, int]]) -> None:
+    def on_train_end(
+        self, saved: Bundle, best: EpochMetrics, mistakes: list[tuple[str, int]]
+    ) -> None:
         """Register the best model; log the table of probes and the report."""
         with self._stopwatch.measure("tracking"):
-            # An epoch whose logging was interrupted has no model there.
+            # If logging the best epoch was interrupted, the run has no model of it.
             if best.epoch in self._models:
                 self._run.best(self._models[best.epoch])
-        if not self._cadence.epochs:
+        if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):
-            settings = flatten_settings(kept.record["settings"])
-            story = TrainingReport(
-                kept.name, settings, self._reports, self._snapshots, kept, mistakes
+            settings = flatten_settings(saved.record["settings"])
+            report = TrainingReport(
+                saved.name, settings, self._epochs, self._snapshots, saved, mistakes
             )
-            self._run.text(page(story), "report.html")
-            self._run.table(_table(Classifier(kept), self._probes), "hidden_states/probes.json")
+            self._run.text(page(report), "report.html")
+            table = _probe_table(Classifier(saved), self._probes)
+            self._run.table(table, "hidden_states/probes.json")
 
-    def _bundle(self, aside: Path, moment: ModelState, metrics: dict[str, float]) -> Bundle:
+    @contextmanager
+    def _bundle(self, state: ModelState, metrics: dict[str, float]) -> Iterator[Bundle]:
+        """Yield a temporary bundle of a network's state."""
+        with tempfile.TemporaryDirectory() as tmp:
+            yield self._write_bundle(Path(tmp), state, metrics)
+
+    def _write_bundle(self, tmp: Path, state: ModelState, metrics: dict[str, float]) -> Bundle:
         return bundle.write(
-            aside / "bundle",
+            tmp / "bundle",
             tokenizer=self._tokenizer,
-            embedding=moment.embedding,
-            weights=moment.weights,
-            record={**self._record, "temperature": moment.temperature, "metrics": metrics},
+            embedding=state.embedding,
+            weights=state.weights,
+            record={**self._record, "temperature": state.temperature, "metrics": metrics},
         )
 
-    def _see(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
-        """Log what a model makes of the probes after `step` epochs or batches, as `unit` says."""
-        snapshot = self._observe(opened, epoch)
-        digits = {"epoch": 2, "batch": 6}[unit]
-        self._run.arrays(snapshot.arrays(), f"hidden_states/{unit}_{step:0{digits}d}.npz")
-        when = f"after {unit} {step}" if step else "before training"
-        kind = "" if unit == "epoch" else " by batch"
-        for name, (_, title) in _PICTURES.items():
-            drawn = self._pictures[name].draw(snapshot, f"{title} {when}")
-            self._run.image(drawn, f"{name}{kind}", step)
+    def _log_snapshot(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
+        """Log a snapshot of the probes' states after `step` units, `epoch` or `batch`."""
+        snapshot = self._take_snapshot(opened, epoch)
+        path = f"hidden_states/{unit}_{step:0{_DIGITS[unit]}d}.npz"
+        self._run.arrays(snapshot.arrays(), path)
+        moment = f"after {unit} {step}" if step else "before training"
+        suffix = "" if unit == "epoch" else " by batch"
+        for name, (_, title) in _FIGURES.items():
+            image = self._figures[name].draw(snapshot, f"{title} {moment}")
+            self._run.image(image, f"{name}{suffix}", step)
 
-    def _observe(self, opened: Bundle, epoch: float) -> Snapshot:
+    def _take_snapshot(self, opened: Bundle, epoch: float) -> Snapshot:
         if self._reference is None:
-            # The model in the box is the reference for all; without it the run's first state is.
-            boxed = (
-                bundle.read(resolve.PRETRAINED)
-                if (resolve.PRETRAINED / "bundle.json").is_file()
-                else opened
-            )
-            self._reference = snapshots.reference_points(Classifier(boxed), self._probes)
+            # The bundled model sets the axes for all runs; without it, the run's first state.
+            pretrained = (resolve.PRETRAINED / "bundle.json").is_file()
+            reference = bundle.read(resolve.PRETRAINED) if pretrained else opened
+            self._reference = snapshots.reference_points(Classifier(reference), self._probes)
         snapshot = snapshots.take_snapshot(Classifier(opened), self._probes, self._reference)
         self._snapshots.append((epoch, snapshot))
-        if not self._pictures:
-            self._pictures = {name: kind(snapshot) for name, (kind, _) in _PICTURES.items()}
+        if not self._figures:
+            self._figures = {name: create(snapshot) for name, (create, _) in _FIGURES.items()}
         return snapshot
 
 
-def _table(classifier: Classifier, probes: Probes) -> dict[str, list[Any]]:
-    """Return columns: sample | prediction | label | trajectory, a picture of the state's way."""
+def _probe_table(classifier: Classifier, probes: Probes) -> dict[str, list[Any]]:
+    """Return columns: sample | prediction | label | trajectory, a picture of the states."""
     encoded = classifier.encode(probes.texts)
     probabilities = classifier.probabilities(classifier.final_states(encoded))
     states = classifier.states(encoded)
-    nothing = np.zeros((1, states.shape[1]), np.float32)
-    ways = np.split(states, encoded.offsets[1:-1])
+    empty = np.zeros((1, states.shape[1]), np.float32)
+    trajectories = np.split(states, encoded.offsets[1:-1])
     return {
-        "sample": [f"{place:02d} {text[:100]}" for place, text in enumerate(probes.texts, 1)],
-        "prediction": [
-            f"{'positive' if value >= 0.5 else 'negative'} {value:.2f}" for value in probabilities
+        "sample": [f"{number:02d} {text[:100]}" for number, text in enumerate(probes.texts, 1)],
+        "prediction": [f"{label_of(value)} {value:.2f}" for value in probabilities],
+        "label": [label_name(int(label), "none") for label in probes.labels],
+        "trajectory": [
+            figures.state_image(states if len(states) else empty) for states in trajectories
         ],
-        "label": [_LABELS[int(label)] for label in probes.labels],
-        "trajectory": [figures.state_image(way if len(way) else nothing) for way in ways],
     }

@@ -1,7 +1,6 @@
-"""Several processes that train one network together, each on a part of every batch.
+"""Train one network in several processes, each with a part of every batch.
 
-Knows tf.distribute; knows nothing of networks or of who has started the processes. Each of them
-has all the weights, and after each batch the sum of all gradients.
+Every worker has all the weights. After each batch all workers apply the sum of all gradients.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,65 +15,67 @@ from sentiment.training.tf_config import Worker
 
 
 class WorkerGroup:
-    """A process alone, whose sums are what it has itself."""
+    """The workers of a training, seen from one of them; this one is alone."""
 
-    task = Worker()
+    worker = Worker()
 
     def run(self, function: Callable, *tensors: Any) -> Any:
-        """Return what `function` makes of tensors; in it, and only there, `sum` can be asked."""
+        """Return `function(*tensors)`; `sum` may be called only inside it."""
         return function(*tensors)
 
     def sum(self, tensor: Any) -> Any:
         """Return the sum of a tensor or of `tf.IndexedSlices` over all workers."""
         return tensor
 
-    def total(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum of an array over all workers, each of which must ask for it."""
+    def sum_array(self, array: np.ndarray) -> np.ndarray:
+        """Return the sum of an array over all workers; every worker must call this."""
         return array
 
 
-class _Workers(WorkerGroup):
-    """One of several workers, each a process of its own."""
+class _DistributedWorkers(WorkerGroup):
+    """Several workers, each a process of its own."""
 
-    def __init__(self, task: Worker):
-        self.task = task
+    def __init__(self, worker: Worker):
+        self.worker = worker
         options = tf.distribute.experimental.CommunicationOptions(
             implementation=tf.distribute.experimental.CommunicationImplementation.RING
         )
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-        self._total = tf.function(lambda array: self.run(self.sum, array), reduce_retracing=True)
+        self._sum_array = tf.function(
+            lambda array: self.run(self.sum, array), reduce_retracing=True
+        )
 
     def run(self, function: Callable, *tensors: Any) -> Any:
-        """Return what `function` makes of tensors; in it, and only there, `sum` can be asked."""
+        """Return `function(*tensors)`; `sum` may be called only inside it."""
         return self._strategy.run(function, tensors)
 
     def sum(self, tensor: Any) -> Any:
         """Return the sum of a tensor or of `tf.IndexedSlices` over all workers."""
-        # A copy lies on this worker's device; what came from outside lies nowhere that it knows.
+        # A copy is on this worker's device; a tensor from outside is on none that it knows.
         tensor = tf.nest.map_structure(tf.identity, tensor, expand_composites=True)
         return tf.distribute.get_replica_context().all_reduce("SUM", tensor)
 
-    def total(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum of an array over all workers, each of which must ask for it."""
-        return self._total(tf.constant(array)).numpy()
+    def sum_array(self, array: np.ndarray) -> np.ndarray:
+        """Return the sum of an array over all workers; every worker must call this."""
+        return self._sum_array(tf.constant(array)).numpy()
 
 
-def join_workers(task: Worker) -> WorkerGroup:
-    """Return the cluster that `task` is one of, which TF_CONFIG names, once all have come.
+def join_workers(worker: Worker) -> WorkerGroup:
+    """Wait for all workers of TF_CONFIG and return their group, seen from `worker`.
 
-    Must be called before anything else is asked of TensorFlow.
+    Must be called before anything else in TensorFlow is used.
     """
-    return WorkerGroup() if task.size == 1 else _Workers(task)
+    return WorkerGroup() if worker.size == 1 else _DistributedWorkers(worker)
 
 
 @contextmanager
-def worker_errors(task: Worker, *, hint: str) -> Iterator[None]:
-    """Turn what comes of it that another worker has gone into an error that says so."""
+def worker_errors(worker: Worker, *, hint: str) -> Iterator[None]:
+    """Raise UnavailableError if the body fails because another worker is gone."""
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        if task.size == 1:
+        if worker.size == 1:
             raise
         raise UnavailableError(
-            f"worker {task.index} of {task.size} has lost the others", hint=hint
+            f"worker {worker.index} of {worker.size} lost the other workers", hint=hint
         ) from error

@@ -1,59 +1,56 @@
-"""Ctrl-C and the wish to terminate, held back until there is a good moment to stop.
-
-Knows the operating system's signals; knows nothing of what is stopped.
-"""
+"""Delay Ctrl-C and termination signals until the work reaches a safe point to stop."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_AT_ONCE = "asked for twice"
+_SECOND = "second interrupt"  # the note on an error that a second signal raised
 CheckInterrupt = Callable[[], None]
 
 
 def is_second_interrupt(error: BaseException) -> bool:
-    """Tell whether `error` is the effect of a second signal: whoever sent it wants no more work."""
-    return _AT_ONCE in getattr(error, "__notes__", ())
+    """Return True if a second signal raised `error`: the user wants to stop at once."""
+    return _SECOND in getattr(error, "__notes__", ())
 
 
 @contextmanager
 def defer_interrupts() -> Iterator[CheckInterrupt]:
-    """Hold back the first signal that comes in the body; give what lets it through.
+    """Delay the first signal in the body; yield a function that delivers it.
 
-    It has the effect that it would have had at once: when the body calls what it was given, or else
-    at its end. A second signal has its effect at once. Signals reach a process's main thread alone:
-    in another nothing is held back.
+    The signal has its usual effect, but only when the body calls that function, or else at the
+    body's end. A second signal takes effect at once. Only a process's main thread gets signals:
+    in any other thread nothing is delayed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    # What another language than Python handles can't be put back, and isn't held.
-    before = {number: found for number in _SIGNALS if callable(found := signal.getsignal(number))}
+    # A handler that is not Python's could not be restored, so its signal is not delayed.
+    handlers = {number: found for number in _SIGNALS if callable(found := signal.getsignal(number))}
     pending: list[int] = []
 
-    def hold(number: int, frame: Any) -> None:
-        if pending:
-            try:
-                before[signal.Signals(number)](number, frame)
-            except KeyboardInterrupt as error:
-                error.add_note(_AT_ONCE)
-                raise
-        else:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not pending:
             pending.append(number)
+            return
+        try:
+            handlers[signal.Signals(number)](number, frame)
+        except KeyboardInterrupt as error:
+            error.add_note(_SECOND)
+            raise
 
-    def heed() -> None:
+    def check() -> None:
         if pending:
-            before[signal.Signals(pending[0])](pending.pop(0), None)
+            handlers[signal.Signals(pending[0])](pending.pop(0), None)
 
-    for number in before:
-        signal.signal(number, hold)
+    for number in handlers:
+        signal.signal(number, handle)
     try:
-        yield heed
+        yield check
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        # Not where the body has been stopped already.
-    heed()
+    # Not in `finally`: if the body raised, it has stopped already.
+    check()

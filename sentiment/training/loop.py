@@ -1,7 +1,4 @@
-"""One network while it is trained: its epochs, the best weights so far, when to stop, what to say.
-
-Knows the trainer, the journal and the watcher; knows nothing of files or of where models go.
-"""
+"""The training loop of one network: its epochs, the best weights so far, and early stopping."""
 
 import math
 import time
@@ -9,211 +6,226 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+import keras
 import numpy as np
 
-from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.examples import Examples
-from sentiment.data.split import TrainingSplit
-from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import DivergedError
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.nn import network
 from sentiment.nn.initializers import log_count_ratios
+from sentiment.nn.simple_rnn import FusedSimpleRNN
 from sentiment.training import batching, diagnostics, interrupts
-from sentiment.training.callbacks import Callback, ModelState
-from sentiment.training.distributed import WorkerGroup
+from sentiment.training.callbacks import ModelState
+from sentiment.training.context import TrainingContext
 from sentiment.training.results import BestEpoch, RoundResult
-from sentiment.training.tf_config import Worker
 from sentiment.training.trainer import BatchTotals, ModelOutputs, Trainer
-from sentiment.utils.progress import BatchMetrics, EpochMetrics, Progress, Stopwatch
+from sentiment.utils.progress import BatchMetrics, EpochMetrics
+from sentiment.utils.text import count_of
 
 
 class TrainingLoop:
-    """A network, what it learns from, and how it has done. `reports` has an entry an epoch."""
+    """A network under training; `epochs` has the metrics of every finished epoch.
+
+    epochs_before: epochs of the networks trained before this one, which count on; total_epochs:
+    the most epochs that all networks together may take.
+    """
 
     def __init__(
-        self,
-        parts: TrainingSplit,
-        model: ModelSettings,
-        settings: TrainSettings,
-        *,
-        tokenizer: Tokenizer,
-        journal: Callback,
-        progress: Progress,
-        stopwatch: Stopwatch,
-        cluster: WorkerGroup | None = None,
-        epochs_before: int = 0,
-        epochs_in_all: int | None = None,
+        self, context: TrainingContext, *, epochs_before: int = 0, total_epochs: int | None = None
     ):
-        self.reports: list[EpochMetrics] = []
-        self._kept: BestEpoch | None = None
-        self._heed: interrupts.CheckInterrupt = lambda: None
+        self.epochs: list[EpochMetrics] = []
+        self._best: BestEpoch | None = None
+        self._check_interrupt: interrupts.CheckInterrupt = lambda: None
         self._epochs_before = epochs_before
-        self._epochs_in_all = epochs_in_all or settings.epochs
-        self._parts, self._model, self._settings = parts, model, settings
-        self._journal, self._progress, self._stopwatch = journal, progress, stopwatch
-        self._task = cluster.task if cluster else Worker()
-        with stopwatch.measure("building"):
-            self._network = network.build_network(
-                model,
-                words=tokenizer.vocabulary_size,
-                ngrams=len(tokenizer.ngrams),
-                seed=settings.seed,
+        self._total_epochs = total_epochs or context.settings.epochs
+        self._context, self._settings = context, context.settings
+        self._train, self._validation = context.split.train, context.split.validation
+        self._worker = context.workers.worker
+        self._callback, self._progress = context.callback, context.progress
+        self._stopwatch = context.stopwatch
+        with self._stopwatch.measure("building"):
+            self._network = self._build_network()
+            batch_reviews = self._settings.batch_size * self._worker.size
+            self._batches = -(-len(self._train) // batch_reviews)
+            self._trainer = Trainer(
+                self._network,
+                self._settings,
+                steps=self._batches * self._settings.epochs,
+                workers=context.workers,
             )
-            if settings.prior:
-                ratios = log_count_ratios(parts.train, tokenizer.feature_count)
-                network.add_prior(self._network, settings.prior * ratios, seed=settings.seed)
-            network.reseed_dropout(self._network, self._task.index)
-            self._batches = -(-len(parts.train) // (settings.batch_size * self._task.size))
-            steps = self._batches * settings.epochs
-            self._trainer = Trainer(self._network, settings, steps=steps, cluster=cluster)
-        with stopwatch.measure("compiling"):
+        with self._stopwatch.measure("compiling"):
             self._compile()
 
     @property
-    def round(self) -> RoundResult | None:
-        """What the network has come to; None before its first epoch has ended."""
-        return None if self._kept is None else RoundResult(self.reports, self._kept)
+    def result(self) -> RoundResult | None:
+        """The result so far; None before the first epoch has ended."""
+        return None if self._best is None else RoundResult(self.epochs, self._best)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return by name what the next epoch depends on beside `round`."""
+        """Return by name all that the next epoch depends on beside `result`."""
         return self._trainer.state()
 
-    def restore(self, done: RoundResult, arrays: Mapping[str, np.ndarray]) -> None:
-        """Go on from `done`, given what `state` returned then."""
-        self.reports, self._kept = list(done.reports), done.kept
+    def restore(self, result: RoundResult, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the state after `result`, given the arrays that `state` returned then."""
+        self.epochs, self._best = list(result.epochs), result.best
         self._trainer.restore(arrays)
-        network.reseed_dropout(self._network, self._task.index)  # they are the chief's
+        # The random generators in a checkpoint are the chief's.
+        network.reseed_dropout(self._network, self._worker.index)
 
-    def run_epochs(self, keep: Callable[[], None] = lambda: None) -> None:
-        """Train until the last epoch, or until validation has not improved for long enough.
+    def run_epochs(self, save: Callable[[], None] = lambda: None) -> None:
+        """Train until the last epoch, or until the validation loss stops improving.
 
-        `keep` is called after each epoch, before anybody hears of it. Ctrl-C lets the batch end
-        first. Raises DivergedError where the loss is no longer a number; the best weights stay.
+        `save` is called after each epoch, before callback and progress. Ctrl-C takes effect at
+        the end of a batch. Raises DivergedError if the loss is not finite; `result` remains.
         """
-        if not self._epochs_before and not self.reports:
-            self._journal.begin(self.look)
-        with interrupts.defer_interrupts() as self._heed:
-            while not self._is_done():
-                epoch = self._epochs_before + len(self.reports) + 1
-                report, held = self._epoch(epoch)
-                self.reports.append(report)
-                keep()
-                self._journal.epoch(report, partial(self.look, held))
-                self._progress.epoch(report)
-                if len(self.reports) > 1 or self._settings.epochs == 1:
-                    self._diagnose(report, held)
-                self._heed()
+        if not self._epochs_before and not self.epochs:
+            self._callback.on_train_begin(self.model_state)
+        with interrupts.defer_interrupts() as self._check_interrupt:
+            while not self._is_finished():
+                epoch = self._epochs_before + len(self.epochs) + 1
+                metrics, outputs = self._run_epoch(epoch)
+                self.epochs.append(metrics)
+                save()
+                self._callback.on_epoch_end(metrics, partial(self.model_state, outputs))
+                self._progress.epoch(metrics)
+                if len(self.epochs) > 1 or self._settings.epochs == 1:
+                    self._diagnose(metrics, outputs)
+                self._check_interrupt()
 
-    def _is_done(self) -> bool:
-        if not self.reports:
+    def _is_finished(self) -> bool:
+        if not self.epochs:
             return False
-        since_best = [report.best for report in reversed(self.reports)].index(True)
+        since_best = [metrics.best for metrics in reversed(self.epochs)].index(True)
         if since_best >= self._settings.patience:
-            self._progress.note(f"no better validation loss for {since_best} epochs: stopping")
+            epochs = count_of(since_best, "epoch")
+            self._progress.note(f"no better validation loss for {epochs}: stopping early")
             return True
-        return len(self.reports) == self._settings.epochs
+        return len(self.epochs) == self._settings.epochs
 
-    def with_own_labels(self, examples: Examples) -> Examples:
-        """Return `examples` labelled with P(positive) as the best epoch has it."""
-        if self._kept is not None:
-            network.set_arrays(self._network, self._kept.embedding, self._kept.weights)
-        return replace(examples, labels=self._read(examples).probabilities)
+    def pseudo_label(self, examples: Examples) -> Examples:
+        """Return `examples` with the best epoch's P(positive) as labels."""
+        if self._best is not None:
+            network.set_arrays(self._network, self._best.embedding, self._best.weights)
+        return replace(examples, labels=self._predict(examples).probabilities)
+
+    def model_state(self, outputs: ModelOutputs | None = None) -> ModelState:
+        """Return the current weights, with a temperature fitted to `outputs` on validation."""
+        embedding, weights = network.get_arrays(self._network)
+        labels = self._validation.labels
+        temperature = fit_temperature(labels, outputs.logits) if outputs else 1.0
+        return ModelState(embedding, weights, temperature)
+
+    def calibrated_state(self) -> ModelState:
+        """Return the current weights, with a temperature fitted to the validation reviews."""
+        return self.model_state(self._predict(self._validation))
+
+    def _build_network(self) -> keras.Model:
+        settings, tokenizer = self._settings, self._context.tokenizer
+        built = network.build_network(
+            self._context.model,
+            words=tokenizer.vocabulary_size,
+            ngrams=len(tokenizer.ngrams),
+            seed=settings.seed,
+        )
+        if settings.prior:
+            ratios = log_count_ratios(self._train, tokenizer.feature_count)
+            network.add_prior(built, settings.prior * ratios, seed=settings.seed)
+        network.reseed_dropout(built, self._worker.index)
+        return built
 
     def _compile(self) -> None:
-        """Compile the recurrence for every width that is to come, rather than where it comes."""
-        lengths = [np.diff(part.offsets) for part in (self._parts.train, self._parts.validation)]
+        """Compile the recurrence ahead of training, for every width that will occur."""
+        lengths = [np.diff(examples.offsets) for examples in (self._train, self._validation)]
         widths = sorted({batching.padded_width(int(length)) for length in np.concatenate(lengths)})
-        for layer in network.recurrent_layers(self._network).values():
-            layer.compile_loops(self._settings.batch_size, widths)
+        for recurrent in network.recurrent_layers(self._network):
+            if isinstance(recurrent.layer, FusedSimpleRNN):
+                recurrent.layer.compile_loops(self._settings.batch_size, widths)
 
-    def _epoch(self, epoch: int) -> tuple[EpochMetrics, ModelOutputs]:
-        settings, train = self._settings, self._parts.train
-        order = np.random.default_rng([settings.seed, epoch])
-        rows = batching.arrange_batches(train, settings.batch_size * self._task.size, order)
-        rows = [self._task.share(part) for part in rows]
-        started = time.perf_counter()
-        total = BatchTotals(0.0, 0.0, 0.0)
-        stream = batching.make_dataset(train, rows, settings.batch_size)
-        with self._stopwatch.measure("epochs"):
-            for batch, step in enumerate(self._trainer.run_epoch(stream), 1):
-                total = total + step
-                self._check(step.loss, f"in epoch {epoch}, batch {batch}")
-                self._progress.batch(self._batch_report(epoch, batch, total, started))
-                self._journal.batch(epoch, batch, self._batches, self.look)
-                self._heed()
-        seconds = time.perf_counter() - started
+    def _run_epoch(self, epoch: int) -> tuple[EpochMetrics, ModelOutputs]:
+        """Train for one epoch; return its metrics and the outputs for the validation reviews."""
+        totals, seconds = self._train_epoch(epoch)
         with self._stopwatch.measure("validation"):
-            held = self._read(self._parts.validation)
-        loss = held.loss(self._parts.validation.labels)
-        self._check(loss, f"on the validation reviews after epoch {epoch}")
-        best = self._kept is None or loss < self._kept.report.validation_loss
-        report = EpochMetrics(
+            outputs = self._predict(self._validation)
+        labels = self._validation.labels
+        loss = outputs.loss(labels)
+        self._check_finite(loss, f"on the validation reviews after epoch {epoch}")
+        metrics = EpochMetrics(
             epoch=epoch,
-            epochs=self._epochs_in_all,
+            epochs=self._total_epochs,
             seconds=seconds,
-            reviews_per_second=len(train) / seconds,
-            train_loss=total.loss / total.reviews,
-            train_accuracy=total.correct / total.reviews,
+            reviews_per_second=len(self._train) / seconds,
+            train_loss=totals.loss / totals.reviews,
+            train_accuracy=totals.correct / totals.reviews,
             validation_loss=loss,
-            validation_accuracy=held.accuracy(self._parts.validation.labels),
-            best=best,
+            validation_accuracy=outputs.accuracy(labels),
+            best=self._best is None or loss < self._best.metrics.validation_loss,
         )
-        if best:
-            self._kept = BestEpoch(report, *network.get_arrays(self._network), held.logits)
-        return report, held
+        if metrics.best:
+            arrays = network.get_arrays(self._network)
+            self._best = BestEpoch(metrics, *arrays, outputs.logits)
+        return metrics, outputs
 
-    def _check(self, loss: float, where: str) -> None:
+    def _train_epoch(self, epoch: int) -> tuple[BatchTotals, float]:
+        """Train on every batch once; return the sums over all reviews, and the seconds."""
+        size = self._settings.batch_size
+        order = np.random.default_rng([self._settings.seed, epoch])
+        batches = batching.arrange_batches(self._train, size * self._worker.size, order)
+        rows = [self._worker.share(batch) for batch in batches]
+        started = time.perf_counter()
+        totals = BatchTotals(0.0, 0.0, 0.0)
+        dataset = batching.make_dataset(self._train, rows, size)
+        with self._stopwatch.measure("epochs"):
+            for batch, step in enumerate(self._trainer.run_epoch(dataset), 1):
+                totals = totals + step
+                self._check_finite(step.loss, f"in epoch {epoch}, batch {batch}")
+                seconds = time.perf_counter() - started
+                self._progress.batch(self._batch_metrics(epoch, batch, totals, seconds))
+                self._callback.on_batch_end(epoch, batch, self._batches, self.model_state)
+                self._check_interrupt()
+        return totals, time.perf_counter() - started
+
+    def _check_finite(self, loss: float, moment: str) -> None:
         if not math.isfinite(loss):
             rate = self._settings.learning_rate / 3
             raise DivergedError(
-                f"the loss is no longer a number {where}",
+                f"the loss is no longer a number {moment}",
                 hint=f"sentiment train --clip 1 --learning-rate {rate:.1g}",
             )
 
-    def _batch_report(
-        self, epoch: int, batch: int, total: BatchTotals, started: float
+    def _batch_metrics(
+        self, epoch: int, batch: int, totals: BatchTotals, seconds: float
     ) -> BatchMetrics:
-        spent = time.perf_counter() - started
-        last = self._epochs_before + self._settings.epochs
-        left = self._batches * (last - epoch + 1) - batch
+        last_epoch = self._epochs_before + self._settings.epochs
+        batches_left = self._batches * (last_epoch - epoch + 1) - batch
         return BatchMetrics(
             epoch=epoch,
-            epochs=self._epochs_in_all,
+            epochs=self._total_epochs,
             batch=batch,
             batches=self._batches,
-            loss=total.loss / total.reviews,
-            accuracy=total.correct / total.reviews,
-            reviews_per_second=total.reviews / spent,
-            seconds_left=left * spent / batch,
+            loss=totals.loss / totals.reviews,
+            accuracy=totals.correct / totals.reviews,
+            reviews_per_second=totals.reviews / seconds,
+            seconds_left=batches_left * seconds / batch,
         )
 
-    def _diagnose(self, report: EpochMetrics, held: ModelOutputs) -> None:
-        """Where validation is no better than chance, say so and what to look at."""
-        if not diagnostics.near_chance(report.validation_accuracy, self._parts.validation.labels):
+    def _diagnose(self, metrics: EpochMetrics, outputs: ModelOutputs) -> None:
+        """Report measurements and advice if validation accuracy is no better than chance."""
+        if not diagnostics.near_chance(metrics.validation_accuracy, self._validation.labels):
             return
-        found = diagnostics.Diagnosis(
-            diagnostics.gradient_norms(self._network, self._model, self._parts.validation),
-            diagnostics.saturated_share(held.states),
-            self._parts.truncated,
+        diagnosis = diagnostics.Diagnosis(
+            diagnostics.gradient_norms(self._network, self._context.model, self._validation),
+            diagnostics.saturated_share(outputs.states),
+            self._context.split.truncated,
             self._settings.learning_rate,
         )
-        told = found.findings()
-        self._journal.tag("diagnosis", "; ".join(told))
-        chance = f"validation accuracy {report.validation_accuracy:.1%} is near chance"
-        self._progress.note("\n  ".join([chance, *told]))
+        findings = diagnosis.findings()
+        self._callback.tag("diagnosis", "; ".join(findings))
+        heading = f"validation accuracy {metrics.validation_accuracy:.1%} is near chance"
+        self._progress.note("\n  ".join([heading, *findings]))
 
-    def look_again(self) -> ModelState:
-        """Return what `look` did after the last epoch."""
-        return self.look(self._read(self._parts.validation))
-
-    def look(self, held: ModelOutputs | None = None) -> ModelState:
-        """Return the network as it is, with the temperature that suits what it said of `held`."""
-        embedding, weights = network.get_arrays(self._network)
-        labels = self._parts.validation.labels
-        return ModelState(embedding, weights, fit_temperature(labels, held.logits) if held else 1.0)
-
-    def _read(self, examples: Examples) -> ModelOutputs:
+    def _predict(self, examples: Examples) -> ModelOutputs:
         size = self._settings.batch_size
-        rows = self._task.share(batching.arrange_batches(examples, size, None))
-        return self._trainer.read(batching.make_dataset(examples, rows, size), rows, len(examples))
+        rows = self._worker.share(batching.arrange_batches(examples, size, None))
+        dataset = batching.make_dataset(examples, rows, size)
+        return self._trainer.predict(dataset, rows, len(examples))

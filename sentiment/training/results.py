@@ -1,7 +1,4 @@
-"""What a network that is being trained has come to: how its epochs went, and the best of them.
-
-Knows reports and arrays; knows nothing of Keras, of training or of files.
-"""
+"""Results of a training: the metrics of every epoch, and the weights of the best one."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,27 +9,30 @@ import numpy as np
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.utils.progress import EpochMetrics
 
+_WEIGHTS = "weights."  # before the names of the weights in `RoundResult.arrays`
+
 
 @dataclass(frozen=True)
 class BestEpoch:
-    """The weights of the best epoch, and what they say of the N reviews held back.
+    """The epoch with the lowest validation loss.
 
-    embedding: float32 (V + G, E); weights as in a bundle; logits: float32 (N,).
+    embedding: float32 (V + G, E); weights: by bundle name; logits: float32 (N,), its predictions
+    for the validation reviews.
     """
 
-    report: EpochMetrics
+    metrics: EpochMetrics
     embedding: np.ndarray
     weights: dict[str, np.ndarray]
     logits: np.ndarray
 
     def temperature(self, labels: np.ndarray) -> float:
-        """Return the temperature that suits it on the reviews held back, with their labels."""
+        """Return the temperature that calibrates it, given the validation labels."""
         return fit_temperature(labels, self.logits)
 
-    def worst(self, labels: np.ndarray, count: int) -> np.ndarray:
-        """Return its most confident mistakes, the worst first.
+    def worst_mistakes(self, labels: np.ndarray, count: int) -> np.ndarray:
+        """Return the validation reviews with its most confident mistakes, worst first.
 
-        They are at most `count` places among the reviews held back, int64.
+        At most `count` positions, int64.
         """
         wrong = np.flatnonzero((self.logits >= 0) != (labels == 1))
         return wrong[np.argsort(-np.abs(self.logits[wrong]), kind="stable")][:count]
@@ -40,28 +40,30 @@ class BestEpoch:
 
 @dataclass(frozen=True)
 class RoundResult:
-    """How the epochs of a network went, of which there is one at least, and the best of them."""
+    """The metrics of all epochs of one network, at least one, and the best of these epochs."""
 
-    reports: list[EpochMetrics]
-    kept: BestEpoch
+    epochs: list[EpochMetrics]
+    best: BestEpoch
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Return the reports as JSON has them; floats come back as they were."""
-        return [asdict(report) for report in self.reports]
+        """Return the metrics of the epochs as JSON stores them; floats survive unchanged."""
+        return [asdict(metrics) for metrics in self.epochs]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the best epoch by name."""
-        weights = {f"weights.{name}": array for name, array in self.kept.weights.items()}
-        return {"embedding": self.kept.embedding, "logits": self.kept.logits, **weights}
+        weights = {f"{_WEIGHTS}{name}": array for name, array in self.best.weights.items()}
+        return {"embedding": self.best.embedding, "logits": self.best.logits, **weights}
 
     @classmethod
-    def of(cls, told: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) -> "RoundResult":
-        """Return the round that `as_json` and `arrays` came from."""
-        reports = [EpochMetrics(**report) for report in told]
+    def from_json(
+        cls, state: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]
+    ) -> "RoundResult":
+        """Return the result that `as_json` and `arrays` were taken from."""
+        epochs = [EpochMetrics(**metrics) for metrics in state]
         weights = {
-            name.removeprefix("weights."): array
+            name.removeprefix(_WEIGHTS): array
             for name, array in arrays.items()
-            if name.startswith("weights.")
+            if name.startswith(_WEIGHTS)
         }
-        best = [report for report in reports if report.best][-1]
-        return cls(reports, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))
+        best = [metrics for metrics in epochs if metrics.best][-1]
+        return cls(epochs, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))

@@ -1,7 +1,4 @@
-"""What a run is called, its model's folder too: one name, checked or made.
-
-Knows the settings and where models and checkpoints lie; knows nothing of training.
-"""
+"""Choose or check the name of a run, which its model folder has as well."""
 
 import os
 import shlex
@@ -14,52 +11,54 @@ from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
 
-_LONGEST = 200  # bytes: with what goes around it while it is written, it must be a file's name
+_MAX_BYTES = 200  # a temporary file has a longer name, which must still be a file name
 
 
-def check_run_name(paths: ProjectPaths, wanted: str) -> None:
-    """Raise InputError where `wanted` can't be a run's name, or is one already."""
-    # Names go to terminals, pages and commands to copy: no control characters, no first dash.
-    plain = wanted.isprintable() and wanted[:1] not in {"", ".", "-"}
-    if not plain or {"/", "\\"} & set(wanted) or len(os.fsencode(wanted)) > _LONGEST:
-        shown = ascii(wanted) if len(wanted) <= _LONGEST else f"{len(wanted)} characters"
+def check_run_name(paths: ProjectPaths, name: str) -> None:
+    """Raise InputError if `name` can't be the name of a run, or is taken."""
+    # Names appear in terminals, pages and commands: no control characters, no leading dash.
+    plain = name.isprintable() and name[:1] not in {"", ".", "-"}
+    if not plain or {"/", "\\"} & set(name) or len(os.fsencode(name)) > _MAX_BYTES:
+        shown = ascii(name) if len(name) <= _MAX_BYTES else f"{len(name)} characters"
         raise InputError(
-            f"a run name is a plain file name of up to {_LONGEST} bytes, got {shown}",
+            f"a run name is a plain file name of up to {_MAX_BYTES} bytes, got {shown}",
             hint="sentiment train --name first-try",
         )
-    if (paths.models / wanted).exists():
-        raise InputError(f"{paths.models / wanted} is there already", hint="choose another --name")
-    if checkpoint.exists(paths.checkpoints / wanted):
+    if (paths.models / name).exists():
+        raise InputError(f"{paths.models / name} already exists", hint="choose another --name")
+    if checkpoint.exists(paths.checkpoints / name):
         raise InputError(
-            f"{wanted} has begun and not ended",
-            hint=f"sentiment train --resume {shlex.quote(wanted)}, or another --name",
+            f"the training {name} has started and not finished",
+            hint=f"sentiment train --resume {shlex.quote(name)}, or choose another --name",
         )
 
 
 def claim_run_name(
     paths: ProjectPaths, recipe: str, dataset: str, model: ModelSettings, train: TrainSettings
 ) -> str:
-    """Return a name that says the essentials and the moment; `dataset` unless it is the usual.
+    """Return a new name made of the main settings and the time.
 
-    No other process is given it: the folder of its checkpoints is there from now on. Raises
-    InputError where there can't be one.
+    It begins with `dataset` unless that is the default. No other process gets the same name: its
+    checkpoint folder exists from now on. Raises InputError if that folder can't be created.
     """
     shape = f"{model.layers}x{model.units}" if model.layers > 1 else f"{model.units}"
-    ways = "bi" if model.bidirectional else ""
-    moment = name_timestamp()
-    of = "" if dataset == PrepareSettings().name else f"{_part(dataset)}-"
-    name = f"{of}{_part(recipe)}-{ways}rnn{shape}-{model.readout}-seed{train.seed}-{moment}"
+    direction = "bi" if model.bidirectional else ""
+    prefix = "" if dataset == PrepareSettings().name else f"{_shorten(dataset)}-"
+    name = (
+        f"{prefix}{_shorten(recipe)}-{direction}rnn{shape}-{model.readout}-seed{train.seed}"
+        f"-{name_timestamp()}"
+    )
     with files.write_errors(paths.checkpoints):
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
         free, tries = name, 1
-        while (paths.models / free).exists() or not _made(paths.checkpoints / free):
+        while (paths.models / free).exists() or not _create(paths.checkpoints / free):
             tries += 1
             free = f"{name}-{tries}"
     return free
 
 
-def _made(folder: Path) -> bool:
-    """Make a folder; return False where it is there already."""
+def _create(folder: Path) -> bool:
+    """Create a folder; return False if it exists already."""
     try:
         folder.mkdir()
         return True
@@ -67,6 +66,6 @@ def _made(folder: Path) -> bool:
         return False
 
 
-def _part(file: str) -> str:
-    """Return of a name that a file gave what a run's name has room for."""
-    return "".join(filter(str.isprintable, file))[:20].strip(".- ")
+def _shorten(name: str) -> str:
+    """Return the printable start of a file's name, short enough for a part of a run's name."""
+    return "".join(filter(str.isprintable, name))[:20].strip(".- ")

@@ -1,138 +1,111 @@
-"""A whole training: one network after another, and where it stands after each epoch.
-
-Knows sessions and what a checkpoint holds; knows nothing of where either is written.
-"""
+"""Self-training: one network after another, each labelling unlabelled reviews for the next."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sentiment.config import ModelSettings, TrainSettings
-from sentiment.data.prepared import PreparedDataset
-from sentiment.data.split import TrainingSplit, unlabelled_examples
-from sentiment.data.tokenizer import Tokenizer
-from sentiment.training.callbacks import Callback
-from sentiment.training.distributed import WorkerGroup
+from sentiment.data.examples import Examples
+from sentiment.data.split import unlabelled_examples
+from sentiment.training.context import TrainingContext
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.results import BestEpoch, RoundResult
-from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
+from sentiment.utils.progress import EpochMetrics
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 Arrays = Mapping[str, np.ndarray]
 
 
 class SelfTraining:
-    """One network after another, each a round.
+    """Trains one network after another; each is a round.
 
-    The first learns from the labelled reviews; each later one begins anew and learns from the
-    unlabelled ones too, which the network before it has labelled.
+    The first learns from the labelled reviews. Each later one starts from new weights and learns
+    from the unlabelled reviews as well, with the labels that the network before it predicts.
     """
 
-    def __init__(
-        self,
-        data: PreparedDataset,
-        parts: TrainingSplit,
-        tokenizer: Tokenizer,
-        model: ModelSettings,
-        settings: TrainSettings,
-        journal: Callback,
-        progress: Progress,
-        stopwatch: Stopwatch,
-        cluster: WorkerGroup | None = None,
-    ):
-        self._data, self._parts, self._tokenizer = data, parts, tokenizer
-        self._model, self._settings = model, settings
-        self._journal, self._progress = journal, progress
-        self._begin = partial(
-            TrainingLoop,
-            tokenizer=tokenizer,
-            journal=journal,
-            progress=progress,
-            stopwatch=stopwatch,
-            cluster=cluster,
-        )
-        self._later = settings.own_labels if UNSUPERVISED in data.splits else 0
-        self._done: list[RoundResult] = []
-        self._session: TrainingLoop | None = None
+    def __init__(self, context: TrainingContext):
+        self.context = context
+        unlabelled = UNSUPERVISED in context.data.splits
+        self._later_rounds = context.settings.own_labels if unlabelled else 0
+        self._finished: list[RoundResult] = []
+        self._loop: TrainingLoop | None = None  # of the current round
         self._labels = np.empty(0, np.float32)  # of the unlabelled reviews, in a later round
 
     @property
     def rounds(self) -> list[RoundResult]:
-        """The rounds that have finished an epoch."""
-        current = self._session.round if self._session else None
-        return [*self._done, current] if current else self._done
+        """The results of all rounds that have finished an epoch."""
+        current = self._loop.result if self._loop else None
+        return [*self._finished, current] if current else self._finished
 
     @property
-    def reports(self) -> list[EpochMetrics]:
-        """How all epochs went."""
-        return [report for done in self.rounds for report in done.reports]
+    def epochs(self) -> list[EpochMetrics]:
+        """The metrics of all epochs of all rounds."""
+        return [metrics for result in self.rounds for metrics in result.epochs]
 
     @property
-    def kept(self) -> BestEpoch:
-        """The epoch that is the model: the best of the best."""
-        return min((done.kept for done in self.rounds), key=lambda k: k.report.validation_loss)
+    def best(self) -> BestEpoch:
+        """The epoch with the lowest validation loss of all rounds."""
+        best_of_each = [result.best for result in self.rounds]
+        return min(best_of_each, key=lambda best: best.metrics.validation_loss)
 
     def state(self) -> tuple[list[Any], dict[str, np.ndarray]]:
-        """Return where training stands after an epoch: the reports of each round, and arrays.
+        """Return the state after an epoch: the metrics of each round as JSON, and arrays.
 
-        The arrays are those of `Session.state`, of each round's best epoch (`round_0.…`) and
-        `labels`, float32 (U,), what the unlabelled reviews are taken for.
+        The arrays are those of `TrainingLoop.state`, those of each round's best epoch
+        (`round_0.…`) and `labels`, float32 (U,), the labels of the unlabelled reviews.
         """
-        arrays = self._session.state() if self._session else {}
-        for number, done in enumerate(self.rounds):
-            arrays |= {f"round_{number}.{name}": array for name, array in done.arrays().items()}
-        return [done.as_json() for done in self.rounds], arrays | {"labels": self._labels}
+        arrays = self._loop.state() if self._loop else {}
+        for number, result in enumerate(self.rounds):
+            arrays |= {f"round_{number}.{name}": array for name, array in result.arrays().items()}
+        return [result.as_json() for result in self.rounds], arrays | {"labels": self._labels}
 
-    def restore(self, told: list[Any], arrays: Arrays) -> None:
-        """Take up the training that `state` was asked of."""
+    def restore(self, state: list[Any], arrays: Arrays) -> None:
+        """Set the state that `state` returned."""
         rounds = []
-        for number, reports in enumerate(told):
+        for number, epochs in enumerate(state):
             prefix = f"round_{number}."
             own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            rounds.append(RoundResult.of(reports, own))
-        *self._done, current = rounds
+            rounds.append(RoundResult.from_json(epochs, own))
+        *self._finished, current = rounds
         self._labels = arrays["labels"]
-        session = self._new_session()
-        session.restore(current, arrays)
-        self._session = session
-        self._journal.again(self.reports, session.look_again)
+        loop = self._new_loop()
+        loop.restore(current, arrays)
+        self._loop = loop
+        self.context.callback.on_resume(self.epochs, loop.calibrated_state)
 
-    def run(self, keep: Callable[[], None]) -> None:
-        """Train all rounds, or what is left of them; `keep` is called after each epoch."""
-        if self._session is None:
-            self._session = self._new_session()
-        self._session.run_epochs(keep)
-        while len(self.rounds) <= self._later:
-            before = self._session
-            extra = unlabelled_examples(
-                self._data.split(UNSUPERVISED), self._tokenizer, self._model
-            )
-            number = len(self.rounds)
-            self._progress.note(
+    def run(self, save: Callable[[], None] = lambda: None) -> None:
+        """Train all rounds, or those that remain; call `save` after each epoch."""
+        if self._loop is None:
+            self._loop = self._new_loop()
+        self._loop.run_epochs(save)
+        while len(self.rounds) <= self._later_rounds:
+            labeller, extra, number = self._loop, self._unlabelled(), len(self.rounds)
+            self.context.progress.note(
                 f"round {number}: {len(extra):,} unlabelled reviews join, labelled by the network"
             )
-            self._labels = before.with_own_labels(extra).labels
-            self._done, self._session = self.rounds, None
-            self._session = self._new_session()
-            self._session.run_epochs(keep)
+            self._labels = labeller.pseudo_label(extra).labels
+            self._finished, self._loop = self.rounds, None
+            self._loop = self._new_loop()
+            self._loop.run_epochs(save)
 
-    def _new_session(self) -> TrainingLoop:
-        """Return the session that comes after the rounds that are done."""
-        parts, settings = self._parts, self._settings
-        if self._done:
-            extra = unlabelled_examples(
-                self._data.split(UNSUPERVISED), self._tokenizer, self._model
-            )
-            parts = replace(parts, train=parts.train + replace(extra, labels=self._labels))
-            # What a network says is less than certain as it is.
-            settings = replace(settings, label_smoothing=0.0)
-        return self._begin(
-            parts,
-            self._model,
-            settings,
-            epochs_before=sum(len(done.reports) for done in self._done),
-            epochs_in_all=settings.epochs * (1 + self._later),
+    def _unlabelled(self) -> Examples:
+        context = self.context
+        split = context.data.split(UNSUPERVISED)
+        return unlabelled_examples(split, context.tokenizer, context.model)
+
+    def _new_loop(self) -> TrainingLoop:
+        """Return the loop of the round after the finished ones."""
+        context = self.context
+        total_epochs = context.settings.epochs * (1 + self._later_rounds)
+        if self._finished:
+            extra = replace(self._unlabelled(), labels=self._labels)
+            split = replace(context.split, train=context.split.train + extra)
+            # Predicted labels are less than certain already.
+            settings = replace(context.settings, label_smoothing=0.0)
+            context = replace(context, split=split, settings=settings)
+        return TrainingLoop(
+            context,
+            epochs_before=sum(len(result.epochs) for result in self._finished),
+            total_epochs=total_epochs,
         )

@@ -1,11 +1,11 @@
-"""Which of several processes this one is, that train one network together.
-
-Knows TF_CONFIG, as TensorFlow describes it; knows nothing of TensorFlow.
-"""
+"""Read and write TF_CONFIG, which says which worker of a distributed training a process is."""
 
 import json
 import os
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
 
 from sentiment.errors import InputError
 
@@ -14,47 +14,48 @@ _EXAMPLE = {
     "cluster": {"worker": ["host0:2222", "host1:2222"]},
     "task": {"type": "worker", "index": 0},
 }
+Rows = TypeVar("Rows", np.ndarray, list[np.ndarray])
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Worker `index`, from 0, of `size`: the first is the chief and keeps what comes of it."""
+    """Worker `index`, from 0, of `size` workers."""
 
     index: int = 0
     size: int = 1
 
     @property
     def is_chief(self) -> bool:
-        """Tell whether this is the worker that logs and saves."""
+        """True for the first worker, which logs and saves."""
         return self.index == 0
 
-    def share(self, rows):
-        """Return this worker's part of the rows of a batch, or of the batches themselves."""
+    def share(self, rows: Rows) -> Rows:
+        """Return this worker's share of the rows of a batch, or of a list of batches."""
         return rows[self.index :: self.size]
 
 
 def current_worker() -> Worker:
-    """Return the task that TF_CONFIG names, the only one where it names none.
+    """Return the worker that TF_CONFIG describes; without TF_CONFIG, the only worker.
 
-    Raises InputError where it is not as TensorFlow describes it.
+    Raises InputError if TF_CONFIG does not have the form that TensorFlow documents.
     """
-    stated = os.environ.get(TF_CONFIG)
-    if not stated:
+    text = os.environ.get(TF_CONFIG)
+    if not text:
         return Worker()
     try:
-        told = json.loads(stated)
-        task = Worker(int(told["task"]["index"]), len(told["cluster"]["worker"]))
-        if told["task"]["type"] != "worker" or not 0 <= task.index < task.size:
-            raise ValueError(f"there is no worker {task.index} among {task.size}")
+        config = json.loads(text)
+        worker = Worker(int(config["task"]["index"]), len(config["cluster"]["worker"]))
+        if config["task"]["type"] != "worker" or not 0 <= worker.index < worker.size:
+            raise ValueError(f"there is no worker {worker.index} among {worker.size}")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{TF_CONFIG} names no worker of a cluster: {error}",
+            f"{TF_CONFIG} does not describe a worker: {error}",
             hint=f"{TF_CONFIG}='{json.dumps(_EXAMPLE)}'",
         ) from error
-    return task
+    return worker
 
 
 def worker_environment(addresses: list[str], index: int) -> dict[str, str]:
-    """Return TF_CONFIG for worker `index` of those at `addresses`, HOST:PORT each."""
-    told = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    return {TF_CONFIG: json.dumps(told)}
+    """Return TF_CONFIG for worker `index` of those at `addresses`, each HOST:PORT."""
+    config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    return {TF_CONFIG: json.dumps(config)}

@@ -1,44 +1,35 @@
-"""Stage 2: a prepared set in, a trained bundle out, every epoch in MLflow.
-
-Knows the order of the work: hold reviews back, train, save the best epoch, log. Knows nothing of
-the other stages; they meet through files.
-"""
+"""Train a classifier on a prepared data set and save its best epoch as a bundle."""
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from sentiment.config import ModelSettings, SnapshotSchedule, TrainSettings, flatten_settings
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.split import split_training_reviews
-from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import DivergedError, InputError
 from sentiment.inference import bundle
-from sentiment.inference.bundle import Bundle
-from sentiment.inspection.probes import Probes, choose_probes
-from sentiment.tracking import run as runs
+from sentiment.inspection.probes import choose_probes
 from sentiment.tracking import store
 from sentiment.tracking.offline import tracker
+from sentiment.tracking.run import Dataset
 from sentiment.training import checkpoint, distributed, interrupts, run_name, tf_config
 from sentiment.training.callbacks import Callback, TrackingCallback
 from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
-from sentiment.training.results import BestEpoch
+from sentiment.training.context import TrainingContext
+from sentiment.training.job import TrainingJob
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
-from sentiment.utils.timestamps import utc_timestamp
+from sentiment.utils.text import count_of
 
 _MISTAKES = 10  # of the validation reviews, that the report shows
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training has left: where the model lies, its run, how the epochs went."""
+    """A finished training: the model's folder, its run, and the metrics of all epochs."""
 
     folder: Path
     name: str
@@ -63,22 +54,28 @@ def train(
 ) -> TrainingResult:
     """Train a network on the training split of `data` and save its best epoch as a bundle.
 
-    Best means the lowest loss on the reviews held back, over all rounds; it is saved also where
-    training is interrupted or fails after it. recipe: the name of that the settings came from;
+    The best epoch has the lowest validation loss of all rounds; it is saved even if training is
+    interrupted or fails after it. recipe: the name of the recipe that the settings came from;
     snapshots: how often hidden states are logged, `off`, `epoch` or `batch:N`. Raises InputError
-    where the name is taken or `snapshots` none of these, and DivergedError where the loss is no
+    if the name is taken or `snapshots` is none of these, and DivergedError if the loss is no
     longer a number.
     """
     SnapshotSchedule.parse(snapshots)
     if name is None:
-        name = run_name.claim_run_name(
-            paths, recipe, data.folder.name.rsplit("-", 1)[0], model, settings
-        )
+        dataset = data.folder.name.rsplit("-", 1)[0]
+        name = run_name.claim_run_name(paths, recipe, dataset, model, settings)
     run_name.check_run_name(paths, name)
-    record = _record(data, model, settings)
-    record["run"] = {"id": "", "name": name, "experiment": experiment}
-    job = {"recipe": recipe, "track": track, "snapshots": snapshots, "record": record}
-    job["workers"] = tf_config.current_worker().size
+    job = TrainingJob.create(
+        data,
+        model,
+        settings,
+        name=name,
+        experiment=experiment,
+        recipe=recipe,
+        track=track,
+        snapshots=snapshots,
+        workers=tf_config.current_worker().size,
+    )
     return _Training(data, job, paths, progress, stopwatch).run()
 
 
@@ -90,217 +87,190 @@ def resume(
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> TrainingResult:
-    """Go on with a training from its checkpoint, with its settings and in its run.
+    """Resume a training from its checkpoint, with its settings and in its run.
 
-    It ends with the weights, to the last bit on one machine, that it would have had uninterrupted.
-    Raises InputError where `data` is not what it began with.
+    On one machine it ends with the same weights, to the last bit, as without the interruption.
+    Raises InputError if `data` or the number of workers differs from the start of the training.
     """
-    job = found.state["job"]
-    stated = job["record"]["data"]
-    if _digests(data) != stated["digests"] or data.folder.name != stated["folder"]:
+    job = TrainingJob.from_checkpoint(found)
+    if not job.uses(data):
         raise InputError(
-            f"{data.folder.name} is not the data that {job['record']['run']['name']} began with: "
-            "its digests differ",
+            f"{data.folder.name} is not the data that {job.name} started with: the digests differ",
             hint="sentiment train",
         )
-    began, now = job.get("workers", 1), tf_config.current_worker().size
-    if began != now:
+    workers = tf_config.current_worker().size
+    if workers != job.workers:
         raise InputError(
-            f"{job['record']['run']['name']} began with {began} workers, and here are {now}",
-            hint=f"{_go_on(job['record']['run']['name'])} --workers {began}",
+            f"{job.name} started with {count_of(job.workers, 'worker')}, and now there are "
+            f"{workers}",
+            hint=f"{_resume_command(job.name)} --workers {job.workers}",
         )
     return _Training(data, job, paths, progress, stopwatch).run(found)
 
 
 class _Training:
-    """A training under way, as `job` says: what of it is told, kept and saved, and when."""
+    """A training in progress: when it logs, writes checkpoints and saves the model."""
 
     def __init__(
         self,
         data: PreparedDataset,
-        job: dict[str, Any],
+        job: TrainingJob,
         paths: ProjectPaths,
         progress: Progress | None,
         stopwatch: Stopwatch | None,
     ):
         self._data, self._job, self._paths = data, job, paths
         self._progress, self._stopwatch = progress or Progress(), stopwatch or Stopwatch()
-        stated = job["record"]["settings"]
-        self._name: str = job["record"]["run"]["name"]
-        self._model = ModelSettings(**stated["model"])
-        self._settings = TrainSettings(**stated["train"])
-        self._closing = False
-        self._resumable = 0  # the epoch of the newest checkpoint; 0 where there is none
-        self._task = tf_config.current_worker()
-        # First of all that is asked of TensorFlow.
-        self._cluster = distributed.join_workers(self._task)
+        self._folder = paths.models / job.name
+        self._checkpoints = paths.checkpoints / job.name
+        self._saving = False
+        self._last_checkpoint = 0  # the epoch of the newest checkpoint; 0 if there is none
+        # Before anything else in TensorFlow is used.
+        self._workers = distributed.join_workers(tf_config.current_worker())
 
     def run(self, found: Checkpoint | None = None) -> TrainingResult:
-        """Train from the beginning, or go on from a checkpoint."""
-        with distributed.worker_errors(self._task, hint=_go_on(self._name)):
+        """Train from the beginning, or resume from a checkpoint."""
+        worker = self._workers.worker
+        with distributed.worker_errors(worker, hint=_resume_command(self._job.name)):
             with self._stopwatch.measure("data"):
-                self._tokenizer = self._data.tokenizer.up_to(self._model.ngrams)
-                share = self._settings.validation_share
-                split = self._data.split("train")
-                self._parts = split_training_reviews(split, self._tokenizer, self._model, share)
-            return self._lead(found) if self._task.is_chief else self._assist(found)
+                context = TrainingContext.create(
+                    self._data,
+                    self._job.model,
+                    self._job.train,
+                    progress=self._progress,
+                    stopwatch=self._stopwatch,
+                    workers=self._workers,
+                )
+            if worker.is_chief:
+                return self._run_chief(context, found)
+            return self._run_other_worker(context, found)
 
-    def _lead(self, found: Checkpoint | None) -> TrainingResult:
-        """Train, and keep what comes of it."""
-        since = f" on, after epoch {found.epoch}" if found else ""
-        with checkpoint.open_writer(self._paths.checkpoints / self._name) as writer:
+    def _run_chief(self, context: TrainingContext, found: Checkpoint | None) -> TrainingResult:
+        """Train, log the run and save the model."""
+        with checkpoint.open_writer(self._checkpoints) as writer:
             self._check_unfinished(found)
-            self._progress.note(f"training {self._name}{since}")
-            with self._journal(again=bool(found)) as journal:
-                self._job["record"]["run"]["id"] = journal.run_id
-                rounds = self._rounds(journal)
-                self._go(rounds, journal, writer, found)
+            if found:
+                self._progress.note(f"resuming {self._job.name} after epoch {found.epoch}")
+            else:
+                self._progress.note(f"training {self._job.name}")
+            with self._open_callback(context) as callback:
+                self._job = replace(self._job, run_id=callback.run_id)
+                rounds = SelfTraining(replace(context, callback=callback))
+                self._train(rounds, writer, found)
             writer.remove()
-        return self._trained(rounds, journal.run_id)
+        return self._result(rounds, callback.run_id)
 
-    def _assist(self, found: Checkpoint | None) -> TrainingResult:
-        """Train with the chief, which keeps what comes of it."""
-        rounds = self._rounds(Callback())
+    def _run_other_worker(
+        self, context: TrainingContext, found: Checkpoint | None
+    ) -> TrainingResult:
+        """Train together with the chief, which logs and saves."""
+        rounds = SelfTraining(context)
         if found:
             rounds.restore(found.state["rounds"], found.arrays)
-        rounds.run(lambda: None)
-        return self._trained(rounds, "")
+        rounds.run()
+        return self._result(rounds, "")
 
-    def _rounds(self, journal: Callback) -> SelfTraining:
-        return SelfTraining(
-            self._data, self._parts, self._tokenizer, self._model, self._settings,
-            journal, self._progress, self._stopwatch, self._cluster,
-        )  # fmt: skip
-
-    def _trained(self, rounds: SelfTraining, run_id: str) -> TrainingResult:
-        folder = self._paths.models / self._name
-        return TrainingResult(folder, self._name, run_id, rounds.reports, rounds.kept.report)
+    def _result(self, rounds: SelfTraining, run_id: str) -> TrainingResult:
+        return TrainingResult(
+            self._folder, self._job.name, run_id, rounds.epochs, rounds.best.metrics
+        )
 
     def _check_unfinished(self, found: Checkpoint | None) -> None:
-        """Raise InputError where who had the lock until now has done what is to be done."""
+        """Raise InputError if another process has finished while this one waited for the lock."""
         if found is None:
-            run_name.check_run_name(self._paths, self._name)
+            run_name.check_run_name(self._paths, self._job.name)
             return
-        self._resumable = found.epoch
-        if not checkpoint.exists(self._paths.checkpoints / self._name):
+        self._last_checkpoint = found.epoch
+        if not checkpoint.exists(self._checkpoints):
             raise InputError(
-                f"{self._name} has nothing left to train: another process has ended it",
-                hint=f"sentiment evaluate --model {shlex.quote(self._name)}",
+                f"{self._job.name} has nothing left to train: another process has finished it",
+                hint=f"sentiment evaluate --model {shlex.quote(self._job.name)}",
             )
 
-    def _go(
-        self,
-        rounds: SelfTraining,
-        journal: Callback,
-        writer: CheckpointWriter,
-        found: Checkpoint | None,
+    def _train(
+        self, rounds: SelfTraining, writer: CheckpointWriter, found: Checkpoint | None
     ) -> None:
-        """Train, and save the best epoch; where that is broken off, what there is by then."""
+        """Train and save the best epoch; if that is interrupted, save the best one so far."""
         try:
             if found:
                 rounds.restore(found.state["rounds"], found.arrays)
-            rounds.run(lambda: self._keep(rounds, writer))
-            self._close(rounds, journal)
+            rounds.run(lambda: self._write_checkpoint(rounds, writer))
+            self._save(rounds)
         except BaseException as error:
             if isinstance(error, DivergedError):
-                writer.remove()  # it would diverge again
-            elif self._resumable:
-                self._progress.note(f"to go on after epoch {self._resumable}: {_go_on(self._name)}")
-            # What was broken off in closing isn't closed again, nor for somebody in a hurry.
-            if rounds.rounds and not self._closing and not interrupts.is_second_interrupt(error):
-                self._close(rounds, journal)
-                folder, best = self._paths.models / self._name, rounds.kept.report.epoch
-                self._progress.note(f"epoch {best}, the best so far, is kept in {folder}")
+                writer.remove()  # resumed, it would diverge again
+            elif self._last_checkpoint:
+                command = _resume_command(self._job.name)
+                self._progress.note(f"to resume after epoch {self._last_checkpoint}: {command}")
+            # Not if saving itself was interrupted, nor after a second Ctrl-C.
+            if rounds.rounds and not self._saving and not interrupts.is_second_interrupt(error):
+                self._save(rounds)
+                epoch = rounds.best.metrics.epoch
+                self._progress.note(f"epoch {epoch}, the best so far, is saved in {self._folder}")
             raise
 
-    def _keep(self, rounds: SelfTraining, writer: CheckpointWriter) -> None:
-        """Write a checkpoint."""
+    def _write_checkpoint(self, rounds: SelfTraining, writer: CheckpointWriter) -> None:
         with self._stopwatch.measure("checkpoint"):
-            told, arrays = rounds.state()
-            epoch = len(rounds.reports)
-            writer.write(epoch, {"job": self._job, "rounds": told}, arrays)
-            self._resumable = epoch
+            state, arrays = rounds.state()
+            epoch = len(rounds.epochs)
+            writer.write(epoch, {"job": self._job.as_json(), "rounds": state}, arrays)
+            self._last_checkpoint = epoch
 
-    def _close(self, rounds: SelfTraining, journal: Callback) -> None:
+    def _save(self, rounds: SelfTraining) -> None:
         """Save the best epoch as the model."""
-        self._closing = True
-        kept, labels = rounds.kept, self._parts.validation.labels
+        self._saving = True
+        best, context = rounds.best, rounds.context
+        labels = context.split.validation.labels
         with self._stopwatch.measure("saving"):
-            folder = self._paths.models / self._name
-            saved = _save(folder, self._tokenizer, kept, labels, self._job["record"])
-        split = self._data.split("train")  # not before: the reviews may have gone by now
-        rows = self._parts.validation_rows[kept.worst(labels, _MISTAKES)]
-        mistakes = [(split.text(row), int(split.labels[row])) for row in rows]
-        journal.close(saved, kept.report, mistakes)
-
-    def _probes(self) -> Probes:
-        """Return the texts whose hidden states are looked at, some of them reviews held back."""
-        split = self._data.split("train")
-        return choose_probes(split, self._parts.validation_rows, self._model.longest_review)
+            measured = {
+                "temperature": best.temperature(labels),
+                "metrics": best.metrics.metrics(),
+            }
+            saved = bundle.write(
+                self._folder,
+                tokenizer=context.tokenizer,
+                embedding=best.embedding,
+                weights=best.weights,
+                record={**self._job.record(), **measured},
+            )
+        # Read after saving: if the data is gone by now, the model is saved all the same.
+        reviews = self._data.split("train")
+        rows = context.split.validation_rows[best.worst_mistakes(labels, _MISTAKES)]
+        mistakes = [(reviews.text(row), int(reviews.labels[row])) for row in rows]
+        context.callback.on_train_end(saved, best.metrics, mistakes)
 
     @contextmanager
-    def _journal(self, again: bool) -> Iterator[Callback]:
-        """Give the journal of the run, or where nothing is tracked one that keeps nothing."""
-        job, record = self._job, self._job["record"]
-        if not job["track"]:
+    def _open_callback(self, context: TrainingContext) -> Iterator[Callback]:
+        """Yield a callback that logs to the run; one that does nothing if there is no run."""
+        if not self._job.track:
             yield Callback()
             return
-        data, run = record["data"], record["run"]
-        source = {"dataset": data["dataset"], "folder": data["folder"]}
-        used = runs.Dataset(data["folder"], "training", data["digests"]["train"], source)
-        parameters = {"recipe": job["recipe"]} | flatten_settings(record["settings"])
-        if job.get("workers", 1) > 1:
-            parameters["workers"] = job["workers"]
-        beginning = tracker.RunStart(
-            run["experiment"], self._name, parameters, [used], run["id"] if again else ""
-        )
-        with tracker.track_run(self._paths, beginning, self._progress.note) as begun:
-            if begun is None:
+        with tracker.track_run(self._paths, self._run_start(), self._progress.note) as run:
+            if run is None:
                 yield Callback()
                 return
+            reviews = self._data.split("train")
             yield TrackingCallback(
-                begun,
-                tokenizer=self._tokenizer,
-                probes=self._probes(),
-                record=record,
-                cadence=SnapshotSchedule.parse(job["snapshots"]),
+                run,
+                tokenizer=context.tokenizer,
+                probes=choose_probes(
+                    reviews, context.split.validation_rows, self._job.model.longest_review
+                ),
+                record=replace(self._job, run_id=run.id).record(),
+                schedule=SnapshotSchedule.parse(self._job.snapshots),
                 stopwatch=self._stopwatch,
             )
 
+    def _run_start(self) -> tracker.RunStart:
+        """Return the name, parameters and data set of the run; its id if it is resumed."""
+        job = self._job
+        source = {"dataset": job.dataset, "folder": job.folder}
+        reviews = Dataset(job.folder, "training", job.digests["train"], source)
+        parameters = {"recipe": job.recipe} | flatten_settings(job.record()["settings"])
+        if job.workers > 1:
+            parameters["workers"] = job.workers
+        return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)
 
-def _go_on(name: str) -> str:
-    """Return what to type for a training to go on."""
+
+def _resume_command(name: str) -> str:
     return f"sentiment train --resume {shlex.quote(name)}"
-
-
-def _record(data: PreparedDataset, model: ModelSettings, settings: TrainSettings) -> dict[str, Any]:
-    return {
-        "created": utc_timestamp(),
-        "settings": {
-            "prepare": data.settings,
-            "model": asdict(model),
-            "train": asdict(settings),
-        },
-        "data": {
-            "dataset": data.settings["dataset"],
-            "folder": data.folder.name,
-            "digests": _digests(data),
-        },
-    }
-
-
-def _digests(data: PreparedDataset) -> dict[str, str]:
-    return {part: stats["digest"] for part, stats in data.splits.items()}
-
-
-def _save(
-    folder: Path, tokenizer: Tokenizer, kept: BestEpoch, labels: np.ndarray, record: dict[str, Any]
-) -> Bundle:
-    measured = {"temperature": kept.temperature(labels), "metrics": kept.report.metrics()}
-    return bundle.write(
-        folder,
-        tokenizer=tokenizer,
-        embedding=kept.embedding,
-        weights=kept.weights,
-        record={**record, **measured},
-    )

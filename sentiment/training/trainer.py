@@ -1,7 +1,4 @@
-"""The training step and the pass over batches, for any network that gives logits and states.
-
-Knows Keras and TensorFlow; knows nothing of reviews, of when to stop or of where results go.
-"""
+"""The training step and the pass over batches, for a network that gives logits and states."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +9,14 @@ import tensorflow as tf
 
 from sentiment.config import TrainSettings
 from sentiment.inference.classifier import sigmoid
+from sentiment.nn import network as networks
 from sentiment.nn.lazy_adam import LazyAdam
 from sentiment.training.distributed import WorkerGroup
 
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """What the network says of N reviews. logits: float32 (N,); states: float32 (N, S)."""
+    """The network's outputs for N reviews. logits: float32 (N,); states: float32 (N, S)."""
 
     logits: np.ndarray
     states: np.ndarray
@@ -33,13 +31,13 @@ class ModelOutputs:
         return float(np.mean(np.logaddexp(0.0, self.logits) - labels * self.logits))
 
     def accuracy(self, labels: np.ndarray) -> float:
-        """Return the share of reviews on the right side."""
+        """Return the share of correct predictions."""
         return float(np.mean((self.logits >= 0.0) == (labels == 1)))
 
 
 @dataclass(frozen=True)
 class BatchTotals:
-    """Sums over the reviews of one batch: loss in nats, correct answers, reviews."""
+    """Sums over the reviews of one batch: loss in nats, correct predictions, reviews."""
 
     loss: float
     correct: float
@@ -51,25 +49,28 @@ class BatchTotals:
         )
 
 
-def _shares(network: keras.Model, settings: TrainSettings) -> dict[str, float]:
-    """Return the share of the learning rate that each weight of the recurrent layers has."""
-    named = {
+def _rate_shares(network: keras.Model, settings: TrainSettings) -> dict[str, float]:
+    """Return the share of the learning rate of each recurrent weight, by the weight's path.
+
+    A weight that only another cell has gets the full rate.
+    """
+    by_name = {
         "kernel": settings.input_rate,
         "recurrent_kernel": settings.recurrent_rate,
         "bias": settings.recurrent_rate,
     }
     return {
-        variable.path: named[variable.name]
-        for layer in network.layers
-        if layer.name.startswith("rnn_")
-        for variable in layer.trainable_variables
+        variable.path: by_name[variable.name]
+        for recurrent in networks.recurrent_layers(network)
+        for variable in recurrent.layer.trainable_variables
+        if variable.name in by_name
     }
 
 
 class Trainer:
     """A network, its optimizer, and their compiled training step.
 
-    The learning rate falls in a straight line to zero over `steps` steps.
+    The learning rate falls linearly to zero over `steps` steps.
     """
 
     def __init__(
@@ -78,86 +79,88 @@ class Trainer:
         settings: TrainSettings,
         *,
         steps: int,
-        cluster: WorkerGroup | None = None,
+        workers: WorkerGroup | None = None,
     ):
-        self.network, self._cluster = network, cluster or WorkerGroup()
+        self.network, self._workers = network, workers or WorkerGroup()
         self._clip, self._smoothing = settings.clip, settings.label_smoothing
         rate = keras.optimizers.schedules.PolynomialDecay(
             settings.learning_rate, steps, end_learning_rate=0.0
         )
-        self.optimizer = LazyAdam(rate, shares=_shares(network, settings))
+        self.optimizer = LazyAdam(rate, shares=_rate_shares(network, settings))
         self.optimizer.build(network.trainable_variables)
         orders = network.inputs[0].shape[-1]
         ids = tf.TensorSpec((settings.batch_size, None, orders), tf.int32)
         row = tf.TensorSpec((settings.batch_size,), tf.float32)
         # One trace for all widths; XLA then compiles the recurrence for each.
         self._step = tf.function(self._train_step, input_signature=[ids, row, row])
-        self._forward = tf.function(self._read, input_signature=[ids])
+        self._forward = tf.function(self._predict_batch, input_signature=[ids])
 
-    def _train_step(self, ids, labels, weights):
-        gradients, report = self._cluster.run(self._gradients, ids, labels, weights)
+    def _train_step(self, ids: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        gradients, totals = self._workers.run(self._gradients, ids, labels, weights)
         if self._clip:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip)
         self.optimizer.apply(gradients, self.network.trainable_variables)
-        return report
+        return totals
 
-    def _gradients(self, ids, labels, weights):
-        """Return the gradients over the whole batch, of which a worker has these rows."""
-        everywhere = self._cluster.sum
+    def _gradients(
+        self, ids: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Return gradients and totals of the whole batch, given this worker's rows of it."""
+        sum_workers = self._workers.sum
         reviews = tf.reduce_sum(weights)
-        whole = everywhere(reviews)
+        all_reviews = sum_workers(reviews)
         with tf.GradientTape() as tape:
             logits = self.network(ids, training=True)["logit"][:, 0]
-            soft = labels + self._smoothing * (0.5 - labels)
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=soft, logits=logits)
-            loss = tf.reduce_sum(losses * weights) / whole
+            smoothed = labels + self._smoothing * (0.5 - labels)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=smoothed, logits=logits)
+            loss = tf.reduce_sum(losses * weights) / all_reviews
         gradients = tape.gradient(loss, self.network.trainable_variables)
-        # What is reported is the cross-entropy against the labels as they are.
+        # The reported loss is the cross-entropy against the labels before smoothing.
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
         total = tf.reduce_sum(losses * weights)
-        right = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
-        report = tf.stack([total, tf.reduce_sum(right * weights), reviews])
-        return [everywhere(gradient) for gradient in gradients], everywhere(report)
+        correct = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
+        totals = tf.stack([total, tf.reduce_sum(correct * weights), reviews])
+        return [sum_workers(gradient) for gradient in gradients], sum_workers(totals)
 
-    def _read(self, ids):
+    def _predict_batch(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = self.network(ids, training=False)
         return outputs["logit"][:, 0], outputs["state"]
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, by name: `network.00`, `optimizer.00`, ….
 
-        Weights, the states of the random generators in the network, the optimizer's slots and its
-        count of steps, which the learning rate follows.
+        These are the weights, the states of the network's random generators, the optimizer's
+        moments, and its count of steps, which the learning rate follows.
         """
         return {name: variable.numpy() for name, variable in self._variables().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take up what `state` returned; raise ValueError where it is of another network."""
+        """Set the state that `state` returned; raise ValueError if it is of another network."""
         for name, variable in self._variables().items():
             variable.assign(arrays[name])
 
     def _variables(self) -> dict[str, keras.Variable]:
-        # By their places: Keras numbers the paths of random generators throughout a process.
+        # By position: the paths of random generators depend on how many a process has created.
         kinds = {"network": self.network.variables, "optimizer": self.optimizer.variables}
         return {
-            f"{kind}.{place:02d}": variable
+            f"{kind}.{position:02d}": variable
             for kind, variables in kinds.items()
-            for place, variable in enumerate(variables)
+            for position, variable in enumerate(variables)
         }
 
     def run_epoch(self, batches: Iterable) -> Iterator[BatchTotals]:
-        """Train on each batch and yield what came of it."""
+        """Train on each batch of ids, labels and weights, and yield its totals."""
         for ids, labels, weights in batches:
             yield BatchTotals(*self._step(ids, labels, weights).numpy().tolist())
 
-    def read(self, batches: Iterable, rows: list[np.ndarray], count: int) -> ModelOutputs:
-        """Return what the network says of `count` reviews; `rows[b]` are those of batch b.
+    def predict(self, batches: Iterable, rows: list[np.ndarray], count: int) -> ModelOutputs:
+        """Return the outputs for `count` reviews; `rows[b]` are the reviews of batch b.
 
-        Of several workers each reads some of them.
+        Each of several workers is given some of the batches.
         """
         logits = np.zeros(count, np.float32)
         states = np.zeros((count, self.network.outputs[1].shape[-1]), np.float32)
         for part, (ids, _, _) in zip(rows, batches, strict=True):
-            said, final = self._forward(ids)
-            logits[part], states[part] = said[: len(part)], final[: len(part)]
-        return ModelOutputs(self._cluster.total(logits), self._cluster.total(states))
+            batch_logits, batch_states = self._forward(ids)
+            logits[part], states[part] = batch_logits[: len(part)], batch_states[: len(part)]
+        return ModelOutputs(self._workers.sum_array(logits), self._workers.sum_array(states))

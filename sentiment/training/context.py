@@ -1,0 +1,38 @@
+"""The settings, data and observers that all parts of a training share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.prepared import PreparedDataset
+from sentiment.data.split import TrainingSplit, split_training_reviews
+from sentiment.data.tokenizer import Tokenizer
+from sentiment.training.callbacks import Callback
+from sentiment.training.distributed import WorkerGroup
+from sentiment.utils.progress import Progress, Stopwatch
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What a training works with, from its start to its end."""
+
+    data: PreparedDataset
+    tokenizer: Tokenizer
+    split: TrainingSplit
+    model: ModelSettings
+    settings: TrainSettings
+    callback: Callback = field(default_factory=Callback)
+    progress: Progress = field(default_factory=Progress)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    workers: WorkerGroup = field(default_factory=WorkerGroup)
+
+    @classmethod
+    def create(
+        cls, data: PreparedDataset, model: ModelSettings, settings: TrainSettings, **observers: Any
+    ) -> "TrainingContext":
+        """Read the training reviews of `data` and hold back some of them for validation."""
+        tokenizer = data.tokenizer.up_to(model.ngrams)
+        split = split_training_reviews(
+            data.split("train"), tokenizer, model, settings.validation_share
+        )
+        return cls(data, tokenizer, split, model, settings, **observers)

@@ -1,0 +1,110 @@
+"""The settings of one training, as its checkpoints and bundles record them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.prepared import PreparedDataset
+from sentiment.training.checkpoint import Checkpoint
+from sentiment.utils.timestamps import utc_timestamp
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What is trained on which data, and under which names it is recorded.
+
+    recipe: the name of the recipe that the settings came from; track: log to MLflow; snapshots:
+    how often hidden states are logged, as `SnapshotSchedule` reads it; workers: how many processes
+    train together; created: ISO 8601, UTC; run_id: MLflow's, empty if there is none; prepare: the
+    settings that the data was prepared with; folder: the name of the data's folder; digests: of
+    the data's splits, by name.
+    """
+
+    name: str
+    experiment: str
+    recipe: str
+    track: bool
+    snapshots: str
+    workers: int
+    created: str
+    prepare: dict[str, Any]
+    model: ModelSettings
+    train: TrainSettings
+    dataset: str
+    folder: str
+    digests: dict[str, str]
+    run_id: str = ""
+
+    @classmethod
+    def create(
+        cls, data: PreparedDataset, model: ModelSettings, train: TrainSettings, **names: Any
+    ) -> "TrainingJob":
+        """Return a new job on `data`; `names` are the other fields."""
+        return cls(
+            created=utc_timestamp(),
+            prepare=data.settings,
+            model=model,
+            train=train,
+            dataset=data.settings["dataset"],
+            folder=data.folder.name,
+            digests=_digests(data),
+            **names,
+        )
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> "TrainingJob":
+        """Return the job that a checkpoint belongs to."""
+        return cls.from_json(checkpoint.state["job"])
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> "TrainingJob":
+        """Return the job that `as_json` was taken from."""
+        record = job["record"]
+        settings, data, run = record["settings"], record["data"], record["run"]
+        return cls(
+            name=run["name"],
+            experiment=run["experiment"],
+            recipe=job["recipe"],
+            track=job["track"],
+            snapshots=job["snapshots"],
+            workers=job.get("workers", 1),  # absent in the oldest checkpoints
+            created=record["created"],
+            prepare=settings["prepare"],
+            model=ModelSettings(**settings["model"]),
+            train=TrainSettings(**settings["train"]),
+            dataset=data["dataset"],
+            folder=data["folder"],
+            digests=data["digests"],
+            run_id=run["id"],
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the job as a checkpoint stores it."""
+        return {
+            "recipe": self.recipe,
+            "track": self.track,
+            "snapshots": self.snapshots,
+            "record": self.record(),
+            "workers": self.workers,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Return the part of `bundle.json` that is the same for all epochs."""
+        return {
+            "created": self.created,
+            "settings": {
+                "prepare": self.prepare,
+                "model": asdict(self.model),
+                "train": asdict(self.train),
+            },
+            "data": {"dataset": self.dataset, "folder": self.folder, "digests": self.digests},
+            "run": {"id": self.run_id, "name": self.name, "experiment": self.experiment},
+        }
+
+    def uses(self, data: PreparedDataset) -> bool:
+        """Return True if `data` is the data set of this job."""
+        return self.folder == data.folder.name and self.digests == _digests(data)
+
+
+def _digests(data: PreparedDataset) -> dict[str, str]:
+    return {name: statistics["digest"] for name, statistics in data.splits.items()}
