@@ -20,7 +20,7 @@ from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import figures
 from sentiment.reports.run_report import TrainingReport, page
-from sentiment.tracking.run import MlflowRun
+from sentiment.tracking.run_logger import RunLogger
 from sentiment.utils.progress import EpochMetrics, Stopwatch
 
 _FIGURES: dict[str, tuple[Callable[[Snapshot], figures.SnapshotFigure], str]] = {
@@ -80,7 +80,7 @@ class TrackingCallback(Callback):
 
     def __init__(
         self,
-        run: MlflowRun,
+        run: RunLogger,
         *,
         tokenizer: Tokenizer,
         probes: Probes,
