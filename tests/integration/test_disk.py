@@ -200,7 +200,7 @@ def test_a_training_that_fills_the_disk_goes_on_once_there_is_room(home, whole, 
             train(data, SMALL, SETTINGS, folders, name="full", track=False, progress=full)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert f"to go on after epoch {epoch}: sentiment train --resume full" in full.notes
+    assert f"to resume after epoch {epoch}: sentiment train --resume full" in full.notes
     assert not list(folders.models.iterdir())
     found = checkpoint.newest(folders.checkpoints / "full", pytest.fail)
     assert found.epoch == epoch
@@ -233,7 +233,7 @@ def test_a_training_on_a_disk_that_is_really_full(tmp_path):
         assert process.returncode == 1 and errors.count("Error: ") == 1, errors
         assert errors.startswith("Error: can't write in ") and "No space left" in errors
         # There was room for one checkpoint, and at the end for the model, which is smaller.
-        assert "to go on after epoch 1: sentiment train --resume full" in said
+        assert "to resume after epoch 1: sentiment train --resume full" in said
         assert bundle.read(tmp_path / "data" / "models" / "full").name == "full"
         subprocess.run(["mount", "-o", "remount,size=8m", str(tmp_path)], check=True)
         again = start("train", "--resume", "full", home=tmp_path)

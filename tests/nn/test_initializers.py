@@ -1,9 +1,11 @@
+"""First values of the embedding table."""
+
 import numpy as np
 
 from sentiment.config import ModelSettings
 from sentiment.data.examples import Examples
 from sentiment.nn import network
-from sentiment.nn.initializers import log_count_ratios
+from sentiment.nn.initializers import RandomWordVectors, log_count_ratios
 
 
 def test_ratios_by_hand():
@@ -15,13 +17,26 @@ def test_ratios_by_hand():
     np.testing.assert_allclose(log_count_ratios(examples, 5), [0, 0, *expected], rtol=1e-6)
 
 
-def test_a_network_begins_with_the_ratios_along_one_direction():
-    made = network.build_network(ModelSettings(units=4), words=3, ngrams=2, seed=0)
-    table = made.get_layer("embedding").table
+def test_the_prior_adds_the_ratios_along_one_direction():
+    built = network.build_network(ModelSettings(units=4), words=3, ngrams=2, seed=0)
+    table = built.get_layer("embedding").table
     before = table.get_weights()[0]
-    network.add_prior(made, np.array([0, 0, 0.5, -1, 0], np.float32), seed=0)
+    network.add_prior(built, np.array([0, 0, 0.5, -1, 0], np.float32), seed=0)
     added = table.get_weights()[0] - before
     np.testing.assert_allclose(
         np.abs(added), [[0] * 16, [0] * 16, [0.5] * 16, [1] * 16, [0] * 16], atol=1e-6
     )
     np.testing.assert_allclose(added[3], -2 * added[2], atol=1e-6)
+
+
+def test_words_start_at_random_and_ngrams_at_zero():
+    table = np.asarray(RandomWordVectors(30, seed=0)((50, 16)))
+    assert not table[30:].any() and np.unique(table[:30]).size == 30 * 16
+    assert np.abs(table).max() <= 0.05
+
+
+def test_settings_survive_saving():
+    config = RandomWordVectors(30, seed=7).get_config()
+    assert config == {"words": 30, "seed": 7}
+    first, second = (RandomWordVectors.from_config(config)((40, 2)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)

@@ -1,3 +1,5 @@
+"""The lecture's small network, followed by hand."""
+
 import keras
 import numpy as np
 import pytest
@@ -9,13 +11,13 @@ from sentiment.nn.lecture import PASSES, LectureExample
 
 
 @pytest.fixture(scope="module")
-def taught():
+def trained():
     lecture = LectureExample(seed=0)
     return lecture, list(lecture.train())
 
 
-def test_the_shapes_are_those_of_the_blackboard(taught):
-    lecture, steps = taught
+def test_the_shapes_are_those_of_the_lecture(trained):
+    lecture, steps = trained
     assert lecture.samples.shape == (8, 3, 2)
     assert lecture.parameters == 2 * 5 + 5 * 5 + 5 == 40
     assert lecture.states().shape == (8, 5)
@@ -24,8 +26,8 @@ def test_the_shapes_are_those_of_the_blackboard(taught):
     assert [step.sample for step in steps[:9]] == [1, 2, 3, 4, 5, 6, 7, 8, 1]
 
 
-def test_the_states_follow_the_formula(taught):
-    lecture, _ = taught
+def test_the_states_follow_the_formula(trained):
+    lecture, _ = trained
     kernel, recurrent_kernel, bias = lecture.rnn.get_weights()
     state = np.zeros((8, 5))
     for step in range(3):
@@ -34,8 +36,8 @@ def test_the_states_follow_the_formula(taught):
     np.testing.assert_allclose(lecture.states(), state, atol=1e-5)
 
 
-def test_readouts_are_the_last_the_mean_and_the_largest_of_the_states(taught):
-    lecture, _ = taught
+def test_readouts_are_the_last_the_mean_and_the_maximum_of_the_states(trained):
+    lecture, _ = trained
     states, readouts = lecture.encode(), lecture.readouts()
     np.testing.assert_array_equal(readouts.final, states[:, 2])
     np.testing.assert_allclose(readouts.mean, states.sum(axis=1) / 3, atol=1e-6)
@@ -43,8 +45,8 @@ def test_readouts_are_the_last_the_mean_and_the_largest_of_the_states(taught):
     np.testing.assert_array_equal(readouts.largest, pooled)
 
 
-def test_the_labels_follow_their_rule_and_are_learnt(taught):
-    lecture, steps = taught
+def test_the_labels_follow_their_rule_and_the_network_learns_them(trained):
+    lecture, steps = trained
     rises = [sample[2][0] > sample[0][0] for sample in lecture.samples]
     assert lecture.labels.tolist() == [int(rise) for rise in rises]
     assert 0 < sum(lecture.labels) < 8
@@ -53,18 +55,18 @@ def test_the_labels_follow_their_rule_and_are_learnt(taught):
 
 
 def test_the_command_prints_the_same_lecture_for_the_same_seed():
-    first, again, other = (
+    first, second, other = (
         CliRunner().invoke(app, ["lecture", "--seed", seed]).output for seed in ("0", "0", "1")
     )
-    assert first == again != other
+    assert first == second != other
     assert "40 parameters" in first
     assert first.count("hidden state [") == 16
     for part in ("final state", "mean pooling", "max pooling", "return_sequences=True"):
         assert part in first
 
 
-def test_followed_by_hand_every_sample_ends_where_keras_does(taught):
-    lecture, _ = taught
+def test_the_unrolled_network_gives_keras_states_and_probabilities(trained):
+    lecture, _ = trained
     network = lecture.network()
     for sample, states, probability in zip(
         lecture.samples, lecture.encode(), lecture.probabilities(), strict=True
@@ -74,10 +76,10 @@ def test_followed_by_hand_every_sample_ends_where_keras_does(taught):
         assert network.decide(steps[-1].h).probability == pytest.approx(probability, abs=1e-5)
 
 
-def test_weights_taken_before_training_stay_as_they_were():
+def test_training_does_not_change_a_copy_of_the_weights():
     lecture = LectureExample(seed=0)
     before = lecture.network()
-    kept = before.cell.kernel.copy()
+    kernel = before.cell.kernel.copy()
     next(lecture.train())
-    np.testing.assert_array_equal(before.cell.kernel, kept)
-    assert np.abs(lecture.network().cell.kernel - kept).max() > 0.01
+    np.testing.assert_array_equal(before.cell.kernel, kernel)
+    assert np.abs(lecture.network().cell.kernel - kernel).max() > 0.01
