@@ -1,7 +1,6 @@
-"""Settings, each with its default, range and meaning.
+"""Settings with their defaults, ranges and meanings.
 
-Knows the standard library only. Settings are frozen; a value out of its range is refused when
-they are made, wherever it came from.
+Settings are frozen. A value out of its range is refused when the settings are created.
 """
 
 from dataclasses import Field, dataclass, field, fields
@@ -10,53 +9,58 @@ from typing import Any, Literal, get_args
 
 from sentiment.errors import InputError
 
-DATASETS = ("imdb", "sample")
 
-
-def setting(default: Any, meaning: str, least: float | None = None, most: float | None = None):
-    """Declare a setting with its default, what it means and its range, both ends included."""
-    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
+def setting(
+    default: Any, meaning: str, minimum: float | None = None, maximum: float | None = None
+) -> Any:
+    """Declare a setting with its default, its meaning and its range, both ends included."""
+    return field(default=default, metadata={"meaning": meaning, "least": minimum, "most": maximum})
 
 
 def check_ranges(settings: Any) -> None:
-    """Raise InputError where a value is of another type than its setting, or out of its range."""
-    for part in fields(settings):
-        value = getattr(settings, part.name)
-        least, most = part.metadata.get("least"), part.metadata.get("most")
-        choices, kind = get_args(part.type), type(part.default)
-        whole_for_real = kind is float and type(value) is int
-        if not choices and type(value) is not kind and not whole_for_real:
-            raise InputError(f"--{part.name} must be of type {kind.__name__}, got {value!r}")
-        if choices and value not in choices:
-            raise InputError(f"--{part.name} must be one of {', '.join(choices)}, got {value}")
-        # Not `value < least`: that lets NaN pass.
-        if (least is not None and not value >= least) or (most is not None and not value <= most):
-            name = part.name.replace("_", "-")
+    """Raise InputError if a setting has a value of the wrong type or out of its range."""
+    for declared in fields(settings):
+        value = getattr(settings, declared.name)
+        minimum, maximum = declared.metadata.get("least"), declared.metadata.get("most")
+        choices, expected = get_args(declared.type), type(declared.default)
+        integer_as_float = expected is float and type(value) is int
+        if not choices and type(value) is not expected and not integer_as_float:
             raise InputError(
-                f"--{name} must be from {least} to {most}, got {value}",
+                f"--{declared.name} must be of type {expected.__name__}, got {value!r}"
+            )
+        if choices and value not in choices:
+            raise InputError(f"--{declared.name} must be one of {', '.join(choices)}, got {value}")
+        # Not `value < minimum`, which is False for NaN.
+        too_small = minimum is not None and not value >= minimum
+        if too_small or (maximum is not None and not value <= maximum):
+            name = declared.name.replace("_", "-")
+            raise InputError(
+                f"--{name} must be from {minimum} to {maximum}, got {value}",
                 hint="sentiment train --help",
             )
 
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """Which reviews, and the vocabulary that they are numbered with."""
+    """The dataset and how its vocabulary is built."""
 
     dataset: str = setting("imdb", "imdb, sample, or a CSV, TSV or JSONL file of labelled texts")
-    vocabulary: int = setting(80_000, "most words kept, the most frequent first", 10, 1_000_000)
-    least_word: int = setting(10, "times a word must occur in 25,000 reviews", 1, 1000)
-    least_bigram: int = setting(20, "times a pair of words must occur in them", 1, 1000)
-    least_trigram: int = setting(20, "times three words in a row must", 1, 1000)
-    text_column: str = setting("text", "column that holds the text, in a file")
-    label_column: str = setting("label", "column that holds the label, in a file")
+    vocabulary: int = setting(
+        80_000, "maximum number of words; the most frequent ones are used", 10, 1_000_000
+    )
+    least_word: int = setting(10, "minimum occurrences of a word per 25,000 reviews", 1, 1000)
+    least_bigram: int = setting(20, "minimum occurrences of a pair of words", 1, 1000)
+    least_trigram: int = setting(20, "minimum occurrences of three words in a row", 1, 1000)
+    text_column: str = setting("text", "column of the text, in a file")
+    label_column: str = setting("label", "column of the label, in a file")
 
     def __post_init__(self) -> None:
         check_ranges(self)
 
     @property
     def name(self) -> str:
-        """A short name for the dataset: its own, or its file's."""
-        return self.dataset if self.dataset in DATASETS else Path(self.dataset).stem
+        """A short name of the dataset; for a file, its name without folder and suffix."""
+        return Path(self.dataset).stem
 
 
 @dataclass(frozen=True)
@@ -64,26 +68,26 @@ class ModelSettings:
     """The shape of the network."""
 
     units: int = setting(16, "hidden units in each SimpleRNN layer", 1, 1024)
-    layers: int = setting(1, "SimpleRNN layers, one above the other", 1, 8)
+    layers: int = setting(1, "number of stacked SimpleRNN layers", 1, 8)
     bidirectional: bool = setting(True, "read the review backwards as well")
-    embedding: int = setting(16, "size of a word's vector", 1, 1024)
-    ngrams: int = setting(3, "longest n-gram with a vector of its own; 1 is words alone", 1, 3)
+    embedding: int = setting(16, "size of a word vector", 1, 1024)
+    ngrams: int = setting(3, "longest n-gram with its own vector; 1: words only", 1, 3)
     readout: Literal["last", "mean", "max"] = setting(
-        "last", "what the classifier reads: the final state, or a pool of the states of all steps"
+        "last", "input of the classifier: the final state, or the mean or maximum of all states"
     )
     longest_review: int = setting(
-        1024, "tokens read; what comes before the last ones is cut", 1, 65536
+        1024, "maximum tokens per review; of a longer one the last tokens are read", 1, 65536
     )
-    dropout: float = setting(0.3, "share of the final state left out in training", 0.0, 0.95)
-    word_dropout: float = setting(0.2, "share of words left out in training", 0.0, 0.95)
-    ngram_dropout: float = setting(0.7, "share of n-grams left out in training", 0.0, 0.99)
+    dropout: float = setting(0.3, "dropout rate of the final state in training", 0.0, 0.95)
+    word_dropout: float = setting(0.2, "share of words dropped in training", 0.0, 0.95)
+    ngram_dropout: float = setting(0.7, "share of n-grams dropped in training", 0.0, 0.99)
 
     def __post_init__(self) -> None:
         check_ranges(self)
 
     @property
     def state_size(self) -> int:
-        """Numbers in the final state: the units of the last layer, of both directions."""
+        """Size S of the final state: units of the last layer, times two if bidirectional."""
         return self.units * (2 if self.bidirectional else 1)
 
 
@@ -92,33 +96,35 @@ class TrainSettings:
     """How the network is trained."""
 
     epochs: int = setting(2, "passes over the training reviews", 1, 1000)
-    batch_size: int = setting(64, "reviews in a training step", 1, 4096)
-    learning_rate: float = setting(0.002, "of Adam, falling to zero over the epochs", 1e-7, 1.0)
+    batch_size: int = setting(64, "reviews per training step", 1, 4096)
+    learning_rate: float = setting(
+        0.002, "initial learning rate of Adam; it decays to zero", 1e-7, 1.0
+    )
     prior: float = setting(
-        0.03, "how strongly vectors begin as log-count ratios of the labels; 0: at random", 0.0, 1.0
+        0.03, "weight of log-count ratios of the labels in initial vectors; 0: random", 0.0, 1.0
     )
     recurrent_rate: float = setting(
         0.02,
-        "share of that rate for the recurrent kernel and its bias, which act at each step",
+        "learning rate of the recurrent kernel and its bias, as a share of --learning-rate",
         0.0,
         1.0,
     )
     input_rate: float = setting(
-        0.2, "share of that rate for the kernel that words enter the state through", 0.0, 1.0
+        0.2, "learning rate of the input kernel, as a share of --learning-rate", 0.0, 1.0
     )
     label_smoothing: float = setting(
-        0.1, "how far labels move towards one half, against false certainty", 0.0, 0.9
+        0.1, "how far labels move towards 0.5, against overconfidence", 0.0, 0.9
     )
-    clip: float = setting(0.0, "largest norm of the gradient of all weights; 0: no limit", 0.0, 1e6)
+    clip: float = setting(0.0, "maximum norm of the gradient of all weights; 0: no limit", 0.0, 1e6)
     own_labels: int = setting(
         1,
-        "rounds that also learn from the unlabelled reviews, labelled by the round before",
+        "rounds of self-training on the unlabelled reviews, labelled by the previous round",
         0,
         10,
     )
-    validation_share: float = setting(0.1, "share of the training reviews held back", 0.01, 0.5)
+    validation_share: float = setting(0.1, "share of training reviews for validation", 0.01, 0.5)
     patience: int = setting(2, "epochs without a better validation loss before stopping", 1, 1000)
-    seed: int = setting(0, "of every random draw", 0, 2**31 - 1)
+    seed: int = setting(0, "random seed", 0, 2**31 - 1)
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -128,28 +134,31 @@ Settings = PrepareSettings | ModelSettings | TrainSettings
 
 
 def setting_field(kind: type[Settings], name: str) -> Field:
-    """Return the declaration of one setting."""
-    return next(part for part in fields(kind) if part.name == name)
+    """Return the declaration of one setting. Raises StopIteration if there is none."""
+    return next(declared for declared in fields(kind) if declared.name == name)
 
 
 def flatten_settings(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the values of all kinds of settings, as a bundle records them, in one dictionary."""
-    return {name: value for kind in settings.values() for name, value in kind.items()}
+    """Return all settings of a bundle's record, which groups them in tables, in one dictionary."""
+    return {name: value for table in settings.values() for name, value in table.items()}
 
 
 @dataclass(frozen=True)
 class SnapshotSchedule:
-    """How often hidden states are looked at: after each epoch, and after each `batches` batches."""
+    """When snapshots of hidden states are taken.
+
+    epochs: whether after each epoch; batches: also after this many batches, 0 for never.
+    """
 
     epochs: bool
     batches: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "SnapshotSchedule":
-        """Return what `off`, `epoch` or `batch:N` means; raise InputError for anything else."""
+        """Return the schedule `off`, `epoch` or `batch:N`; raise InputError for other text."""
         kind, _, number = text.partition(":")
         if text in ("off", "epoch"):
             return cls(epochs=text == "epoch")
         if kind == "batch" and number.isdecimal() and len(number) < 10 and int(number):
             return cls(epochs=True, batches=int(number))
-        raise InputError(f"it is off, epoch or batch:N, got {text!r}")
+        raise InputError(f"expected off, epoch or batch:N, got {text!r}")

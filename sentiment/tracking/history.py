@@ -243,6 +243,6 @@ def _arrays(paths: ProjectPaths, run: RunRecord, path: str, *, hint: str) -> dic
         # An .npz may come damaged from a disk that was full; its name says nothing to a person.
         named = f"{path} of the run {run.bare_name}"
         try:
-            return npz.read_arrays(local, hint=hint, most=_MOST_ARRAYS)
+            return npz.read_arrays(local, hint=hint, max_bytes=_MOST_ARRAYS)
         except DamagedFileError as error:
             raise DamagedFileError(f"{named} can't be read", hint=hint) from error

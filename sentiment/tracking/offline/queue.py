@@ -62,7 +62,7 @@ class Operation:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that belong to it."""
-        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MOST_ARRAYS)
+        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, max_bytes=_MOST_ARRAYS)
 
     def begin(self) -> bool:
         """Mark it as begun; return whether it was before, so that some of it may be there."""
