@@ -41,12 +41,12 @@ _MODULES = {
     "WordEffects": "inspection.explain",
     "load": "model",
 }
-# Models that 0.1.0 has logged to MLflow import sentiment.bundle and sentiment.runtime.
+# Models that version 0.1.0 logged to MLflow import sentiment.bundle and sentiment.runtime.
 __path__.append(str(Path(__file__).parent / "_legacy"))
 
 
 def __getattr__(name: str) -> Any:
-    """Import what `__all__` names when it is first used: importing the package imports nothing."""
+    """Import a name of `__all__` on first use, so that importing the package is fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)

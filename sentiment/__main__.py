@@ -1,4 +1,4 @@
-"""`python -m sentiment`."""
+"""Run the command line: `python -m sentiment`."""
 
 from sentiment.cli import main
 

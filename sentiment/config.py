@@ -1,7 +1,6 @@
-"""Settings, each with its default, range and meaning.
+"""Settings with their defaults, ranges and meanings.
 
-Knows the standard library only. Settings are frozen; a value out of its range is refused when
-they are made, wherever it came from.
+Settings are frozen. A value out of its range is refused when the settings are created.
 """
 
 from dataclasses import Field, dataclass, field, fields
@@ -10,37 +9,40 @@ from typing import Any, Literal, get_args
 
 from sentiment.errors import InputError
 
-DATASETS = ("imdb", "sample")
 
-
-def setting(default: Any, meaning: str, least: float | None = None, most: float | None = None):
-    """Declare a setting with its default, what it means and its range, both ends included."""
-    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
+def setting(
+    default: Any, meaning: str, minimum: float | None = None, maximum: float | None = None
+) -> Any:
+    """Declare a setting with its default, its meaning and its range, both ends included."""
+    return field(default=default, metadata={"meaning": meaning, "least": minimum, "most": maximum})
 
 
 def check_ranges(settings: Any) -> None:
-    """Raise InputError where a value is of another type than its setting, or out of its range."""
-    for part in fields(settings):
-        value = getattr(settings, part.name)
-        least, most = part.metadata.get("least"), part.metadata.get("most")
-        choices, kind = get_args(part.type), type(part.default)
-        whole_for_real = kind is float and type(value) is int
-        if not choices and type(value) is not kind and not whole_for_real:
-            raise InputError(f"--{part.name} must be of type {kind.__name__}, got {value!r}")
-        if choices and value not in choices:
-            raise InputError(f"--{part.name} must be one of {', '.join(choices)}, got {value}")
-        # Not `value < least`: that lets NaN pass.
-        if (least is not None and not value >= least) or (most is not None and not value <= most):
-            name = part.name.replace("_", "-")
+    """Raise InputError if a setting has a value of the wrong type or out of its range."""
+    for declared in fields(settings):
+        value = getattr(settings, declared.name)
+        minimum, maximum = declared.metadata.get("least"), declared.metadata.get("most")
+        choices, expected = get_args(declared.type), type(declared.default)
+        integer_as_float = expected is float and type(value) is int
+        if not choices and type(value) is not expected and not integer_as_float:
             raise InputError(
-                f"--{name} must be from {least} to {most}, got {value}",
+                f"--{declared.name} must be of type {expected.__name__}, got {value!r}"
+            )
+        if choices and value not in choices:
+            raise InputError(f"--{declared.name} must be one of {', '.join(choices)}, got {value}")
+        # Not `value < minimum`, which is False for NaN.
+        too_small = minimum is not None and not value >= minimum
+        if too_small or (maximum is not None and not value <= maximum):
+            name = declared.name.replace("_", "-")
+            raise InputError(
+                f"--{name} must be from {minimum} to {maximum}, got {value}",
                 hint="sentiment train --help",
             )
 
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """Which reviews, and the vocabulary that they are numbered with."""
+    """The dataset and how its vocabulary is built."""
 
     dataset: str = setting("imdb", "imdb, sample, or a labelled CSV, TSV or JSONL file")
     vocabulary: int = setting(
@@ -57,8 +59,8 @@ class PrepareSettings:
 
     @property
     def name(self) -> str:
-        """A short name for the dataset: its own, or its file's."""
-        return self.dataset if self.dataset in DATASETS else Path(self.dataset).stem
+        """A short name of the dataset; for a file, its name without folder and suffix."""
+        return Path(self.dataset).stem
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class ModelSettings:
 
     @property
     def state_size(self) -> int:
-        """Numbers in the final state: the units of the last layer, of both directions."""
+        """Size S of the final state: units of the last layer, times two if bidirectional."""
         return self.units * (2 if self.bidirectional else 1)
 
 
@@ -139,28 +141,31 @@ Settings = PrepareSettings | ModelSettings | TrainSettings
 
 
 def setting_field(kind: type[Settings], name: str) -> Field:
-    """Return the declaration of one setting."""
-    return next(part for part in fields(kind) if part.name == name)
+    """Return the declaration of one setting. Raises StopIteration if there is none."""
+    return next(declared for declared in fields(kind) if declared.name == name)
 
 
 def flatten_settings(settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the values of all kinds of settings, as a bundle records them, in one dictionary."""
-    return {name: value for kind in settings.values() for name, value in kind.items()}
+    """Return all settings of a bundle's record, which groups them in tables, in one dictionary."""
+    return {name: value for table in settings.values() for name, value in table.items()}
 
 
 @dataclass(frozen=True)
 class SnapshotSchedule:
-    """How often hidden states are looked at: after each epoch, and after each `batches` batches."""
+    """When snapshots of hidden states are taken.
+
+    epochs: whether after each epoch; batches: also after this many batches, 0 for never.
+    """
 
     epochs: bool
     batches: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "SnapshotSchedule":
-        """Return what `off`, `epoch` or `batch:N` means; raise InputError for anything else."""
+        """Return the schedule `off`, `epoch` or `batch:N`; raise InputError for other text."""
         kind, _, number = text.partition(":")
         if text in ("off", "epoch"):
             return cls(epochs=text == "epoch")
         if kind == "batch" and number.isdecimal() and len(number) < 10 and int(number):
             return cls(epochs=True, batches=int(number))
-        raise InputError(f"it is off, epoch or batch:N, got {text!r}")
+        raise InputError(f"expected off, epoch or batch:N, got {text!r}")

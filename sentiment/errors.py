@@ -1,18 +1,16 @@
 """Errors that a person can act on.
 
 SentimentError
-├── InputError        what was given can't be used
-├── MissingFileError  something that is needed isn't there yet
-├── DamagedFileError  a file isn't what its record says
-├── DivergedError     training has run away
-└── UnavailableError  something outside (a server, a download) doesn't answer
-
-Knows nothing else of the project.
+├── InputError        the input can't be used
+├── MissingFileError  a required file doesn't exist yet
+├── DamagedFileError  a file's content does not match its record
+├── DivergedError     training has diverged
+└── UnavailableError  a server, a download or a library is not available
 """
 
 
 class SentimentError(Exception):
-    """A fact in one sentence, and the command to type next."""
+    """A fact in one sentence, and a hint: what to type or do next."""
 
     def __init__(self, fact: str, *, hint: str | None = None):
         super().__init__(fact)
@@ -21,20 +19,20 @@ class SentimentError(Exception):
 
 
 class InputError(SentimentError):
-    """What was given can't be used."""
+    """The input can't be used."""
 
 
 class MissingFileError(SentimentError):
-    """Something that is needed isn't there yet."""
+    """A required file doesn't exist yet."""
 
 
 class DamagedFileError(SentimentError):
-    """A file isn't what its record says."""
+    """A file's content does not match its record."""
 
 
 class DivergedError(SentimentError):
-    """Training has run away: the loss is no longer a number."""
+    """Training has diverged: the loss is not a number."""
 
 
 class UnavailableError(SentimentError):
-    """Something outside this machine doesn't answer."""
+    """A server, a download or a library is not available."""

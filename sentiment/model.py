@@ -1,8 +1,4 @@
-"""A trained model inside a Python program, as `sentiment.load` gives it.
-
-Knows the runtime and explanations; knows nothing of commands or terminals, and imports neither
-TensorFlow nor MLflow.
-"""
+"""Use a trained model in a Python program, as returned by `sentiment.load`."""
 
 from collections.abc import Iterable
 from os import PathLike, fspath
@@ -17,10 +13,10 @@ from sentiment.utils.paths import find_project
 
 
 class Model:
-    """Texts in; probabilities, hidden states and explanations out.
+    """Compute probabilities, hidden states and explanations of texts.
 
-    Of a text above the model's longest review only the last words are read. A text without a word
-    has the initial state, zeros, and its probability.
+    If a text is longer than the model's longest review, only its last words are read. A text
+    without words has the initial state, zeros.
     """
 
     def __init__(self, classifier: Classifier):
@@ -39,21 +35,22 @@ class Model:
     def states(self, text: str) -> np.ndarray:
         """Return the hidden state after each word of `text`, float32 (T, S).
 
-        The words themselves are the `tokens` of `trace`. See `Classifier.states` for the order.
+        `trace` returns the words as its `tokens`. See `Classifier.states` for the order of the S
+        numbers.
         """
         return self.classifier.states(self.classifier.encode([text]))
 
     def trace(self, text: str) -> Trace:
         """Return P(positive), float32 (T,), and the state, float32 (T, S), after each word.
 
-        Raises InputError where the text holds no word that the model knows.
+        Raises InputError if the model knows no word of the text.
         """
         return explain.trace(self.classifier, text)
 
     def why(self, text: str) -> WordEffects:
-        """Return how far each word moved the decision, float32 (T,) in log-odds.
+        """Return how far each word moves the decision, float32 (T,) in log-odds.
 
-        Raises InputError where the text holds no word that the model knows.
+        Raises InputError if the model knows no word of the text.
         """
         return explain.word_effects(self.classifier, text)
 
@@ -62,6 +59,10 @@ class Model:
 
 
 def load(folder: str | PathLike[str] | None = None) -> Model:
-    """Open the model in `folder`, else the one that `choice` gives; see `sentiment.load`."""
-    named = fspath(folder) if folder is not None else None
-    return Model(Classifier(resolve.resolve_model(named, find_project())))
+    """Open the model in `folder`, else the default model.
+
+    The default is SENTIMENT_MODEL if it is set, else the newest model of the project, else the
+    bundled model. Raises MissingFileError if `folder` holds no model.
+    """
+    requested = fspath(folder) if folder is not None else None
+    return Model(Classifier(resolve.resolve_model(requested, find_project())))

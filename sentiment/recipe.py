@@ -1,30 +1,28 @@
-"""Recipes: named sets of settings in readable files.
+"""Load recipes: named sets of settings in TOML files.
 
-Knows TOML and the settings; knows nothing of the command line or of what settings do.
-
-A recipe is a TOML file with the tables `prepare`, `model` and `train`, each holding settings by
-their names in `config.py`. What it leaves out keeps its default.
+A recipe has the tables `prepare`, `model` and `train`, which hold settings by their names in
+`config.py`. Settings that it leaves out keep their defaults.
 """
 
 import json
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
-from sentiment.errors import InputError, MissingFileError
-from sentiment.utils import files
+from sentiment.errors import InputError
+from sentiment.utils.resources import read_shipped_or_file, shipped_names
 from sentiment.utils.text import escape_json_control
 
 HINT = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
+_SHIPPED = ("sentiment", "recipes")  # package and folder
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that shapes a run, under the name of the recipe that it began with."""
+    """All settings of a run, and the name of the recipe that they come from."""
 
     prepare: PrepareSettings = field(default_factory=PrepareSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -33,68 +31,52 @@ class Recipe:
 
 
 def shipped_recipes() -> list[str]:
-    """Return the names of the recipes that come with the package."""
-    folder = resources.files("sentiment").joinpath("recipes")
-    return sorted(Path(entry.name).stem for entry in folder.iterdir())
+    """Return the names of the recipes that ship with the package."""
+    return shipped_names(*_SHIPPED)
 
 
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe called `name`, or the one in the file of that name.
+    """Return the shipped recipe `name`, else the recipe in the file `name`.
 
-    Raises MissingFileError where there is none and InputError, naming the setting, where the file
-    holds what is none or has the wrong type or an impossible value.
+    Raises MissingFileError if there is neither. Raises InputError, which names the setting, if
+    the file has an unknown setting, a value of the wrong type or a value out of range.
     """
-    if name in shipped_recipes():
-        text = resources.files("sentiment").joinpath("recipes", f"{name}.toml").read_text("utf-8")
-    else:
-        try:
-            text = files.read_text(Path(name))
-        except (OSError, ValueError) as error:
-            raise MissingFileError(
-                f"no recipe {name}: it is neither a file that can be read nor one of "
-                f"{', '.join(shipped_recipes())}",
-                hint=HINT,
-            ) from error
+    text = read_shipped_or_file(*_SHIPPED, name, what="recipe", hint=HINT)
     try:
-        stated = tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name} is not TOML: {error}", hint=HINT) from error
     parts: dict[str, Any] = {table: getattr(Recipe(), table) for table in TABLES}
-    for table, values in stated.items():
+    for table, values in content.items():
         if table not in parts or not isinstance(values, dict):
             raise InputError(f"{name}: {table} is none of the tables {', '.join(parts)}", hint=HINT)
-        parts[table] = _settled(name, table, parts[table], values)
+        parts[table] = _with_values(name, table, parts[table], values)
     return Recipe(**parts, name=Path(name).stem)
 
 
-def _settled(name: str, table: str, part: Settings, values: dict[str, Any]) -> Settings:
-    """Return `part` with `values` in place of its own."""
-    have = asdict(part)
-    for setting, value in values.items():
-        if setting not in have:
-            raise InputError(f"{name}: [{table}] has no setting {setting}", hint=HINT)
-        kind = type(have[setting])
-        if type(value) is not kind and not (kind is float and type(value) is int):
+def _with_values(recipe: str, table: str, settings: Settings, values: dict[str, Any]) -> Settings:
+    """Return `settings` with `values` instead of its own."""
+    current = asdict(settings)
+    for name, value in values.items():
+        if name not in current:
+            raise InputError(f"{recipe}: [{table}] has no setting {name}", hint=HINT)
+        expected = type(current[name])
+        if type(value) is not expected and not (expected is float and type(value) is int):
             raise InputError(
-                f"{name}: {setting} must be of type {kind.__name__}, got {value!r}", hint=HINT
+                f"{recipe}: {name} must be of type {expected.__name__}, got {value!r}", hint=HINT
             )
-    return replace(part, **values)
+    return replace(settings, **values)
 
 
 def to_toml(recipe: Recipe) -> str:
-    """Return `recipe` as a file that `read` reads."""
+    """Return `recipe` as the text of a file that `load_recipe` reads."""
     lines = []
     for table in TABLES:
         values = asdict(getattr(recipe, table))
-        lines += [
-            f"[{table}]",
-            *(f"{name} = {_stated(value)}" for name, value in values.items()),
-            "",
-        ]
+        lines += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items()), ""]
     return "\n".join(lines)
 
 
-def _stated(value: Any) -> str:
-    """Return a value as TOML, where one of JSON is valid but for a few characters."""
-    stated = json.dumps(value, ensure_ascii=False)
-    return escape_json_control(stated)
+def _toml(value: Any) -> str:
+    """Return a value as TOML: JSON is valid TOML once these control characters are escaped."""
+    return escape_json_control(json.dumps(value, ensure_ascii=False))

@@ -9,16 +9,16 @@ range `{ low = …, high = … }`, with `log = true` where values are drawn by t
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from sentiment.config import setting_field
-from sentiment.errors import InputError, MissingFileError
+from sentiment.errors import InputError
 from sentiment.recipe import TABLES, Recipe
+from sentiment.utils.resources import read_shipped_or_file, shipped_names
 
 Value = bool | int | float | str
 _HINT = "sentiment sweep --show-space"
+_SHIPPED = ("sentiment.experiments", "search_spaces")  # package and folder
 _RANGE = {"low", "high", "log"}
 
 
@@ -102,8 +102,7 @@ class SearchSpace:
 
 def shipped_spaces() -> list[str]:
     """Return the names of the spaces that come with the package."""
-    folder = resources.files("sentiment.experiments").joinpath("search_spaces")
-    return sorted(Path(entry.name).stem for entry in folder.iterdir())
+    return shipped_names(*_SHIPPED)
 
 
 def load_space(name: str) -> SearchSpace:
@@ -111,21 +110,7 @@ def load_space(name: str) -> SearchSpace:
 
     Raises MissingFileError where there is none, and InputError where it is not as described above.
     """
-    if name in shipped_spaces():
-        text = (
-            resources.files("sentiment.experiments")
-            .joinpath("search_spaces", f"{name}.toml")
-            .read_text("utf-8")
-        )
-    else:
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise MissingFileError(
-                f"no search space {name}: it is neither a file that can be read nor one of "
-                f"{', '.join(shipped_spaces())}",
-                hint=_HINT,
-            ) from error
+    text = read_shipped_or_file(*_SHIPPED, name, what="search space", hint=_HINT)
     return parse(text, name)
 
 

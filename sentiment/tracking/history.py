@@ -238,7 +238,7 @@ def _arrays(paths: ProjectPaths, run: RunRecord, path: str, *, hint: str) -> dic
         with store.store_errors(paths):
             local = Path(client.download_artifacts(run.id, path, tmp))
         try:
-            return npz.read_arrays(local, hint=hint, most=_MAX_ARRAYS)
+            return npz.read_arrays(local, hint=hint, max_bytes=_MAX_ARRAYS)
         except DamagedFileError as error:
             # A full disk leaves damaged files. Name the artifact: the local copy is temporary.
             fact = f"{path} of the run {run.bare_name} can't be read"

@@ -1,1 +1,1 @@
-"""Helpers from the standard library that know nothing of this project's subject."""
+"""General helpers for files, locks, paths, ports, text and progress."""

@@ -1,14 +1,11 @@
-"""The colours of positive and negative, which colour-blind people can tell apart.
-
-RGB, 0-255.
-"""
+"""Colors of positive and negative as RGB, 0-255; color-blind people can tell them apart."""
 
 POSITIVE, NEGATIVE = (30, 120, 220), (225, 95, 20)  # on a page, light or dark
 NEUTRAL = (138, 146, 156)
-# Brighter, as most terminals are dark.
+# Brighter, because most terminals are dark.
 TERMINAL_POSITIVE, TERMINAL_NEGATIVE, TERMINAL_NEUTRAL = (60, 140, 255), (240, 110, 30), (140,) * 3
 
 
 def hex_color(rgb: tuple[int, ...]) -> str:
-    """Return a colour as CSS and Bokeh write it, such as #1e78dc."""
+    """Return a color as CSS and Bokeh write it, such as #1e78dc."""
     return "#{:02x}{:02x}{:02x}".format(*rgb)

@@ -1,4 +1,4 @@
-"""A lock on a file: one process, and one thread of it, at a time does a piece of work."""
+"""Lock a file, so that one process, and one thread of it, does a piece of work at a time."""
 
 import fcntl
 import os
@@ -15,21 +15,21 @@ _in_process: dict[Path, threading.Lock] = {}
 
 
 class LockedError(InputError):
-    """Another process, or another part of this one, holds the lock."""
+    """Another process, or another thread of this one, holds the lock."""
 
 
 @contextmanager
 def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator[None]:
     """Hold the lock at `path` while the body does `work`, a phrase such as "writing out.csv".
 
-    The file is removed at the end. The system releases the lock of a process that ends in any
-    way, so a dead process leaves none behind. Raises LockedError, naming the process that holds
-    the lock, unless `blocking`, which waits for it. Not reentrant.
+    The file is removed at the end. The system releases the lock of a process that dies. If another
+    process holds the lock, wait for it if `blocking`, else raise LockedError, which names that
+    process. Not reentrant.
     """
     path = path.parent.resolve() / path.name
-    # The system's lock is of a process: it does not keep apart two parts of one.
-    mine = _in_process.setdefault(path, threading.Lock())
-    if not mine.acquire(blocking=blocking):
+    # The system's lock belongs to a process: it does not exclude other threads of this one.
+    thread_lock = _in_process.setdefault(path, threading.Lock())
+    if not thread_lock.acquire(blocking=blocking):
         raise _locked(work, str(os.getpid()))
     try:
         file = _acquire(path, work, blocking=blocking)
@@ -44,15 +44,15 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
         finally:
             file.close()
     finally:
-        mine.release()
+        thread_lock.release()
 
 
 def _acquire(path: Path, work: str, *, blocking: bool) -> TextIO:
-    """Return the locked file that is at `path`."""
+    """Lock the file at `path` and return it, open."""
     while True:
         file = _open(path)
         try:
-            # Not flock: a child that was forked would hold that lock too, and may live longer.
+            # Not flock: a forked child would hold that lock too, and may live longer.
             fcntl.lockf(file, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
         except (BlockingIOError, PermissionError) as error:
             file.seek(0)
@@ -64,7 +64,7 @@ def _acquire(path: Path, work: str, *, blocking: bool) -> TextIO:
             raise
         if _is_at(file, path):
             return file
-        # The process that held it has removed it since: this lock keeps nobody out any more.
+        # Its holder has removed this file since, so the lock on it excludes no other process.
         file.close()
 
 
@@ -82,12 +82,12 @@ def _open(path: Path) -> TextIO:
     except OSError as error:
         raise InputError(
             f"can't write in {path.parent}: {error.strerror}",
-            hint=f"ls -ld {shlex.quote(str(path.parent))}, which shows who may write there",
+            hint=f"ls -ld {shlex.quote(str(path.parent))}",
         ) from error
 
 
 def _is_at(file: TextIO, path: Path) -> bool:
-    """Return True if `file` is what others find at `path`."""
+    """Return True if `file` is still the file at `path`."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

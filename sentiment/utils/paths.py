@@ -1,7 +1,4 @@
-"""Where things lie on disk.
-
-Knows the standard library only; creates nothing.
-"""
+"""Find the folders of a project; nothing is created here."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProjectPaths:
-    """The folders of one project, all below its absolute root."""
+    """The folders of one project, below its absolute root."""
 
     root: Path
 
@@ -26,7 +23,7 @@ class ProjectPaths:
 
     @property
     def checkpoints(self) -> Path:
-        """Trainings that have not ended well yet, one folder each."""
+        """Checkpoints of unfinished trainings, one folder each."""
         return self.root / "data" / "checkpoints"
 
     @property
@@ -36,36 +33,39 @@ class ProjectPaths:
 
     @property
     def registry(self) -> Path:
-        """Registered models that came from a tracking server, one folder each."""
+        """Registered models downloaded from a tracking server, one folder each."""
         return self.root / "data" / "registry"
 
     @property
     def spool(self) -> Path:
-        """What could not be sent to a tracking server yet, one folder a run."""
+        """Runs that still wait to be sent to a tracking server, one folder each."""
         return self.root / "data" / "spool"
 
     @property
     def tfds(self) -> Path:
-        """Datasets as TFDS keeps them; TFDS_DATA_DIR wins."""
-        named = os.environ.get("TFDS_DATA_DIR")
-        return Path(named).expanduser() if named else self.root / "data" / "tensorflow_datasets"
+        """Datasets of TFDS: TFDS_DATA_DIR if it is set, else a folder of the project."""
+        override = os.environ.get("TFDS_DATA_DIR")
+        return (
+            Path(override).expanduser() if override else self.root / "data" / "tensorflow_datasets"
+        )
 
     @property
     def mlruns(self) -> Path:
-        """The MLflow store and its files."""
+        """The MLflow store: its database and artifacts."""
         return self.root / "mlruns"
 
 
 def find_project() -> ProjectPaths:
     """Return the folders of the project that the working directory belongs to.
 
-    The root is SENTIMENT_HOME, or the nearest folder upwards that holds both `data` and `mlruns`,
-    or else the working directory: so that a command typed in a subfolder finds the same runs.
+    The root is SENTIMENT_HOME if it is set, else the nearest folder, from the working directory
+    upwards, that holds both `data` and `mlruns`, else the working directory. So a command typed in
+    a subfolder finds the same runs.
     """
-    if named := os.environ.get("SENTIMENT_HOME"):
-        return ProjectPaths(Path(named).expanduser().resolve())
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    if home := os.environ.get("SENTIMENT_HOME"):
+        return ProjectPaths(Path(home).expanduser().resolve())
+    working_dir = Path.cwd()
+    for folder in (working_dir, *working_dir.parents):
         if (folder / "data").is_dir() and (folder / "mlruns").is_dir():
             return ProjectPaths(folder)
-    return ProjectPaths(here)
+    return ProjectPaths(working_dir)

@@ -1,4 +1,4 @@
-"""Free ports on this machine."""
+"""Find free ports on this machine."""
 
 import socket
 from contextlib import ExitStack

@@ -1,7 +1,4 @@
-"""What long work tells whoever is watching.
-
-Knows nothing of how it is shown. `Watcher` itself shows nothing, for use as a library.
-"""
+"""Report the progress of long work, without saying how it is displayed."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,7 +11,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class BatchMetrics:
-    """How training stands after a batch. Loss and accuracy are means over the epoch so far."""
+    """Metrics after a batch. Loss and accuracy are means over the epoch so far."""
 
     epoch: int
     epochs: int
@@ -28,7 +25,7 @@ class BatchMetrics:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """How training stands after an epoch."""
+    """Metrics after an epoch. `best`: no earlier epoch has a lower validation loss."""
 
     epoch: int
     epochs: int
@@ -41,7 +38,7 @@ class EpochMetrics:
     best: bool
 
     def metrics(self) -> dict[str, float]:
-        """Return what a run keeps of it, by name."""
+        """Return the metrics that a run logs, by name."""
         return {
             "train/loss": self.train_loss,
             "train/accuracy": self.train_accuracy,
@@ -52,39 +49,40 @@ class EpochMetrics:
 
 
 class Stopwatch:
-    """Where the seconds of a long piece of work have gone."""
+    """Measure how many seconds each part of a long piece of work takes."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self._inner: list[float] = []  # seconds of parts within each part that is under way
+        self._nested: list[float] = []  # for each running part, the seconds of parts inside it
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Add the seconds that the body takes to those of `name`, without those of parts in it."""
+        """Add the seconds of the body to those of `name`, without those of nested parts."""
         started = time.perf_counter()
-        self._inner.append(0.0)
+        self._nested.append(0.0)
         try:
             yield
         finally:
-            spent = time.perf_counter() - started
-            self.seconds[name] = self.seconds.get(name, 0.0) + spent - self._inner.pop()
-            if self._inner:
-                self._inner[-1] += spent
+            elapsed = time.perf_counter() - started
+            own = elapsed - self._nested.pop()
+            self.seconds[name] = self.seconds.get(name, 0.0) + own
+            if self._nested:
+                self._nested[-1] += elapsed
 
 
 class Progress:
-    """Somebody who watches; this one says nothing."""
+    """Receive progress. This base class displays nothing, for use as a library."""
 
     def note(self, text: str) -> None:
-        """Say a sentence."""
+        """Show a sentence."""
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-        """Pass `items` on, showing how many of `total` have gone by."""
+        """Yield `items` while showing how many of `total` are done."""
         del what, total
         return iter(items)
 
     def batch(self, report: BatchMetrics) -> None:
-        """Show where training stands."""
+        """Show the metrics after a batch."""
 
     def epoch(self, report: EpochMetrics) -> None:
-        """Show how an epoch went."""
+        """Show the metrics after an epoch."""

@@ -1,35 +1,35 @@
-"""Text that is safe to print: control characters made visible, numbers that JSON can hold."""
+"""Make text safe to print and values safe for JSON."""
 
 import math
 import re
 from typing import Any
 
-# Control characters, and those that change the direction of writing. A terminal obeys them.
+# Control characters, and characters that change the direction of writing: a terminal obeys them.
 _CONTROL = "\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _IN_TERMINAL = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROL}]")
 # Lone surrogates can't be written as UTF-8.
 _IN_PAGE = re.compile(f"[\x00-\x08\x0b-\x1f\ud800-\udfff{_CONTROL}]")
-_AFTER_JSON = re.compile(f"[{_CONTROL}]")  # what json.dumps leaves as it is
+_IN_JSON = re.compile(f"[{_CONTROL}]")  # json.dumps does not escape these
 _UNICODE_ESCAPE = r"\u{:04x}"
 
 
 def escape_control(text: str) -> str:
     r"""Return `text` for a terminal, with control characters written out: `\x1b` for an escape."""
-    return _IN_TERMINAL.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _IN_TERMINAL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def replace_control(text: str) -> str:
-    """Return `text` for a page, with U+FFFD in place of control characters and lone surrogates."""
+    """Return `text` for a page, with U+FFFD instead of control characters and lone surrogates."""
     return _IN_PAGE.sub("\ufffd", text)
 
 
 def escape_json_control(text: str) -> str:
-    r"""Return JSON or TOML with `\u....` in place of control characters that json.dumps keeps."""
-    return _AFTER_JSON.sub(lambda found: _UNICODE_ESCAPE.format(ord(found[0])), text)
+    r"""Return JSON or TOML with `\u....` instead of control characters that json.dumps keeps."""
+    return _IN_JSON.sub(lambda match: _UNICODE_ESCAPE.format(ord(match[0])), text)
 
 
 def finite(value: Any) -> Any:
-    """Return a JSON value with None in place of each infinite or NaN number, which JSON lacks."""
+    """Return a JSON value with None instead of infinite and NaN numbers, which JSON lacks."""
     if isinstance(value, dict):
         return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Moments in the forms that names and records use."""
+"""Format the current time for names and records."""
 
 import time
 from datetime import UTC, datetime

@@ -157,8 +157,8 @@ def test_arrays_of_runs_may_be_compressed_up_to_a_limit(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(zip_archive({"a.npy": BOMB}))
     with pytest.raises(DamagedFileError, match=r"a\.npz can't be read: .*100,000,128 bytes"):
-        npz.read_arrays(path, hint="x", most=10**8)
-    assert npz.read_arrays(path, hint="x", most=10**9)["a"].shape == (25_000_000,)
+        npz.read_arrays(path, hint="x", max_bytes=10**8)
+    assert npz.read_arrays(path, hint="x", max_bytes=10**9)["a"].shape == (25_000_000,)
 
 
 def test_a_checkpoint_is_an_archive_too(tmp_path):

@@ -115,7 +115,7 @@ def forge(path, **parts):
             lambda path: forge(
                 path, arrays_npz=lambda part: np.savez(part, a=np.array([{}], object))
             ),
-            "/arrays.npz can't be read: a.npy holds objects of Python",
+            "/arrays.npz can't be read: a.npy holds Python objects",
         ),
     ],
 )

@@ -72,7 +72,7 @@ class Operation:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that belong to it."""
-        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, most=_MAX_ARRAYS)
+        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, max_bytes=_MAX_ARRAYS)
 
     def begin(self) -> bool:
         """Mark it as begun; return True if it was before: a part of it may be in the store."""
