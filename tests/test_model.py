@@ -84,3 +84,20 @@ def test_the_library_imports_nothing_heavy_and_nothing_at_all_before_it_is_used(
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{Classifier(made).predict(['a good film'])[0]:.6f} True\n"
+
+
+def test_the_package_exports_these_names():
+    assert sentiment.__all__ == sorted(sentiment.__all__) == [
+        "DamagedFileError", "DivergedError", "InputError", "MissingFileError", "Model",
+        "SentimentError", "Trace", "UnavailableError", "WordEffects", "load",
+    ]  # fmt: skip
+    for name in sentiment.__all__:
+        assert getattr(sentiment, name).__name__ == name
+        assert name in dir(sentiment)
+    with pytest.raises(AttributeError, match="no attribute 'Loader'"):
+        sentiment.Loader  # noqa: B018
+
+
+def test_importing_the_package_imports_no_library():
+    code = "import sentiment, sys; assert not {'numpy', 'tensorflow', 'mlflow'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
