@@ -1,4 +1,4 @@
-"""Search spaces, and what is said of the commands for several machines before any engine starts."""
+"""Search spaces, and usage errors of the commands for several machines."""
 
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +12,7 @@ from sentiment.recipe import Recipe
 def run(*words, status=2):
     result = CliRunner().invoke(app, list(words))
     assert result.exit_code == status, result.output
-    # A message of usage has a frame, and is broken into lines in it.
+    # A usage error is printed in a frame, which breaks its lines.
     return " ".join(result.output.replace("│", " ").split())
 
 
@@ -20,11 +20,11 @@ def parsed(text):
     return search_space.parse(text, "mine.toml")
 
 
-def test_a_range_has_the_kind_of_its_setting():
-    made = parsed("[model]\nunits = { low = 2, high = 8 }\ndropout = { low = 0, high = 1 }")
-    units, dropout = made.settings.values()
-    assert units.whole and (units.low, units.high) == (2, 8)
-    assert not dropout.whole and type(dropout.low) is float
+def test_a_range_has_the_type_of_its_setting():
+    space = parsed("[model]\nunits = { low = 2, high = 8 }\ndropout = { low = 0, high = 1 }")
+    units, dropout = space.settings.values()
+    assert units.is_integer and (units.low, units.high) == (2, 8)
+    assert not dropout.is_integer and type(dropout.low) is float
 
 
 @pytest.mark.parametrize(
@@ -40,24 +40,24 @@ def test_a_range_has_the_kind_of_its_setting():
         ("[model", "is not TOML"),
     ],
 )
-def test_a_space_that_makes_no_sense_is_refused(text, part):
-    with pytest.raises(InputError) as caught:
+def test_an_invalid_space_is_refused(text, part):
+    with pytest.raises(InputError) as raised:
         parsed(text)
-    assert part in caught.value.fact and caught.value.hint == "sentiment sweep --show-space"
+    assert part in raised.value.fact and raised.value.hint == "sentiment sweep --show-space"
 
 
-def test_the_recipe_is_tried_where_it_lies_in_the_space():
+def test_a_recipe_has_values_only_inside_the_space():
     own = Recipe().model.units
-    assert parsed(f"[model]\nunits = [{own}, 3]").values(Recipe()) == {"units": own}
-    assert parsed(f"[model]\nunits = [{own + 1}]").values(Recipe()) is None
-    beyond = f"[model]\nunits = {{ low = {own + 1}, high = {own + 2} }}"
-    assert parsed(beyond).values(Recipe()) is None
+    assert parsed(f"[model]\nunits = [{own}, 3]").values_of(Recipe()) == {"units": own}
+    assert parsed(f"[model]\nunits = [{own + 1}]").values_of(Recipe()) is None
+    outside = f"[model]\nunits = {{ low = {own + 1}, high = {own + 2} }}"
+    assert parsed(outside).values_of(Recipe()) is None
 
 
-def test_the_default_space_is_shown_and_can_be_read():
-    shown = CliRunner().invoke(app, ["sweep", "--show-space"])
-    assert shown.exit_code == 0 and parsed(shown.output).settings
-    assert shown.output == search_space.load_space("default").text
+def test_the_default_space_is_printed_and_valid():
+    result = CliRunner().invoke(app, ["sweep", "--show-space"])
+    assert result.exit_code == 0 and parsed(result.output).settings
+    assert result.output == search_space.load_space("default").text
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_the_default_space_is_shown_and_can_be_read():
         (["predict", "--engine", "spark"], "needs --input and --output"),
     ],
 )
-def test_options_that_make_no_sense_together_are_usage_errors(words, part):
+def test_conflicting_options_are_usage_errors(words, part):
     assert part in run(*words)
 
 
-def test_a_cluster_of_another_size_is_a_usage_error(monkeypatch):
+def test_a_cluster_of_a_different_size_is_a_usage_error(monkeypatch):
     monkeypatch.setenv(
         "TF_CONFIG",
         '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}',

@@ -178,7 +178,8 @@ def test_an_error_leaves_an_existing_file_unchanged(classifier, tmp_path):
         (["--steps", "first", "fine"], None, 2, "first"),
     ],
 )
-def test_errors_name_their_cause(classifier, words, piped, status, message):
+def test_errors_name_their_cause(classifier, words, piped, status, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     result = run(*words, input=piped, env={"COLUMNS": "200"})
     assert result.exit_code == status and message in result.stderr
     assert "Traceback" not in result.stderr
