@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -93,3 +94,22 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path):
         file_lock(tmp_path / "file" / "x", "a test"),
     ):
         pass
+
+
+def test_threads_of_one_process_exclude_each_other(tmp_path):
+    path, order = tmp_path / "lock", []
+
+    def wait():
+        with file_lock(path, "waiting", blocking=True):
+            order.append("thread")
+
+    with file_lock(path, "a test"):
+        expected = f"process {os.getpid()} is already writing x"
+        with pytest.raises(InputError, match=expected), file_lock(path, "writing x"):
+            pass
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.05)
+        order.append("body")
+    thread.join()
+    assert order == ["body", "thread"] and not path.exists()
