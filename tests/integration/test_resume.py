@@ -238,7 +238,7 @@ def command(*words, home):
 
 def test_settings_beside_resume_are_refused_and_what_can_be_resumed_is_named(folders, whole):
     both = command("--resume", "last", "--epochs", "3", "--no-track", home=folders.root)
-    assert both.exit_code == 2 and "without --epochs, --no-track" in " ".join(
+    assert both.exit_code == 2 and "leave out --epochs, --no-track" in " ".join(
         both.output.replace("│", "").split()
     )
     (folders.checkpoints / "begun" / "epoch-0001").mkdir(parents=True)
