@@ -79,7 +79,10 @@ def command(
     """Compare runs: settings, curves, and paired tests on the same reviews."""
     if readout:
         if runs or filters or sort or columns or limit or html:
-            raise typer.BadParameter("--readout does not compare existing runs: leave these out")
+            raise typer.BadParameter(
+                "--readout trains new runs: leave out runs, --filter, --sort, --columns, --limit "
+                "and --html"
+            )
         from sentiment.cli import _compare_readouts
         from sentiment.recipe import load_recipe
 

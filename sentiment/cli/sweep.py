@@ -71,7 +71,7 @@ def command(
     """Try many settings; write the best on the validation reviews as a recipe."""
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
-        raise typer.BadParameter(f"--resume uses the sweep's own plan, without {names}")
+        raise typer.BadParameter(f"--resume uses the sweep's own plan: leave out {names}")
     if minutes is not None and math.isnan(minutes):
         raise typer.BadParameter("expected a number of minutes", param_hint="--minutes")
     if master is not None and not track:

@@ -110,7 +110,7 @@ def command(
 def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> None:
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
-        raise typer.BadParameter(f"--resume uses the run's own settings, without {names}")
+        raise typer.BadParameter(f"--resume uses the run's own settings: leave out {names}")
     try:
         SnapshotSchedule.parse(snapshots)
     except InputError as error:

@@ -1,6 +1,7 @@
 """Lock a file, so that one process, and one thread of it, does a piece of work at a time."""
 
 import fcntl
+import gc
 import os
 import shlex
 import time
@@ -39,6 +40,8 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
     holder = _Holder()
     entry = weakref.ref(holder)
     try:
+        if not _take(path, entry):
+            gc.collect()  # an interrupted holder may be part of a reference cycle
         while not _take(path, entry):
             if not blocking:
                 raise _locked(work, str(os.getpid()))

@@ -238,7 +238,7 @@ def command(*words, home):
 
 def test_resume_refuses_settings_and_lists_the_runs_that_can_be_resumed(paths, whole):
     settings = command("--resume", "last", "--epochs", "3", "--no-track", home=paths.root)
-    assert settings.exit_code == 2 and "without --epochs, --no-track" in " ".join(
+    assert settings.exit_code == 2 and "leave out --epochs, --no-track" in " ".join(
         settings.output.replace("│", "").split()
     )
     (paths.checkpoints / "started" / "epoch-0001").mkdir(parents=True)
