@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from sentiment.errors import (
         DamagedFileError,
         DivergedError,
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
         UnavailableError,
     )
     from sentiment.inspection.explain import Trace, WordEffects
-    from sentiment.model import Model, load
+    from sentiment.model import Model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -39,10 +41,23 @@ _MODULES = {
     "Model": "model",
     "Trace": "inspection.explain",
     "WordEffects": "inspection.explain",
-    "load": "model",
 }
 # Models that version 0.1.0 logged to MLflow import sentiment.bundle and sentiment.runtime.
 __path__.append(str(Path(__file__).parent / "_legacy"))
+
+
+def load(folder: "str | PathLike[str] | None" = None) -> "Model":
+    """Open a trained model.
+
+    The model is the one in `folder`, which may be an address in MLflow such as
+    models:/sentiment@champion, else the one that SENTIMENT_MODEL names, else the newest of this
+    project, else the bundled one. Nothing is imported before the call; the call imports NumPy, and
+    MLflow for an address in it. Raises MissingFileError if there is no model, DamagedFileError if
+    it is damaged.
+    """
+    from sentiment import model
+
+    return model.load(folder)
 
 
 def __getattr__(name: str) -> Any:

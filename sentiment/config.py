@@ -67,6 +67,7 @@ class PrepareSettings:
 class ModelSettings:
     """The shape of the network."""
 
+    cell: str = setting("simple_rnn", "recurrent cell")
     units: int = setting(16, "hidden units in each SimpleRNN layer", 1, 1024)
     layers: int = setting(1, "number of SimpleRNN layers", 1, 8)
     bidirectional: bool = setting(True, "also read the review backwards")

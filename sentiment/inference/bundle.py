@@ -13,8 +13,8 @@ A bundle is a folder:
 - `embedding.npy`: float16 (V + G, E), a row for each word and n-gram; row 0, the padding, is zeros;
 - `weights.npz`: float32 arrays `rnn_1.forward.kernel` (E, H), `….recurrent_kernel` (H, H) and
   `….bias` (H,), likewise `….backward.…` in a bidirectional network and `rnn_2.…` upwards for
-  further layers; `classifier.kernel` (S, 1) and `classifier.bias` (1,), S being the size of the
-  final state.
+  further layers (cells other than SimpleRNN have the arrays that `cells.py` names);
+  `classifier.kernel` (S, 1) and `classifier.bias` (1,), S being the size of the final state.
 """
 
 from dataclasses import dataclass, replace

@@ -62,7 +62,6 @@ CELLS = {"simple_rnn": SIMPLE_RNN}
 
 def cell_of(settings: ModelSettings) -> RecurrentCell:
     """Return the cell that a model is made of; raise InputError if there is none of that name."""
-    name = getattr(settings, "cell", "simple_rnn")
-    if name not in CELLS:
-        raise InputError(f"unknown cell {name!r}; known cells are {', '.join(CELLS)}")
-    return CELLS[name]
+    if settings.cell not in CELLS:
+        raise InputError(f"unknown cell {settings.cell!r}; known cells are {', '.join(CELLS)}")
+    return CELLS[settings.cell]

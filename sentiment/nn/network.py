@@ -65,7 +65,7 @@ def _recur(
     flow, pooled = vectors, settings.readout != "last"
     for number in range(1, settings.layers + 1):
         layer = cells.make_layer(
-            getattr(settings, "cell", cells.SIMPLE_RNN),
+            settings.cell,
             settings.units,
             seeds=seeds,
             return_sequences=pooled or number < settings.layers,

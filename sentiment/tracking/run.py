@@ -57,7 +57,7 @@ class MlflowRun:
         if "failure" in self._client.get_run(self.id).data.tags:
             self._client.delete_tag(self.id, "failure")
         for name, text in tags.items():
-            self.tag(name, text)
+            self.set_tag(name, text)
         self._client.update_run(self.id, status="RUNNING")
 
     def models(self, steps: list[int]) -> dict[int, EpochModel]:
@@ -72,7 +72,7 @@ class MlflowRun:
                 found[step] = EpochModel(model.model_id, bundle)
         return found
 
-    def epoch(
+    def log_epoch(
         self, metrics: dict[str, float], step: int, bundle: Path, timestamp: int | None = None
     ) -> str:
         """Log the model of an epoch, from the folder `bundle`, and its metrics; return its id."""
@@ -96,18 +96,20 @@ class MlflowRun:
         ]
         self._client.log_batch(self.id, points)
 
-    def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
+    def log_arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
         """Log arrays as one `.npz` file at `path`."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(path).name
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             self._client.log_artifact(self.id, str(file), str(Path(path).parent))
 
-    def image(self, pixels: np.ndarray, key: str, step: int, timestamp: int | None = None) -> None:
+    def log_image(
+        self, pixels: np.ndarray, key: str, step: int, timestamp: int | None = None
+    ) -> None:
         """Log an image, uint8 (height, width, 3), the one at `step` in the series `key`."""
         self._client.log_image(self.id, pixels, key=key, step=int(step), timestamp=timestamp)
 
-    def table(self, columns: dict[str, list[Any]], path: str) -> None:
+    def log_table(self, columns: dict[str, list[Any]], path: str) -> None:
         """Log a table as JSON at `path`; uint8 arrays in it become images."""
         table = {
             name: [mlflow.Image(cell) if isinstance(cell, np.ndarray) else cell for cell in cells]
@@ -115,17 +117,17 @@ class MlflowRun:
         }
         self._client.log_table(self.id, table, path)
 
-    def text(self, text: str, path: str) -> None:
+    def log_text(self, text: str, path: str) -> None:
         """Log a text file at `path`."""
         self._client.log_text(self.id, text, path)
 
-    def tag(self, name: str, text: str) -> None:
+    def set_tag(self, name: str, text: str) -> None:
         """Set a tag of the run."""
         self._client.set_tag(self.id, name, text)
 
-    def best(self, model_id: str) -> None:
+    def register_best(self, model_id: str) -> None:
         """Register the model of the best epoch, unless it is registered already."""
-        self.tag("model_id", model_id)
+        self.set_tag("model_id", model_id)
         if not registry.is_registered(self.id, model_id):
             registry.register(model_id)
 
@@ -143,8 +145,8 @@ class MlflowRun:
         self.log_metrics(evaluation.metrics, 0, tags.get("model_id"), timestamp)
         self._log_datasets([evaluation.dataset])
         reviews = evaluation.dataset.name
-        self.arrays(evaluation.predictions, f"evaluation/{reviews}_predictions.npz")
-        self.table(evaluation.mistakes, f"evaluation/{reviews}_mistakes.json")
+        self.log_arrays(evaluation.predictions, f"evaluation/{reviews}_predictions.npz")
+        self.log_table(evaluation.mistakes, f"evaluation/{reviews}_mistakes.json")
         accuracy, name = evaluation.metrics.get("test/accuracy"), tags.get("model")
         if accuracy is not None and name is not None:
             self._client.update_run(self.id, name=f"{accuracy:.2%} {name}")
@@ -164,7 +166,7 @@ def end_after(run: RunLogger) -> Iterator[None]:
         status = "KILLED"
         raise
     except Exception as error:
-        run.tag("failure", str(error) or type(error).__name__)
+        run.set_tag("failure", str(error) or type(error).__name__)
         raise
     finally:
         run.end(status)

@@ -56,25 +56,25 @@ class RunLogger(Protocol):
         Only the last of `steps` may be missing, if logging it was interrupted.
         """
 
-    def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
+    def log_epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
         """Log the model of an epoch, from the folder `bundle`, and its metrics; return its id."""
 
-    def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
+    def log_arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
         """Log arrays as one `.npz` file at `path`."""
 
-    def image(self, pixels: np.ndarray, key: str, step: int) -> None:
+    def log_image(self, pixels: np.ndarray, key: str, step: int) -> None:
         """Log an image, uint8 (height, width, 3), the one at `step` in the series `key`."""
 
-    def table(self, columns: dict[str, list[Any]], path: str) -> None:
+    def log_table(self, columns: dict[str, list[Any]], path: str) -> None:
         """Log a table as JSON at `path`; uint8 arrays in it become images."""
 
-    def text(self, text: str, path: str) -> None:
+    def log_text(self, text: str, path: str) -> None:
         """Log a text file at `path`."""
 
-    def tag(self, name: str, text: str) -> None:
+    def set_tag(self, name: str, text: str) -> None:
         """Set a tag of the run."""
 
-    def best(self, model_id: str) -> None:
+    def register_best(self, model_id: str) -> None:
         """Register the model of the best epoch, by the id that logging the epoch returned."""
 
     def end(self, status: str) -> None:

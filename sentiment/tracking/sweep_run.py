@@ -86,7 +86,7 @@ class MlflowSweepLogger(SweepLogger):
             if run is None:
                 return
             for name, text in tags.items():
-                run.tag(name, text)
+                run.set_tag(name, text)
             if best is not None:
                 loss = best.validation_loss
                 # At the front, as lists cut names at the end.
@@ -103,11 +103,11 @@ class MlflowSweepLogger(SweepLogger):
     ) -> None:
         """Log the best trial, its recipe, metrics and images to the run of the sweep."""
         with self._report_errors(trial):
-            self._run.text(recipe.read_text("utf-8"), recipe.name)
-            self._run.tag("best_trial", str(trial))
+            self._run.log_text(recipe.read_text("utf-8"), recipe.name)
+            self._run.set_tag("best_trial", str(trial))
             self._run.log_metrics(metrics, 0, None)
             for key, pixels in pictures:
-                self._run.image(pixels, key, 0)
+                self._run.log_image(pixels, key, 0)
 
     @contextmanager
     def _report_errors(self, trial: int) -> Iterator[None]:

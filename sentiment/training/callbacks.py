@@ -117,7 +117,7 @@ class TrackingCallback(Callback):
         with tempfile.TemporaryDirectory() as tmp:
             with self._stopwatch.measure("tracking"):
                 opened = self._write_bundle(Path(tmp), get_state(), metrics.metrics())
-                model_id = self._run.epoch(metrics.metrics(), metrics.epoch, opened.folder)
+                model_id = self._run.log_epoch(metrics.metrics(), metrics.epoch, opened.folder)
                 self._models[metrics.epoch] = model_id
             if self._schedule.epochs:
                 with self._stopwatch.measure("snapshots"):
@@ -143,7 +143,7 @@ class TrackingCallback(Callback):
 
     def tag(self, name: str, text: str) -> None:
         """Tag the run."""
-        self._run.tag(name, text)
+        self._run.set_tag(name, text)
 
     def on_train_end(
         self, saved: Bundle, best: EpochMetrics, mistakes: list[tuple[str, int]]
@@ -152,7 +152,7 @@ class TrackingCallback(Callback):
         with self._stopwatch.measure("tracking"):
             # If logging the best epoch was interrupted, the run has no model of it.
             if best.epoch in self._models:
-                self._run.best(self._models[best.epoch])
+                self._run.register_best(self._models[best.epoch])
         if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):
@@ -160,9 +160,9 @@ class TrackingCallback(Callback):
             report = TrainingReport(
                 saved.name, settings, self._epochs, self._snapshots, saved, mistakes
             )
-            self._run.text(page(report), "report.html")
+            self._run.log_text(page(report), "report.html")
             table = _probe_table(Classifier(saved), self._probes)
-            self._run.table(table, "hidden_states/probes.json")
+            self._run.log_table(table, "hidden_states/probes.json")
 
     @contextmanager
     def _bundle(self, state: ModelState, metrics: dict[str, float]) -> Iterator[Bundle]:
@@ -183,12 +183,12 @@ class TrackingCallback(Callback):
         """Log a snapshot of the probes' states after `step` units, `epoch` or `batch`."""
         snapshot = self._take_snapshot(opened, epoch)
         path = f"hidden_states/{unit}_{step:0{_DIGITS[unit]}d}.npz"
-        self._run.arrays(snapshot.arrays(), path)
+        self._run.log_arrays(snapshot.arrays(), path)
         moment = f"after {unit} {step}" if step else "before training"
         suffix = "" if unit == "epoch" else " by batch"
         for name, (_, title) in _FIGURES.items():
             image = self._figures[name].draw(snapshot, f"{title} {moment}")
-            self._run.image(image, f"{name}{suffix}", step)
+            self._run.log_image(image, f"{name}{suffix}", step)
 
     def _take_snapshot(self, opened: Bundle, epoch: float) -> Snapshot:
         if self._reference is None:

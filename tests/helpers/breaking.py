@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import sentiment
+from tests.helpers.slow import SLOW
 
 PACKAGE = Path(sentiment.__file__).parent
 WATCHED = {
@@ -66,7 +67,7 @@ def killed(work, step):
 def everywhere(how, set_up, work, check):
     """Break `work` off at each of its lines, each time from anew; return how many times."""
     # A process for each takes its time: one line in seven, and all of them in `make test-slow`.
-    stride = 1 if how is interrupted or os.environ.get("SENTIMENT_SLOW") else 7
+    stride = 1 if how is interrupted or SLOW else 7
     times, going_on = 0, True
     while going_on:
         set_up()

@@ -1,7 +1,6 @@
 """Recurrent cells: a second one, registered here, is read from a bundle and run like the first."""
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -15,13 +14,6 @@ from sentiment.inference.weights import weight_shapes
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a good film with a heart", "bad", "", "never seen words", "a bad film, a bad heart"]
-
-
-@dataclass(frozen=True)
-class CellSettings(ModelSettings):
-    """Settings with a cell of any name."""
-
-    cell: str = "simple_rnn"
 
 
 def sigmoid(values):
@@ -75,13 +67,12 @@ def mgu_token_by_token(inputs, weights):
 
 @pytest.fixture
 def mgu(monkeypatch):
-    """A cell named `mgu`, and settings that may name it."""
+    """Register a cell named `mgu`."""
     monkeypatch.setitem(CELLS, "mgu", RecurrentCell(mgu_shapes, mgu_states))
-    monkeypatch.setattr(bundle, "ModelSettings", CellSettings)
 
 
 def mgu_settings(**changes):
-    return CellSettings(**vars(dataclasses.replace(TINY, **changes)) | {"cell": "mgu"})
+    return dataclasses.replace(TINY, cell="mgu", **changes)
 
 
 def expected_final_state(opened, text):
@@ -128,11 +119,10 @@ def test_without_a_setting_the_cell_is_a_simple_rnn():
 
 
 def test_an_unknown_cell_is_refused_with_the_known_ones(monkeypatch, tmp_path):
-    settings = CellSettings(cell="lstm")
+    settings = ModelSettings(cell="lstm")
     with pytest.raises(InputError, match="unknown cell 'lstm'; known cells are simple_rnn"):
         weight_shapes(settings)
-    monkeypatch.setattr(bundle, "ModelSettings", CellSettings)
-    opened = tiny_bundle(tmp_path / "model", CellSettings(**vars(TINY)))
+    opened = tiny_bundle(tmp_path / "model", TINY)
     model = opened.manifest.settings["model"] | {"cell": "lstm"}
     bundle.update_manifest(opened, settings={"model": model})
     with pytest.raises(DamagedFileError, match="not valid: unknown cell 'lstm'"):

@@ -27,7 +27,6 @@ from tests.helpers.commands import COMMAND, start
 # Reviews of one length: there is one shape to be compiled.
 SMALL = ModelSettings(units=3, embedding=4, ngrams=2, longest_review=16)
 SETTINGS = TrainSettings(epochs=2, own_labels=0)
-SLOW = bool(os.environ.get("SENTIMENT_SLOW"))
 
 
 def within(size, *words, home):
@@ -219,7 +218,7 @@ def test_a_training_whose_data_goes_keeps_what_it_has_come_to(home, tmp_path):
     assert checkpoint.newest(folders.checkpoints / "gone", pytest.fail).epoch == 2
 
 
-@pytest.mark.skipif(not SLOW, reason="SENTIMENT_SLOW=1 runs it: two starts of TensorFlow")
+@pytest.mark.slow  # two starts of TensorFlow
 def test_a_training_on_a_disk_that_is_really_full(tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(tmp_path)]
     if subprocess.run(mount, capture_output=True).returncode:

@@ -1,6 +1,6 @@
 """Whatever comes in, an answer or one sentence comes out: no traceback, no hang, no leak.
 
-A few thousand inputs, the same ones each time; with SENTIMENT_SLOW=1 a hundred thousand. None may
+A few thousand inputs, the same ones each time; with --slow a hundred thousand. None may
 take longer than a second, and the memory of the process must not grow with their number.
 """
 
@@ -24,10 +24,10 @@ from sentiment.inference.classifier import Classifier
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
+from tests.helpers.slow import SLOW
 from tests.helpers.stored import add_run
 from tests.helpers.terminal import OBEYED, call
 
-SLOW = os.environ.get("SENTIMENT_SLOW") == "1"
 # Inputs for each target: in every run of the tests, and in the slow ones.
 BUDGET = {
     "tables": (600, 32_000),

@@ -15,8 +15,8 @@ import pytest
 from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import LabelRule, predict
+from tests.helpers.slow import SLOW
 
-SLOW = bool(os.environ.get("SENTIMENT_SLOW"))
 COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()", "predict"]
 MIB = 1 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")

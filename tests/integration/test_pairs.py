@@ -1,6 +1,5 @@
 """Two processes at once in one folder: both come to their end, and nothing is lost or torn."""
 
-import os
 import subprocess
 import sys
 import time
@@ -25,7 +24,6 @@ from tests.helpers.commands import start
 SMALL = ModelSettings(units=3, embedding=4, ngrams=2, longest_review=16)
 SETTINGS = TrainSettings(epochs=2, own_labels=0)
 WORDS = ["--dataset", "sample", "--own-labels", "0", "--units", "4", "--longest-review", "32"]
-SLOW = bool(os.environ.get("SENTIMENT_SLOW"))
 
 
 def python(code, *words):
@@ -250,7 +248,7 @@ begins = delivery.RunStart("many", number, {"seed": number}, used)
 with delivery.track_run(ProjectPaths(Path(home)), begins, print) as run:
     for step in range(1, 6):
         values = {f"validation/{n}": int(number) + step + n / 100 for n in range(40)}
-        run.epoch(values, step, Path(model))
+        run.log_epoch(values, step, Path(model))
 """
 
 
@@ -278,7 +276,7 @@ def test_of_four_that_log_at_once_none_loses_a_metric(tmp_path):
             assert values == [(step, begin + step + n / 100) for step in range(1, 6)]
 
 
-@pytest.mark.skipif(not SLOW, reason="SENTIMENT_SLOW=1 runs it: two starts of TensorFlow")
+@pytest.mark.slow  # two starts of TensorFlow
 def test_of_two_trainings_of_one_name_one_is_refused(tmp_path):
     both = [start("train", *WORDS, "--name", "same", home=tmp_path) for _ in range(2)]
     told = [process.communicate(timeout=300) for process in both]
@@ -293,7 +291,7 @@ def test_of_two_trainings_of_one_name_one_is_refused(tmp_path):
     assert status == "FINISHED"
 
 
-@pytest.mark.skipif(not SLOW, reason="SENTIMENT_SLOW=1 runs it: a start of MLflow a second")
+@pytest.mark.slow  # a start of MLflow a second
 def test_promoting_and_asking_while_a_training_ends(tmp_path):
     assert start("train", *WORDS, "--name", "first", home=tmp_path).wait() == 0
     second = start("train", *WORDS, "--name", "second", home=tmp_path)

@@ -24,6 +24,7 @@ from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 from tests.helpers.commands import start
+from tests.helpers.slow import SLOW
 
 # Every way in which chance enters a training: dropout of units, words and n-grams.
 SMALL = ModelSettings(units=4, embedding=4, dropout=0.3, word_dropout=0.2, ngram_dropout=0.7)
@@ -179,7 +180,7 @@ def test_a_training_goes_on_in_the_same_run_and_logs_no_epoch_twice(
     sample, whole, tmp_path, monkeypatch, heard
 ):
     folders = tracked_home(sample, tmp_path)
-    log = runs.MlflowRun.epoch
+    log = runs.MlflowRun.log_epoch
 
     def deaf(run, metrics, step, folder):
         """Stop where the checkpoint of an epoch is written and the run has not heard of it."""
@@ -188,7 +189,7 @@ def test_a_training_goes_on_in_the_same_run_and_logs_no_epoch_twice(
         return log(run, metrics, step, folder)
 
     if not heard:
-        monkeypatch.setattr(runs.MlflowRun, "epoch", deaf)
+        monkeypatch.setattr(runs.MlflowRun, "log_epoch", deaf)
     stopper = Stopper(3 if heard else 9)
     with pytest.raises(KeyboardInterrupt):
         train(sample, SMALL, SETTINGS, folders, name="tracked", progress=stopper)
@@ -263,10 +264,9 @@ MOMENTS = [
     ("file", "checkpoints/killed/.epoch-0004.*"),
     ("file", "models/.killed.*"),
 ]
-ALL = bool(os.environ.get("SENTIMENT_SLOW"))  # each costs a start of TensorFlow
 
 
-@pytest.mark.parametrize(("kind", "what"), MOMENTS if ALL else MOMENTS[:3])
+@pytest.mark.parametrize(("kind", "what"), MOMENTS if SLOW else MOMENTS[:3])
 def test_a_process_killed_at_any_moment_goes_on_to_the_same_weights(
     sample, whole, tmp_path, kind, what
 ):
@@ -292,7 +292,7 @@ def test_a_process_killed_at_any_moment_goes_on_to_the_same_weights(
 
 
 # From the first signal, within the last epoch, to the second: in closing, somewhere.
-@pytest.mark.skipif(not ALL, reason="SENTIMENT_SLOW=1 runs it: each is a start of TensorFlow")
+@pytest.mark.slow  # each is a start of TensorFlow
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1, 0.4, 0.9])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_a_process_at_once_and_leaves_nothing_half(

@@ -30,10 +30,10 @@ from sentiment.utils.ports import free_port
 from sentiment.utils.progress import Progress
 from tests.helpers.commands import start
 from tests.helpers.faulty import BREAK, LATE, LOSE, PASS, SLEEP, faulty
+from tests.helpers.slow import SLOW
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 EPOCHS = 3
-ALL = bool(os.environ.get("SENTIMENT_SLOW"))
 load_test_split.__test__ = False  # a function of the stage, not a test
 
 
@@ -240,7 +240,7 @@ def test_a_request_that_is_heard_late_leaves_no_second_one(served, sample, folde
     check_whole(served.address, "late", epochs=1)
 
 
-@pytest.mark.parametrize("number", range(1, 60, 4) if ALL else [9])
+@pytest.mark.parametrize("number", range(1, 60, 4) if SLOW else [9])
 def test_a_sync_that_is_killed_is_taken_up_and_two_are_one_too_many(
     served, sample, folders, monkeypatch, number
 ):
@@ -308,7 +308,7 @@ WAYS = list(itertools.product((False, True), repeat=3))
 FEW = [(False, False, True), (False, True, False), (True, False, False)]
 
 
-@pytest.mark.parametrize(("first", "between", "then"), WAYS if ALL else FEW)
+@pytest.mark.parametrize(("first", "between", "then"), WAYS if SLOW else FEW)
 def test_a_run_that_goes_on_is_the_same(served, sample, folders, monkeypatch, first, between, then):
     """`first`, `between` and `then` say whether the server answers at that time."""
     answers = first

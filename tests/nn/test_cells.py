@@ -1,7 +1,6 @@
 """Other recurrent cells than the project's own can be registered and trained."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -42,8 +41,7 @@ def registered(monkeypatch):
 
 def with_cell(cell, **changes):
     """Return settings of a small network with another cell."""
-    settings = dataclasses.replace(TINY, **changes)
-    return SimpleNamespace(**dataclasses.asdict(settings), cell=cell)
+    return dataclasses.replace(TINY, cell=cell, **changes)
 
 
 def build(cell, **changes):

@@ -209,21 +209,21 @@ def test_a_run_whose_store_fails_goes_on_in_its_fallback():
         return second
 
     run = FallbackRun(first, open_fallback)
-    run.tag("a", "1")
+    run.set_tag("a", "1")
     first.fails = True
-    run.tag("b", "2")
-    run.tag("c", "3")
+    run.set_tag("b", "2")
+    run.set_tag("c", "3")
     assert (first.tags, second.tags) == ({"a": "1"}, {"b": "2", "c": "3"})
     assert errors == ["the disk is gone"]
     second.fails = True
     with pytest.raises(OSError, match="the disk is gone"):
-        run.tag("d", "4")
+        run.set_tag("d", "4")
 
 
 def test_a_run_without_a_fallback_logs_nothing_more(tmp_path):
     first = FailingRun()
     first.fails = True
     run = FallbackRun(first, lambda error: None)
-    run.tag("a", "1")
-    assert run.epoch({}, 1, tmp_path) == "" and run.models([1]) == {}
+    run.set_tag("a", "1")
+    assert run.log_epoch({}, 1, tmp_path) == "" and run.models([1]) == {}
     assert run.end("FINISHED") is None

@@ -192,31 +192,31 @@ class _Sender:
             if model is None:
                 return  # a full disk has kept it out of the queue
             model_id = model.model_id
-        run.best(model_id)
+        run.register_best(model_id)
 
     def _arrays(self, arrays: Arrays, operation: Operation) -> None:
-        self.run().arrays(operation.arrays(), arrays.path)
+        self.run().log_arrays(operation.arrays(), arrays.path)
 
     def _image(self, image: Image, operation: Operation) -> None:
         run = self.run()
         if operation.begin():
             # MLflow adds a random end to the name, so that a second image would not replace it.
             self._delete_artifacts(run, f"images/{image.key.replace('/', '~')}+step+{image.step}+")
-        run.image(operation.arrays()["pixels"], image.key, image.step, operation.time)
+        run.log_image(operation.arrays()["pixels"], image.key, image.step, operation.time)
 
     def _table(self, table: Table, operation: Operation) -> None:
         run = self.run()
         if operation.begin():
             self._delete_artifacts(run, table.path)  # MLflow would append the rows
-        run.table(
+        run.log_table(
             table.joined(operation.arrays()) if table.has_arrays else table.columns, table.path
         )
 
     def _text(self, text: Text, _: Operation) -> None:
-        self.run().text(text.text, text.path)
+        self.run().log_text(text.text, text.path)
 
     def _tag(self, tag: Tag, _: Operation) -> None:
-        self.run().tag(tag.name, tag.text)
+        self.run().set_tag(tag.name, tag.text)
 
     def _evaluation(self, evaluation: Evaluation, operation: Operation) -> None:
         run = self.run()

@@ -68,33 +68,33 @@ class OfflineRun:
             if step in bundles or step != steps[-1]
         }
 
-    def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
+    def log_epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
         """Queue the model of an epoch and its metrics; return the epoch as the model's id."""
         self._append(Epoch(metrics, int(step), self._resumed), bundle=bundle)
         return str(int(step))
 
-    def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
+    def log_arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
         """Queue arrays."""
         self._append(Arrays(path), arrays=arrays)
 
-    def image(self, pixels: np.ndarray, key: str, step: int) -> None:
+    def log_image(self, pixels: np.ndarray, key: str, step: int) -> None:
         """Queue an image."""
         self._append(Image(key, int(step)), arrays={"pixels": pixels})
 
-    def table(self, columns: dict[str, list[Any]], path: str) -> None:
+    def log_table(self, columns: dict[str, list[Any]], path: str) -> None:
         """Queue a table."""
         table, arrays = Table.split(columns, path)
         self._append(table, arrays=arrays or None)
 
-    def text(self, text: str, path: str) -> None:
+    def log_text(self, text: str, path: str) -> None:
         """Queue a text file."""
         self._append(Text(text, path))
 
-    def tag(self, name: str, text: str) -> None:
+    def set_tag(self, name: str, text: str) -> None:
         """Queue a tag."""
         self._append(Tag(name, text))
 
-    def best(self, model_id: str) -> None:
+    def register_best(self, model_id: str) -> None:
         """Queue which model is the best, by the id that logging the epoch returned."""
         self._append(Best(model_id))
 
@@ -160,33 +160,33 @@ class FallbackRun:
         """Return the model of each of these epochs that has been logged whole, by epoch."""
         return self._try(lambda run: run.models(steps), {})
 
-    def epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
+    def log_epoch(self, metrics: dict[str, float], step: int, bundle: Path) -> str:
         """Log the model of an epoch and its metrics; return the model's id."""
-        return self._try(lambda run: run.epoch(metrics, step, bundle), "")
+        return self._try(lambda run: run.log_epoch(metrics, step, bundle), "")
 
-    def arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
+    def log_arrays(self, arrays: dict[str, np.ndarray], path: str) -> None:
         """Log arrays."""
-        self._try(lambda run: run.arrays(arrays, path), None)
+        self._try(lambda run: run.log_arrays(arrays, path), None)
 
-    def image(self, pixels: np.ndarray, key: str, step: int) -> None:
+    def log_image(self, pixels: np.ndarray, key: str, step: int) -> None:
         """Log an image."""
-        self._try(lambda run: run.image(pixels, key, step), None)
+        self._try(lambda run: run.log_image(pixels, key, step), None)
 
-    def table(self, columns: dict[str, list[Any]], path: str) -> None:
+    def log_table(self, columns: dict[str, list[Any]], path: str) -> None:
         """Log a table."""
-        self._try(lambda run: run.table(columns, path), None)
+        self._try(lambda run: run.log_table(columns, path), None)
 
-    def text(self, text: str, path: str) -> None:
+    def log_text(self, text: str, path: str) -> None:
         """Log a text file."""
-        self._try(lambda run: run.text(text, path), None)
+        self._try(lambda run: run.log_text(text, path), None)
 
-    def tag(self, name: str, text: str) -> None:
+    def set_tag(self, name: str, text: str) -> None:
         """Set a tag."""
-        self._try(lambda run: run.tag(name, text), None)
+        self._try(lambda run: run.set_tag(name, text), None)
 
-    def best(self, model_id: str) -> None:
+    def register_best(self, model_id: str) -> None:
         """Register the model of the best epoch."""
-        self._try(lambda run: run.best(model_id), None)
+        self._try(lambda run: run.register_best(model_id), None)
 
     def end(self, status: str) -> None:
         """End the run."""
