@@ -15,6 +15,7 @@ from sentiment.utils.paths import find_project
 from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
+    from sentiment.data.formats import FileFormat
     from sentiment.inference.bundle import Bundle
     from sentiment.inference.scoring import ScoringJob, ScoringOptions
 
@@ -128,7 +129,10 @@ def _check_options(
     resume: bool,
     as_json: bool,
 ) -> None:
-    if defuse and (source is None or source.suffix.lower() not in (".csv", ".tsv")):
+    from sentiment.data import formats
+
+    file_format = formats.find_format(source) if source else None
+    if defuse and not (file_format and file_format.formulas):
         raise typer.BadParameter("--defuse-formulas needs --input FILE, a CSV or TSV file")
     if source is None:
         if output or resume:
@@ -138,17 +142,20 @@ def _check_options(
         raise typer.BadParameter("--json is for texts: a file keeps its own format")
     if explains:
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
-    _check_files(source, output, resume=resume)
+    _check_files(source, output, file_format, resume=resume)
 
 
-def _check_files(source: Path, output: Path | None, *, resume: bool) -> None:
+def _check_files(
+    source: Path, output: Path | None, file_format: "FileFormat | None", *, resume: bool
+) -> None:
     suffix = source.suffix.lower()
+    name = suffix.removeprefix(".").capitalize()
     if resume and output is None:
         raise typer.BadParameter("--resume needs --output FILE")
-    if resume and suffix == ".parquet":
-        raise typer.BadParameter("--resume does not work with Parquet")
-    if suffix == ".parquet" and output is None and sys.stdout.isatty():
-        raise typer.BadParameter("Parquet output needs --output FILE")
+    if resume and file_format and not file_format.resumable:
+        raise typer.BadParameter(f"--resume does not work with {name}")
+    if file_format and file_format.binary and output is None and sys.stdout.isatty():
+        raise typer.BadParameter(f"{name} output needs --output FILE")
     if output is not None:
         if output.suffix.lower() != suffix:
             raise typer.BadParameter(f"{output} must have the format of the input, {suffix}")
@@ -186,7 +193,7 @@ def _score_texts(
             reader, job.names, {"model": bundle.name}, ascii_only=not stdout_is_utf8()
         )
     else:
-        writer = writers.make_writer(reader, job.names)
+        writer = writers.LinesWriter(reader, job.names)
     job.run(scoring.BytesSink(writer, StandardOutput(lines=not as_json)), lambda _: None)
     if not job.tally.rows and not job.tally.bad:
         raise InputError("standard input held no text", hint=_EXAMPLE)

@@ -107,4 +107,4 @@ class TrainingJob:
 
 
 def _digests(data: PreparedDataset) -> dict[str, str]:
-    return {name: statistics["digest"] for name, statistics in data.splits.items()}
+    return {name: statistics.digest for name, statistics in data.splits.items()}

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.cli._terminal import Meter
-from sentiment.data import readers, writers
+from sentiment.data.readers import CsvReader
+from sentiment.data.writers import CsvWriter
 from sentiment.inference import partial_file
 from tests.helpers.build import tiny_bundle
 
@@ -81,8 +82,8 @@ def test_only_cells_that_would_run_change_and_by_one_apostrophe(rows, delimiter)
         quoting = csv.QUOTE_ALL if number % 2 else csv.QUOTE_MINIMAL
         csv.writer(given, delimiter=delimiter, quoting=quoting).writerow(row)
     data = given.getvalue().encode()
-    reader = readers.CsvReader(io.BytesIO(data), delimiter)
-    writer = writers.make_writer(reader, ["label", "probability"], defuse=True)
+    reader = CsvReader(io.BytesIO(data), delimiter)
+    writer = CsvWriter(reader, ["label", "probability"], defuse=True)
     found = list(reader.rows())
     done = (writer.head + writer.chunk(found, [["x", 0.5]] * len(found))).decode()
     again = list(csv.reader(io.StringIO(done, newline=""), delimiter=delimiter))[1:]

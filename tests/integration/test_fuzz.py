@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, seed, settings
 from hypothesis import strategies as st
 
-from sentiment.data import readers, sources, writers
+from sentiment.data import formats, sources
 from sentiment.data.tokenizer import fit
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
@@ -122,7 +122,7 @@ LONG = st.tuples(ANY, st.sampled_from([1, 50, 5000])).map(lambda part: part[0] *
 
 
 def opened(kind, data):
-    return readers.make_reader(Path(f"a{kind}"), io.BytesIO(data))
+    return formats.make_reader(Path(f"a{kind}"), io.BytesIO(data))
 
 
 def test_a_table_comes_out_row_for_row_with_its_cells_as_they_were():
@@ -136,7 +136,9 @@ def test_a_table_comes_out_row_for_row_with_its_cells_as_they_were():
         assert reader.offset == len(data)
         if not reader.columns:
             return
-        writer = writers.make_writer(reader, ["label", "probability"], defuse=defuse)
+        writer = formats.make_writer(
+            Path(f"a{kind}"), reader, ["label", "probability"], defuse=defuse
+        )
         done = writer.head + writer.chunk(rows, [["x", 0.5]] * len(rows))
         again = opened(kind, done)
         assert len(again.columns) == len(reader.columns) + 2
@@ -157,7 +159,7 @@ def test_every_line_of_json_comes_out_as_one_object():
         reader = opened(".jsonl", data)
         rows = list(reader.rows())
         assert reader.offset == len(data)
-        writer = writers.make_writer(reader, ["label", "probability", "warnings"])
+        writer = formats.make_writer(Path("a.jsonl"), reader, ["label", "probability", "warnings"])
         done = writer.chunk(rows, [["x", 0.5, []]] * len(rows)).split(b"\n")[:-1]
         assert len(done) == len(rows)
         for line in done:

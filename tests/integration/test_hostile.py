@@ -295,7 +295,9 @@ def test_a_row_without_end_is_refused_before_it_fills_the_memory(kind, home, mod
     endless = b'good,"film\n' + b"heart\n" * 400_000 if kind == "csv" else b"x" * (2 << 20)
     path.write_bytes({"csv": b"n,text\n1,good\n"}.get(kind, b"") + endless)
     message = run("predict", "--input", path, "--on-error", "skip")
-    assert f"what begins in line {3 if kind == 'csv' else 1} is longer than 1 MiB" in message
+    assert (
+        f"the row that begins in line {3 if kind == 'csv' else 1} is longer than 1 MiB" in message
+    )
 
 
 @pytest.mark.parametrize(

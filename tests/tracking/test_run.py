@@ -115,8 +115,8 @@ def test_curves_have_a_point_for_each_epoch(trained, client):
 def test_datasets_are_inputs_with_their_digests(trained, client, sample):
     inputs = client.get_run(trained.run_id).inputs.dataset_inputs
     assert {entry.tags[0].value: entry.dataset.digest for entry in inputs} == {
-        "training": sample.splits["train"]["digest"][:16],
-        "testing": sample.splits["test"]["digest"][:16],
+        "training": sample.splits["train"].digest[:16],
+        "testing": sample.splits["test"].digest[:16],
     }
 
 

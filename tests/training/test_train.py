@@ -149,7 +149,7 @@ def test_every_setting_can_be_read_back_from_the_bundle(sample, paths):
     assert TrainSettings(**record["settings"]["train"]) == settings
     assert record["settings"]["prepare"] == sample.settings
     assert record["data"]["digests"] == {
-        name: stats["digest"] for name, stats in sample.splits.items()
+        name: stats.digest for name, stats in sample.splits.items()
     }
 
 
