@@ -14,15 +14,12 @@ from sentiment.cli import _console
 from sentiment.cli._sparkline import sparkline
 from sentiment.evaluation.run_comparison import (
     ACCURACY,
-    MISSING,
-    OTHER_REVIEWS,
-    REFERENCE,
     Comparison,
+    NoPairedTest,
     PairedTest,
     differing_settings,
-    format_value,
-    run_values,
 )
+from sentiment.evaluation.run_query import MISSING, format_value, run_values
 from sentiment.tracking.history import FINISHED, RUNNING, RunRecord, evaluate_command
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import escape_control
@@ -137,10 +134,10 @@ def pairs_sheet(comparison: Comparison) -> Sheet:
     return Sheet(title, dict.fromkeys(headings, "right"), rows)
 
 
-def pair_cells(pairing: PairedTest | str) -> list[str]:
+def pair_cells(pairing: PairedTest | NoPairedTest) -> list[str]:
     """Return difference, interval, p-value and the two counts, or why there is no test."""
-    if isinstance(pairing, str):
-        return ["n/a", pairing, "", "", ""]
+    if isinstance(pairing, NoPairedTest):
+        return ["n/a", str(pairing), "", "", ""]
     return [
         f"{100 * pairing.difference:+.2f}",
         f"{100 * pairing.low:+.2f} to {100 * pairing.high:+.2f}",
@@ -164,7 +161,8 @@ def comparison_fields(comparison: Comparison, experiment: str) -> dict[str, Any]
         "differing": differing_settings(comparison.runs),
         "reference": reference.id if reference else None,
         "pairs": [
-            {"run": run} | ({"reason": pair} if isinstance(pair, str) else asdict(pair))
+            {"run": run}
+            | ({"reason": str(pair)} if isinstance(pair, NoPairedTest) else asdict(pair))
             for run, pair in comparison.pairings.items()
         ],
     }
@@ -209,11 +207,13 @@ def _indexes(comparison: Comparison) -> dict[str, int]:
 
 def _without_predictions(comparison: Comparison) -> RunRecord | None:
     """Return a run that an evaluation would make comparable: first of all the reference."""
-    reasons = {run: pair for run, pair in comparison.pairings.items() if isinstance(pair, str)}
-    if any(reason.startswith(REFERENCE) for reason in reasons.values()):
+    pairings = comparison.pairings
+    reasons = {run: pair for run, pair in pairings.items() if isinstance(pair, NoPairedTest)}
+    if any(reason.of_reference for reason in reasons.values()):
         return comparison.reference
     for run in comparison.runs:
-        if run.status != RUNNING and reasons.get(run.id, OTHER_REVIEWS) != OTHER_REVIEWS:
+        reason = reasons.get(run.id)
+        if run.status != RUNNING and reason and reason.cause:
             return run
     return None
 

@@ -11,7 +11,8 @@ from sentiment.errors import InputError
 from sentiment.utils.paths import ProjectPaths, find_project
 
 if TYPE_CHECKING:
-    from sentiment.evaluation.run_comparison import Comparison, Query
+    from sentiment.evaluation.run_comparison import Comparison
+    from sentiment.evaluation.run_query import Query
     from sentiment.reports.comparison import ComparedRun
     from sentiment.tracking.history import RunRecord
 
@@ -109,7 +110,7 @@ def _query(
     columns: str | None,
     limit: int | None,
 ) -> "Query":
-    from sentiment.evaluation.run_comparison import Condition, Query
+    from sentiment.evaluation.run_query import Condition, Query
 
     try:
         conditions = tuple(map(Condition.parse, filters or ()))

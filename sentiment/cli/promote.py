@@ -79,18 +79,23 @@ def _show_paired_test(
 ) -> None:
     """Print the paired test of both on the same reviews, or why there is none."""
     from sentiment.cli import _runs_view
-    from sentiment.evaluation.run_comparison import compare_predictions, load_predictions
+    from sentiment.evaluation.run_comparison import (
+        NoPairedTest,
+        NoPredictions,
+        compare_predictions,
+        load_predictions,
+    )
     from sentiment.tracking.history import evaluate_command
 
     own, other = (load_predictions(paths, run) for run in (candidate, champion))
     result = compare_predictions(own, other)
-    if isinstance(own, str):
+    if isinstance(own, NoPredictions):
         hint = evaluate_command(paths, candidate)
         line = f"No paired test: the candidate is {own}. Try: {hint}"
-    elif isinstance(other, str):
+    elif isinstance(other, NoPredictions):
         hint = evaluate_command(paths, champion)
         line = f"No paired test: the champion is {other}. Try: {hint}"
-    elif isinstance(result, str):
+    elif isinstance(result, NoPairedTest):
         line = "No paired test: the two runs were not evaluated on the same reviews."
     else:
         difference, interval, p, only_candidate, only_champion = _runs_view.pair_cells(result)

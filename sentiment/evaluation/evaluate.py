@@ -1,8 +1,4 @@
-"""Stage 3: a bundle and labelled texts in, measures and mistakes out.
-
-Knows the order of the work. The NumPy runtime does the reading, so that what is measured is what
-answers later; TensorFlow is not imported.
-"""
+"""Measure a trained model on labelled texts, with the NumPy runtime that answers predictions."""
 
 import re
 from collections.abc import Sequence
@@ -13,21 +9,26 @@ from typing import Any
 import numpy as np
 
 from sentiment.data import prepared, sources
+from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics
-from sentiment.inference import bundle as bundles
-from sentiment.inference.bundle import Bundle
+from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
-_AT_ONCE = 1000  # texts between two signs of progress
+_CHUNK_SIZE = 1000  # texts between two updates of the progress
+_NOT_LOGGED = ("confusion", "reviews", "accuracy_low", "accuracy_high")
 
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts to measure on; labels: 0 or 1, (N,). `name` is `test` for the official test split."""
+    """Texts to measure on.
+
+    name: `test` for the official test split, else the name of a file; labels: 0 or 1, (N,);
+    digest: SHA-256 of the reviews, or of the file.
+    """
 
     name: str
     texts: Sequence[str]
@@ -36,14 +37,14 @@ class LabelledTexts:
 
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
-    """Return the test split of the prepared set that `bundle` was trained on."""
-    folder = paths.prepared / bundle.record["data"]["folder"]
+    """Return the test split of the prepared dataset that `bundle` was trained on."""
+    folder = paths.prepared / bundle.manifest.data.folder
     if not folder.is_dir():
-        raise MissingFileError(f"no prepared set {folder}", hint="sentiment prepare")
-    return test_texts(prepared.open_dataset(folder))
+        raise MissingFileError(f"no prepared dataset {folder}", hint="sentiment prepare")
+    return read_test_split(prepared.open_dataset(folder))
 
 
-def test_texts(data: PreparedDataset) -> LabelledTexts:
+def read_test_split(data: PreparedDataset) -> LabelledTexts:
     """Return the test split of `data`."""
     split = data.split("test")
     texts = [split.text(row) for row in range(len(split))]
@@ -52,14 +53,14 @@ def test_texts(data: PreparedDataset) -> LabelledTexts:
 
 def load_labelled_file(path: Path, text_column: str, label_column: str) -> LabelledTexts:
     """Return the texts of a labelled CSV, TSV or JSONL file, under a name that MLflow accepts."""
-    read = sources.read_labelled(path, text_column, label_column)
+    reviews = sources.read_labelled(path, text_column, label_column)
     name = re.sub(r"[^\w.-]+", "_", path.stem, flags=re.ASCII)
-    return LabelledTexts(name, read.texts, read.labels, sources.file_digest(path))
+    return LabelledTexts(name, reviews.texts, reviews.labels, sources.file_digest(path))
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A text on the wrong side. `probability` is that of positive; `label` 0 or 1."""
+    """A text with a wrong prediction. `label` is 0 or 1, `probability` is P(positive)."""
 
     text: str
     label: int
@@ -68,10 +69,11 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures over all texts and the most confident mistakes, the worst first.
+    """The result of an evaluation.
 
-    `uncalibrated` has the log loss and the calibration error that probabilities would have without
-    the bundle's temperature; `probabilities` P(positive) of each text, float32 (N,).
+    scores: metrics over all texts; uncalibrated: the log loss and the calibration error without the
+    bundle's temperature; mistakes: the most confident ones, the worst first; probabilities:
+    P(positive) of each text, float32 (N,).
     """
 
     scores: metrics.Scores
@@ -80,60 +82,66 @@ class Evaluation:
     probabilities: np.ndarray
 
     def as_metrics(self, part: str) -> dict[str, float]:
-        """Return the measures as `part/name`, without counts and what follows from them."""
-        values = asdict(self.scores)
+        """Return the scores as `part/name`, without counts and the interval of the accuracy."""
         return {
             f"{part}/{name}": float(value)
-            for name, value in values.items()
-            if name not in ("confusion", "reviews", "accuracy_low", "accuracy_high")
+            for name, value in asdict(self.scores).items()
+            if name not in _NOT_LOGGED
         }
 
     def mistakes_table(self) -> dict[str, list[Any]]:
-        """Return columns: label | P(positive) | text."""
+        """Return the columns label, probability (P(positive)) and text."""
         return {
-            "label": ["positive" if miss.label else "negative" for miss in self.mistakes],
-            "probability": [round(miss.probability, 4) for miss in self.mistakes],
-            "text": [miss.text for miss in self.mistakes],
+            "label": [label_name(mistake.label) for mistake in self.mistakes],
+            "probability": [round(mistake.probability, 4) for mistake in self.mistakes],
+            "text": [mistake.text for mistake in self.mistakes],
         }
 
 
 def evaluate(
     bundle: Bundle, data: LabelledTexts, *, worst: int = 10, progress: Progress | None = None
 ) -> Evaluation:
-    """Measure `bundle` on labelled texts and pick the `worst` mistakes."""
-    texts = data.texts
-    classifier = Classifier(bundle)
-    starts = range(0, len(texts), _AT_ONCE)
-    chunks = (progress or Progress()).track(starts, "classifying", len(starts))
-    said = [
-        classifier.logits(classifier.final_states(classifier.encode(texts[start:end])))
-        for start, end in ((start, start + _AT_ONCE) for start in chunks)
-    ]
-    return evaluate_logits(bundle, data, np.concatenate(said), worst=worst)
+    """Measure `bundle` on labelled texts and list its `worst` mistakes."""
+    texts, classifier = data.texts, Classifier(bundle)
+    starts = range(0, len(texts), _CHUNK_SIZE)
+    logits = []
+    for start in (progress or Progress()).track(starts, "classifying", len(starts)):
+        encoded = classifier.encode(texts[start : start + _CHUNK_SIZE])
+        logits.append(classifier.logits(classifier.final_states(encoded)))
+    return evaluate_logits(bundle, data, np.concatenate(logits), worst=worst)
 
 
 def evaluate_logits(
     bundle: Bundle, data: LabelledTexts, logits: np.ndarray, *, worst: int = 10
 ) -> Evaluation:
-    """Measure what `bundle` has made of labelled texts: `logits`, uncalibrated, float (N,)."""
+    """Measure the uncalibrated `logits`, float (N,), of `bundle` for labelled texts."""
     texts, labels, logits = data.texts, data.labels, logits.astype(np.float64)
-    plain, probabilities = (sigmoid(logits / t) for t in (1.0, bundle.temperature))
-    wrong = np.flatnonzero((probabilities >= 0.5) != (labels == 1))
-    surest = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:worst]
-    mistakes = [Mistake(texts[row], int(labels[row]), float(probabilities[row])) for row in surest]
-    uncalibrated = {
-        "log_loss": metrics.log_loss(labels, plain),
-        "calibration_error": metrics.calibration_error(labels, plain),
-    }
-    scores = metrics.score(labels, probabilities)
-    return Evaluation(scores, uncalibrated, mistakes, probabilities.astype(np.float32))
+    uncalibrated, probabilities = (sigmoid(logits / t) for t in (1.0, bundle.temperature))
+    wrong = np.flatnonzero((probabilities >= 0.5) != (labels == POSITIVE))
+    by_confidence = np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")
+    mistakes = [
+        Mistake(texts[row], int(labels[row]), float(probabilities[row]))
+        for row in wrong[by_confidence][:worst]
+    ]
+    return Evaluation(
+        metrics.score(labels, probabilities),
+        {
+            "log_loss": metrics.log_loss(labels, uncalibrated),
+            "calibration_error": metrics.calibration_error(labels, uncalibrated),
+        },
+        mistakes,
+        probabilities.astype(np.float32),
+    )
 
 
 def save_metrics(bundle: Bundle, evaluation: Evaluation, data: LabelledTexts) -> None:
-    """Write the measures into the bundle's record."""
-    measured = bundle.record["metrics"] | evaluation.as_metrics(data.name)
-    measured_on = bundle.record.get("measured_on", {}) | {data.name: data.digest}
-    bundles.update_manifest(bundle, metrics=measured, measured_on=measured_on)
+    """Write the metrics to the manifest of `bundle`."""
+    manifest = bundle.manifest
+    update_manifest(
+        bundle,
+        metrics=manifest.metrics | evaluation.as_metrics(data.name),
+        measured_on=manifest.measured_on | {data.name: data.digest},
+    )
 
 
 def log_evaluation(
@@ -143,13 +151,13 @@ def log_evaluation(
     paths: ProjectPaths,
     progress: Progress | None = None,
 ) -> bool:
-    """Add the measures to the run that made `bundle`; return False where the store lacks it."""
+    """Log the metrics to the run that trained `bundle`; return False if the store lacks it."""
     from sentiment.tracking import run  # here, as importing MLflow takes two seconds
     from sentiment.tracking.offline import tracker
 
     return tracker.log_evaluation(
         paths,
-        bundle.record["run"]["id"],
+        bundle.manifest.run.id,
         bundle.name,
         metrics=evaluation.as_metrics(data.name),
         mistakes=evaluation.mistakes_table(),

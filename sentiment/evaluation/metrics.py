@@ -1,7 +1,7 @@
-"""How good probabilities are, measured against labels.
+"""Measure how well probabilities match labels, and compare two classifiers.
 
-Knows NumPy arrays only. Everywhere: `labels` are 0 or 1, (N,), and `probabilities` are those of
-label 1, float (N,). Fractions are 0–1; losses are in nats.
+Everywhere: `labels` are 0 or 1, (N,); `probabilities` are P(label 1), float (N,). Fractions are
+0–1; losses are in nats.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,16 @@ import numpy as np
 from sentiment.inference.classifier import sigmoid
 
 CALIBRATION_BINS = 15
-_CERTAIN = 1e-12  # a probability is kept this far from 0 and 1 where its logarithm is taken
+_EPSILON = 1e-12  # distance from 0 and 1 that a probability is clipped to before its logarithm
+_Z_95 = 1.959964  # half width of a 95 % interval, in standard deviations of a normal distribution
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Every measure of one evaluation. `confusion` is [[TN, FP], [FN, TP]]."""
+    """All metrics of one evaluation.
+
+    accuracy_low, accuracy_high: 95 % interval of the accuracy; confusion: [[TN, FP], [FN, TP]].
+    """
 
     reviews: int
     accuracy: float
@@ -34,13 +38,16 @@ class Scores:
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
-    """Return all measures; a probability of 0.5 or more counts as label 1."""
-    truth, said = labels == 1, probabilities >= 0.5
-    hits, alarms = int((truth & said).sum()), int((~truth & said).sum())
-    misses, rest = int((truth & ~said).sum()), int((~truth & ~said).sum())
-    correct, total = hits + rest, len(labels)
+    """Return all metrics; a probability of 0.5 or more predicts label 1."""
+    positive, predicted = labels == 1, probabilities >= 0.5
+    true_positives = int((positive & predicted).sum())
+    false_positives = int((~positive & predicted).sum())
+    false_negatives = int((positive & ~predicted).sum())
+    true_negatives = int((~positive & ~predicted).sum())
+    correct, total = true_positives + true_negatives, len(labels)
     low, high = wilson_interval(correct, total)
-    precision, recall = _ratio(hits, hits + alarms), _ratio(hits, hits + misses)
+    precision = _ratio(true_positives, true_positives + false_positives)
+    recall = _ratio(true_positives, true_positives + false_negatives)
     return Scores(
         reviews=total,
         accuracy=_ratio(correct, total),
@@ -51,17 +58,18 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
         f1=_ratio(2 * precision * recall, precision + recall),
         roc_auc=roc_auc(labels, probabilities),
         log_loss=log_loss(labels, probabilities),
-        brier=float(np.mean((probabilities - truth) ** 2)),
+        brier=float(np.mean((probabilities - positive) ** 2)),
         calibration_error=calibration_error(labels, probabilities),
-        confusion=((rest, alarms), (misses, hits)),
+        confusion=((true_negatives, false_positives), (false_negatives, true_positives)),
     )
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     """Return the temperature T > 0 for which sigmoid(logits / T) has the lowest log loss.
 
-    Temperature scaling (Guo et al. 2017, section 4.2), from 0.05 to 20: found by halving the range
-    of log T, in which the loss has one minimum. logits: float (N,). It moves no text across 0.5.
+    Temperature scaling (Guo et al. 2017, section 4.2) with T from 0.05 to 20, by bisection on
+    log T: the loss has one minimum there. logits: float (N,). No prediction changes: a temperature
+    moves no probability across 0.5.
     """
 
     def slope(log_temperature: float) -> float:
@@ -77,84 +85,87 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def _ratio(part: float, whole: float) -> float:
+    """Return part / whole, and 0 if `whole` is 0."""
     return part / whole if whole else 0.0
 
 
-def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the score interval of a share (Wilson 1927, eq. 5); `z` = 1.96 makes it 95 %."""
+def wilson_interval(correct: int, total: int, z: float = _Z_95) -> tuple[float, float]:
+    """Return the score interval (low, high) of a share (Wilson 1927, eq. 5), by default at 95 %."""
     if not total:
         return 0.0, 1.0
     share = correct / total
-    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    reach = (
+    center = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half_width = (
         z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
     )
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+    return max(0.0, center - half_width), min(1.0, center + half_width)
 
 
 def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the chance that a positive ranks above a negative, ties counting half.
+    """Return the probability that a positive text ranks above a negative one; a tie counts half.
 
-    It is the Mann–Whitney statistic over the number of pairs; NaN where a class is missing.
+    This is the Mann–Whitney statistic divided by the number of pairs. NaN if a class is missing.
     """
-    truth = labels == 1
-    positives = int(truth.sum())
+    positive = labels == 1
+    positives = int(positive.sum())
     negatives = len(labels) - positives
     if not positives or not negatives:
         return float("nan")
-    _, group, size = np.unique(probabilities, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(size) - (size - 1) / 2)[group]
-    above = ranks[truth].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * negatives))
+    _, group, sizes = np.unique(probabilities, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[group]
+    pairs_won = ranks[positive].sum() - positives * (positives + 1) / 2
+    return float(pairs_won / (positives * negatives))
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the mean cross-entropy in nats."""
-    inner = np.clip(np.asarray(probabilities, np.float64), _CERTAIN, 1 - _CERTAIN)
-    return float(-np.mean(np.where(labels == 1, np.log(inner), np.log1p(-inner))))
+    clipped = np.clip(np.asarray(probabilities, np.float64), _EPSILON, 1 - _EPSILON)
+    return float(-np.mean(np.where(labels == 1, np.log(clipped), np.log1p(-clipped))))
 
 
 def calibration_error(
     labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS
 ) -> float:
-    """Return the expected calibration error (Naeini et al. 2015) over `bins` equal widths.
+    """Return the expected calibration error (Naeini et al. 2015) with `bins` bins of equal width.
 
-    It is the mean distance, weighted by reviews, between the probability of label 1 said in a bin
-    and the share of label 1 found there.
+    This is the distance between the mean probability and the share of label 1 in a bin, averaged
+    over bins with their number of texts as weights.
     """
-    place = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
-    said = np.bincount(place, weights=probabilities, minlength=bins)
-    found = np.bincount(place, weights=labels == 1, minlength=bins)
-    return float(np.abs(said - found).sum() / len(labels)) if len(labels) else 0.0
+    bin_of = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
+    expected = np.bincount(bin_of, weights=probabilities, minlength=bins)
+    observed = np.bincount(bin_of, weights=labels == 1, minlength=bins)
+    return float(np.abs(expected - observed).sum() / len(labels)) if len(labels) else 0.0
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Return the chance of so uneven a split, or a more uneven one, between equal classifiers.
+    """Return the two-sided p-value of McNemar's exact test (1947).
 
-    McNemar's test (1947) in its exact form, two-sided: of the texts that only one of two
-    classifiers gets right each is equally likely to go either way. Small values speak against
-    equality; it is exact for any number of texts, as it counts in whole numbers.
+    only_first, only_second: texts that only one of two classifiers predicts correctly. If both are
+    equally good, each such text is equally likely to go either way; p is the probability of a
+    split at least as uneven as this one. Exact for any number of texts, as it counts in integers.
     """
-    total, fewer = only_first + only_second, min(only_first, only_second)
-    ways = at_most = 1  # of choosing as many of `total` as are fewer; of choosing at most so many
-    for chosen in range(fewer):
-        ways = ways * (total - chosen) // (chosen + 1)
-        at_most += ways
-    return min(1.0, 2 * at_most / 2**total)
+    total, smaller = only_first + only_second, min(only_first, only_second)
+    # The number of ways to choose k of `total`, and of ways to choose at most k; k = 0 first.
+    combinations = cumulative = 1
+    for chosen in range(smaller):
+        combinations = combinations * (total - chosen) // (chosen + 1)
+        cumulative += combinations
+    return min(1.0, 2 * cumulative / 2**total)
 
 
 def paired_difference(
-    only_first: int, only_second: int, total: int, z: float = 1.959964
+    only_first: int, only_second: int, total: int, z: float = _Z_95
 ) -> tuple[float, float, float]:
-    """Return by how much the first of two classifiers is more accurate, with an interval.
+    """Return the difference of two accuracies, first minus second, and its 95 % interval.
 
-    only_first, only_second: texts of the same `total` that only one of them gets right. The
-    interval (low, high) is Wald's with half a text added to each of the four cells, which keeps
-    its 95 % where Wald's own falls short (Agresti and Min 2005).
+    only_first, only_second: texts of the same `total` that only one of two classifiers predicts
+    correctly. The result is (difference, low, high). The interval is Wald's with half a text added
+    to each of the four cells: it holds its 95 % where Wald's own falls short (Agresti & Min 2005).
     """
     if not total:
         return 0.0, -1.0, 1.0
     first, second, count = only_first + 0.5, only_second + 0.5, total + 2
-    centre = (first - second) / count
-    reach = z * sqrt(first + second - (first - second) ** 2 / count) / count
-    return (only_first - only_second) / total, max(-1.0, centre - reach), min(1.0, centre + reach)
+    center = (first - second) / count
+    half_width = z * sqrt(first + second - (first - second) ** 2 / count) / count
+    difference = (only_first - only_second) / total
+    return difference, max(-1.0, center - half_width), min(1.0, center + half_width)

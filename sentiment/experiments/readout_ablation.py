@@ -106,7 +106,7 @@ class ReadoutEvaluator:
         whole = data.split("test").encoded
         self._read = whole.last(model.longest_review)
         self._held: Examples = parts.validation
-        self._test = evaluate.test_texts(data)
+        self._test = evaluate.read_test_split(data)
         self.lengths = in_equal_parts(whole.lengths, _LENGTHS)
         centres = opinion_centres(self._read.tokens, self._read.offsets, ratios)
         self.positions = in_equal_parts(centres, _POSITIONS)

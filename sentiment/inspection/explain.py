@@ -1,7 +1,4 @@
-"""How a classifier came to what it says of a text, word by word.
-
-Knows the runtime and NumPy; knows nothing of how an explanation is shown or stored.
-"""
+"""Explain the prediction for one text, word by word."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,15 +15,15 @@ HINT = 'sentiment predict "A moving film."'
 
 @dataclass(frozen=True)
 class Trace:
-    """What a classifier makes of a text as it reads on.
+    """P(positive) and the hidden state after each word of a text.
 
-    tokens: the T words read; known: bool (T,), whether the vocabulary holds each;
+    tokens: the T words that the model reads; known: bool (T,), whether each is in the vocabulary;
     probabilities: float32 (T,), P(positive) of the text up to and including each word;
-    states: float32 (T, S), the state of the last layer after each word of the whole text;
-    finals: float32 (T, S), what the classifier reads of the text up to and including each word;
-    directions: which the network reads in; each has as many numbers of the state;
-    deciding: int64 (S,), the row of `states` that the classifier reads of each number of the
-    state, or None where it reads a pool of all rows.
+    states: float32 (T, S), the state of the last layer at each word of the whole text;
+    finals: float32 (T, S), the input of the classifier for the text up to and including each word;
+    directions: those that the network reads in; each has an equal share of the S numbers;
+    deciding: int64 (S,), for each number of the state the row of `states` that the classifier
+    reads, or None if it reads a pool of all rows.
     """
 
     text: str
@@ -41,12 +38,13 @@ class Trace:
 
 @dataclass(frozen=True)
 class WordEffects:
-    """How far each word moved the decision.
+    """The effect of each word of a text on the prediction.
 
-    tokens: the T words read; known: bool (T,), whether the vocabulary holds each; probability:
-    P(positive) of the whole text; without: float32 (T,), P(positive) with that one word taken out;
-    effects: float32 (T,), what the word added to the log-odds of positive, log(P / (1 - P)): above
-    0 it spoke for positive, below for negative.
+    tokens: the T words that the model reads; known: bool (T,), whether each is in the vocabulary;
+    probability: P(positive) of the whole text;
+    without: float32 (T,), P(positive) of the text without that one word;
+    effects: float32 (T,), the change that the word makes to the log-odds of positive,
+    log(P / (1 - P)): above 0 it makes the text more positive, below 0 more negative.
     """
 
     tokens: list[str]
@@ -56,27 +54,28 @@ class WordEffects:
     effects: np.ndarray
 
     def strongest(self, most: int) -> tuple[list[int], list[int]]:
-        """Return the places of at most `most` words for positive, and for negative.
+        """Return the positions of the words with the strongest positive, and negative, effects.
 
-        The strongest come first; a word without effect is in neither.
+        Each list has at most `most` positions, from 0, the strongest effect first. A word without
+        an effect is in neither.
         """
         order = np.argsort(-self.effects, kind="stable").tolist()
-        positive = [place for place in order if self.effects[place] > 0]
-        negative = [place for place in reversed(order) if self.effects[place] < 0]
+        positive = [position for position in order if self.effects[position] > 0]
+        negative = [position for position in reversed(order) if self.effects[position] < 0]
         return positive[:most], negative[:most]
 
 
 def trace(classifier: Classifier, text: str) -> Trace:
-    """Follow P(positive) and the hidden states through `text`.
+    """Return P(positive) and the hidden state after each word of `text`.
 
-    P(positive) after a word is what the model says of the text up to and including that word: the
-    classifier put on the final state of that beginning. Where the network reads forward only and
-    the classifier its final state, that is the classifier put on each hidden state in turn. A
-    bidirectional network reads each beginning back from its own end, and a readout of mean or max
-    pools over that beginning alone, so there each beginning is read by itself.
+    P(positive) after a word is the prediction for the text that ends with that word. If the network
+    reads forward only and its readout is the last state, this is the classifier applied to each
+    hidden state in turn. Otherwise the model reads each beginning of the text on its own: a
+    bidirectional network reads backward from the end of that beginning, and a readout of mean or
+    max pools over that beginning alone.
 
-    Of a text above the model's longest review only the last words are read, as in `predict`.
-    Raises InputError where the text holds no word that the model knows.
+    A text longer than the model's longest review is cut to its last words, as in `predict`. Raises
+    InputError if the model knows no word of the text.
     """
     encoded, tokens = encode_text(classifier, text)
     settings = classifier.bundle.settings
@@ -85,30 +84,32 @@ def trace(classifier: Classifier, text: str) -> Trace:
         finals = _final_states(classifier, _beginnings(encoded.tokens))
     else:
         finals = states
-    ways, deciding = directions(settings), None
+    names, deciding = directions(settings), None
     if settings.readout == "last":
-        ends = [len(tokens) - 1, 0][: len(ways)]  # forward the last row, backward the first
-        deciding = np.repeat(ends, settings.units)
+        last_steps = [len(tokens) - 1, 0][: len(names)]  # forward the last row, backward the first
+        deciding = np.repeat(last_steps, settings.units)
     known, probabilities = encoded.tokens != UNKNOWN, classifier.probabilities(finals)
-    return Trace(text, tokens, known, probabilities, states, finals, ways, deciding)
+    return Trace(text, tokens, known, probabilities, states, finals, names, deciding)
 
 
 def word_effects(classifier: Classifier, text: str) -> WordEffects:
-    """Measure the effect of each word of `text` by occlusion.
+    """Return the effect of each word of `text` on the prediction, measured by occlusion.
 
-    The text is read again without the word, its neighbours forming n-grams anew: the effect is by
-    how much the log-odds fall. Integrated gradients would need few readings of the text instead of
-    T, but they share out a path from an empty embedding that no text ever takes, and divide an
-    n-gram among its words by rule; occlusion says what the model does say. Effects of words that
-    mean something only together ("not bad") do not add up.
+    The model reads the text without the word, so that the words beside it form new n-grams; the
+    effect is the log-odds with the word minus the log-odds without it. Effects of words that carry
+    meaning only together ("not bad") do not add up.
 
-    Of a text above the model's longest review only the last words are read, as in `predict`.
-    Raises InputError where the text holds no word that the model knows.
+    Integrated gradients would need few readings of the text instead of T. But they follow a path
+    from an empty embedding, which no text has, and divide an n-gram among its words by a rule;
+    occlusion compares predictions that the model makes.
+
+    A text longer than the model's longest review is cut to its last words, as in `predict`. Raises
+    InputError if the model knows no word of the text.
     """
     encoded, tokens = encode_text(classifier, text)
     whole = classifier.final_states(encoded)
     finals = _final_states(classifier, _occlusions(encoded.tokens))
-    # From logits, not from probabilities: those of a certain model are all 1 in float32.
+    # From logits, not from probabilities: a confident model's probabilities are all 1 in float32.
     effects = classifier.logits(whole) - classifier.logits(finals)
     effects /= np.float32(classifier.bundle.temperature)
     probability = float(classifier.probabilities(whole)[0])
@@ -119,9 +120,9 @@ def word_effects(classifier: Classifier, text: str) -> WordEffects:
 def encode_text(
     classifier: Classifier, text: str, *, hint: str = HINT
 ) -> tuple[EncodedTexts, list[str]]:
-    """Return the words of `text` that the model reads, as ids and as they are spelt.
+    """Return the words of `text` that the model reads, as ids and as strings.
 
-    Raises InputError, with `hint`, where the text holds no word that the model knows.
+    Raises InputError, with `hint`, if the model knows no word of the text.
     """
     encoded = classifier.encode([text])
     if not len(encoded.tokens):
@@ -132,14 +133,14 @@ def encode_text(
     return encoded, tokenize(text)[-len(encoded.tokens) :]
 
 
-def _final_states(classifier: Classifier, parts: Iterator[EncodedTexts]) -> np.ndarray:
-    return np.concatenate([classifier.final_states(part) for part in parts])
+def _final_states(classifier: Classifier, batches: Iterator[EncodedTexts]) -> np.ndarray:
+    return np.concatenate([classifier.final_states(batch) for batch in batches])
 
 
 def _beginnings(tokens: np.ndarray) -> Iterator[EncodedTexts]:
-    """Yield the first 1, 2, … T of `tokens`, so many at once as the runtime reads at once.
+    """Yield the first 1, 2, … T of `tokens` as texts, in batches of the runtime's size.
 
-    Of the tokens 5 6 7: 5, 5 6 and 5 6 7.
+    For the tokens 5 6 7 the texts are 5, 5 6 and 5 6 7.
     """
     for start in range(0, len(tokens), BATCH_SIZE):
         lengths = np.arange(start + 1, min(start + BATCH_SIZE, len(tokens)) + 1)
@@ -149,12 +150,12 @@ def _beginnings(tokens: np.ndarray) -> Iterator[EncodedTexts]:
 
 
 def _occlusions(tokens: np.ndarray) -> Iterator[EncodedTexts]:
-    """Yield `tokens` without the first, without the second … without the last.
+    """Yield `tokens` without the first, without the second, …, in batches of the runtime's size.
 
-    Of the tokens 5 6 7: 6 7, 5 7 and 5 6.
+    For the tokens 5 6 7 the texts are 6 7, 5 7 and 5 6.
     """
-    left = len(tokens) - 1
+    length = len(tokens) - 1
     for start in range(0, len(tokens), BATCH_SIZE):
-        out = np.arange(start, min(start + BATCH_SIZE, len(tokens)))
-        rows = np.arange(left) + (np.arange(left) >= out[:, None])
-        yield EncodedTexts(tokens[rows].reshape(-1), np.arange(len(out) + 1) * left)
+        removed = np.arange(start, min(start + BATCH_SIZE, len(tokens)))
+        rows = np.arange(length) + (np.arange(length) >= removed[:, None])
+        yield EncodedTexts(tokens[rows].reshape(-1), np.arange(len(removed) + 1) * length)

@@ -1,7 +1,4 @@
-"""Stage: texts in, hidden states out, with the words that they stand after.
-
-Knows the runtime and the formats CSV, Parquet and npz; knows nothing of what a state means.
-"""
+"""Compute the hidden states of texts and write them as CSV, Parquet or npz."""
 
 import codecs
 import csv
@@ -25,9 +22,9 @@ TEXT_COLUMNS = ("text", "step", "word")  # columns before those of the state
 
 
 class StateRow(NamedTuple):
-    """A state with its place: the number of the text and of the word, both from 1, and the word.
+    """The state after one word: the number of the text and of the word, from 1, and the word.
 
-    `state` holds S numbers. Of a text without a word, `step` is 0 and `word` is empty.
+    `state` has S numbers. For a text without a word, `step` is 0 and `word` is empty.
     """
 
     text: int
@@ -38,11 +35,11 @@ class StateRow(NamedTuple):
 
 @dataclass(frozen=True)
 class HiddenStates:
-    """Hidden states of some texts, of every step or of the last.
+    """The hidden states of N texts, at every step or at the last.
 
-    first: number of the first text, from 1; tokens: the words read of all texts; offsets: int64
-    (N + 1,), text i has the tokens offsets[i] to offsets[i + 1]; states: float32 (total tokens, S)
-    of every step or (N, S) of the last (see `Classifier.states` and `final_states`).
+    first: number of the first text, from 1; tokens: the words of all texts; offsets: int64
+    (N + 1,), text i has the tokens offsets[i] to offsets[i + 1]; states: float32, (total tokens, S)
+    for every step, (N, S) for the last (see `Classifier.states` and `final_states`).
     """
 
     first: int
@@ -52,96 +49,100 @@ class HiddenStates:
     steps: Steps
 
     def rows(self) -> Iterator[StateRow]:
-        """Yield each state with its place."""
+        """Yield each state with its text, step and word."""
         states = self.states.tolist()
-        for number, (start, end) in enumerate(zip(self.offsets, self.offsets[1:], strict=False)):
-            text = self.first + number
+        for index, (start, end) in enumerate(zip(self.offsets, self.offsets[1:], strict=False)):
+            text = self.first + index
             if self.steps == "last":
                 word = self.tokens[end - 1] if end > start else ""
-                yield StateRow(text, int(end - start), word, states[number])
+                yield StateRow(text, int(end - start), word, states[index])
             else:
-                for place in range(start, end):
-                    yield StateRow(text, place - int(start) + 1, self.tokens[place], states[place])
+                for row in range(start, end):
+                    yield StateRow(text, row - int(start) + 1, self.tokens[row], states[row])
 
 
 def compute_states(
     classifier: Classifier, texts: Iterable[str], steps: Steps
 ) -> Iterator[HiddenStates]:
-    """Yield the states of `texts`, of so many at once as the runtime reads at once.
+    """Yield the states of `texts`, in batches of the runtime's size.
 
-    Of a text above the model's longest review only the last words are read, as in `predict`. A
-    text without a word has no step, and as its last state the initial one, zeros.
+    A text longer than the model's longest review is cut to its last words, as in `predict`. A text
+    without a word has no step; its last state is the initial state, zeros.
     """
-    left, first = iter(texts), 1
-    act = classifier.states if steps == "all" else classifier.final_states
-    while some := list(islice(left, BATCH_SIZE)):
-        encoded = classifier.encode(some)
-        lengths = encoded.lengths.tolist()
+    remaining, first = iter(texts), 1
+    read = classifier.states if steps == "all" else classifier.final_states
+    while batch := list(islice(remaining, BATCH_SIZE)):
+        encoded = classifier.encode(batch)
         tokens = [
             word
-            for text, length in zip(some, lengths, strict=True)
+            for text, length in zip(batch, encoded.lengths.tolist(), strict=True)
             if length
             for word in tokenize(text)[-length:]
         ]
-        yield HiddenStates(first, tokens, encoded.offsets, act(encoded), steps)
-        first += len(some)
+        yield HiddenStates(first, tokens, encoded.offsets, read(encoded), steps)
+        first += len(batch)
 
 
 def column_names(classifier: Classifier) -> list[str]:
-    """Return the names of the S numbers of a state: forward_1 and so on, backward_1 and so on."""
+    """Return the names of the S numbers of a state: forward_1, forward_2, …, backward_1, …."""
     settings = classifier.bundle.settings
-    return [f"{way}_{n}" for way in directions(settings) for n in range(1, settings.units + 1)]
+    units = range(1, settings.units + 1)
+    return [f"{direction}_{unit}" for direction in directions(settings) for unit in units]
 
 
 def write_states(path: Path, names: list[str], parts: Iterable[HiddenStates]) -> None:
-    """Write states to `path`, whole or not at all; its suffix names the format.
+    """Write states to `path` atomically, in the format of its suffix.
 
-    .csv and .parquet: a row for each state, columns text, step, word and `names`; .npz: `states`
-    float32 (rows, S), `tokens` str (total tokens,) and `offsets` int64 (N + 1,). Raises InputError
-    for another suffix, and UnavailableError for .parquet where pyarrow is not installed.
+    .csv and .parquet: a row for each state with the columns text, step, word and `names`.
+    .npz: `states` float32 (rows, S), `tokens` str (total tokens,) and `offsets` int64 (N + 1,).
+    Raises InputError for another suffix, and UnavailableError if .parquet needs pyarrow, which is
+    not installed.
     """
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".parquet", ".npz"):
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet", ".npz"):
         raise InputError(f"{path}: expected a name that ends in .csv, .parquet or .npz")
-    with files.atomic_file(path) as aside:
-        if kind == ".npz":
-            _write_npz(aside, len(names), parts)
-        elif kind == ".parquet":
-            _write_parquet(aside, names, parts)
+    with files.atomic_file(path) as tmp:
+        if suffix == ".npz":
+            _write_npz(tmp, len(names), parts)
+        elif suffix == ".parquet":
+            _write_parquet(tmp, names, parts)
         else:
-            with aside.open("w", encoding="utf-8", newline="") as file:
+            with tmp.open("w", encoding="utf-8", newline="") as file:
                 write_csv(file, names, parts)
 
 
 def write_csv(
     file: TextIO | codecs.StreamWriter, names: list[str], parts: Iterable[HiddenStates]
 ) -> None:
-    """Write states as CSV with a header; nine digits tell every float32 from the next."""
-    out = csv.writer(file, lineterminator="\n")
-    out.writerow([*TEXT_COLUMNS, *names])
+    """Write states as CSV with a header; nine digits distinguish all float32 numbers."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*TEXT_COLUMNS, *names])
     for part in parts:
         for row in part.rows():
-            out.writerow([row.text, row.step, row.word, *(f"{value:.9g}" for value in row.state)])
+            numbers = [f"{value:.9g}" for value in row.state]
+            writer.writerow([row.text, row.step, row.word, *numbers])
 
 
 def _write_parquet(path: Path, names: list[str], parts: Iterable[HiddenStates]) -> None:
     pyarrow, parquet = libraries()
-    kinds = [pyarrow.int64(), pyarrow.int64(), pyarrow.string()]
-    kinds += [pyarrow.float32()] * len(names)
-    schema = pyarrow.schema(list(zip([*TEXT_COLUMNS, *names], kinds, strict=True)))
-    with parquet.ParquetWriter(path, schema) as out:
+    types = [pyarrow.int64(), pyarrow.int64(), pyarrow.string()]
+    types += [pyarrow.float32()] * len(names)
+    schema = pyarrow.schema(list(zip([*TEXT_COLUMNS, *names], types, strict=True)))
+    with parquet.ParquetWriter(path, schema) as writer:
         for part in parts:
-            places = [(row.text, row.step, row.word) for row in part.rows()]
-            data = [*zip(*places, strict=True)] or [(), (), ()]
+            rows = [(row.text, row.step, row.word) for row in part.rows()]
+            text_columns = [*zip(*rows, strict=True)] or [(), (), ()]
             arrays = [
                 pyarrow.array(values, kind)
-                for values, kind in zip([*data, *part.states.T], kinds, strict=True)
+                for values, kind in zip([*text_columns, *part.states.T], types, strict=True)
             ]
-            out.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
 
 def _write_npz(path: Path, size: int, parts: Iterable[HiddenStates]) -> None:
-    states, tokens, lengths = [np.empty((0, size), np.float32)], [], [np.zeros(1, np.int64)]
+    """Write all states; `size` is S, needed if there are no parts."""
+    states, lengths = [np.empty((0, size), np.float32)], [np.zeros(1, np.int64)]
+    tokens: list[str] = []
     for part in parts:
         states.append(part.states)
         tokens += part.tokens

@@ -1,19 +1,16 @@
-"""The texts whose hidden states are looked at, the same in every run and after every epoch.
-
-Knows texts, labels and arrays; knows nothing of models.
-"""
+"""Choose the texts whose hidden states every run records after every epoch."""
 
 import re
 from dataclasses import dataclass
 
 import numpy as np
 
+from sentiment.data.labels import NEGATIVE, POSITIVE, UNLABELLED
 from sentiment.data.prepared import Split
 
 REVIEWS = 64
-_HARD = 16  # of them, those with the largest share of negating words
+_HARD_REVIEWS = 16  # of them, those with the largest share of negating words
 _NEGATION = re.compile(r"\b(?:no|not|nor|never|nothing|nobody|none|cannot)\b|n['’]t\b", re.I)
-NO_OPINION = -1
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,9 @@ SENTENCES = (
     Sentence("mild", 1, "It was a good film."),
     Sentence("intense", 1, "It was an absolutely superb, unforgettable film."),
     Sentence("sarcasm", 0, "Oh great, two more hours of my life that I will never get back."),
-    Sentence("plot alone", -1, "A young woman moves to the city and finds work in a bakery."),
+    Sentence(
+        "plot alone", UNLABELLED, "A young woman moves to the city and finds work in a bakery."
+    ),
     Sentence("comparison", 0, "The book was brilliant; next to it this film is lifeless."),
     Sentence("expectation", 1, "I expected it to be terrible and I was completely wrong."),
     Sentence("others disagree", 1, "My friends hated every minute of it, yet I loved it."),
@@ -44,10 +43,9 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Probes:
-    """Labelled reviews, the negative ones first, and then the sentences.
+    """Labelled reviews, the negative ones first, followed by the sentences.
 
-    ids: unlike one another; labels: int8 (N,), as in `Sentence`; reviews: how many of the N are
-    reviews.
+    ids: unique; labels: int8 (N,), as in `Sentence`; reviews: how many of the N texts are reviews.
     """
 
     ids: tuple[str, ...]
@@ -57,12 +55,12 @@ class Probes:
 
     @property
     def sentences(self) -> range:
-        """The places of the sentences."""
+        """The rows of the sentences."""
         return range(self.reviews, len(self.texts))
 
 
 def make_probes(ids: list[str], texts: list[str], labels: np.ndarray) -> Probes:
-    """Return reviews, followed by the sentences, as probes."""
+    """Return probes of the given reviews and the sentences."""
     return Probes(
         (*ids, *(sentence.id for sentence in SENTENCES)),
         (*texts, *(sentence.text for sentence in SENTENCES)),
@@ -72,39 +70,39 @@ def make_probes(ids: list[str], texts: list[str], labels: np.ndarray) -> Probes:
 
 
 def choose_probes(split: Split, rows: np.ndarray, longest: int) -> Probes:
-    """Return some of the reviews `rows` of a split, int64 (N,), and the sentences, as probes.
+    """Return probes of some of the reviews `rows`, int64 (N,), of a split and the sentences.
 
-    longest: tokens of a review that are read.
+    longest: tokens of a review that the model reads.
     """
     labels, lengths = split.labels[rows], np.minimum(split.encoded.lengths[rows], longest)
     texts = [split.text(row) for row in rows]
     chosen = choose_reviews(labels, lengths, texts)
-    ids = [f"review {rows[place]}" for place in chosen]
-    return make_probes(ids, [texts[place] for place in chosen], labels[chosen])
+    ids = [f"review {rows[index]}" for index in chosen]
+    return make_probes(ids, [texts[index] for index in chosen], labels[chosen])
 
 
 def choose_reviews(
     labels: np.ndarray, lengths: np.ndarray, texts: list[str], count: int = REVIEWS
 ) -> np.ndarray:
-    """Return the rows of `count` reviews to look at, int64: half of each label, negative first.
+    """Return the rows of `count` reviews, int64: half of each label, negative ones first.
 
-    Three quarters of a half are drawn one from each of as many ranges of length, so that they go
-    from short to long; the rest are the hard ones, in which the largest share of words negate.
-    They depend on the reviews alone, so that every run on the same data has the same. Where there
-    are fewer reviews, all are taken.
+    A quarter of each half are the hard reviews: those with the largest share of negating words.
+    The others are drawn one each from groups of rising length, so that they go from short to long.
+    The choice depends on the reviews alone: every run on the same data has the same probes. If a
+    label has fewer reviews, all of them are chosen.
     """
-    negating = np.array([len(_NEGATION.findall(text)) for text in texts])
-    shares = negating / np.maximum(lengths, 1)
-    draw = np.random.default_rng(0)
+    negations = np.array([len(_NEGATION.findall(text)) for text in texts])
+    shares = negations / np.maximum(lengths, 1)
+    generator = np.random.default_rng(0)
     chosen = []
-    for label in (0, 1):
+    for label in (NEGATIVE, POSITIVE):
         rows = np.flatnonzero(labels == label)
         half = min(count // 2, len(rows))
-        hard = rows[np.argsort(-shares[rows], kind="stable")][: half * _HARD // REVIEWS]
-        rest = np.setdiff1d(rows, hard)
-        rest = rest[np.argsort(lengths[rest], kind="stable")]
-        ranges = np.array_split(rest, half - len(hard)) if half > len(hard) else []
-        drawn = [int(draw.choice(part)) for part in ranges]
+        hard = rows[np.argsort(-shares[rows], kind="stable")][: half * _HARD_REVIEWS // REVIEWS]
+        others = np.setdiff1d(rows, hard)
+        others = others[np.argsort(lengths[others], kind="stable")]
+        ranges = np.array_split(others, half - len(hard)) if half > len(hard) else []
+        drawn = [int(generator.choice(part)) for part in ranges]
         both = np.array([*drawn, *hard], np.int64)
         chosen.append(both[np.argsort(lengths[both], kind="stable")])
     return np.concatenate(chosen)

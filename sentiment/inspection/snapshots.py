@@ -1,8 +1,4 @@
-"""What a classifier makes of the probes at one moment of its training.
-
-Knows the runtime's explanations and arrays; knows nothing of Keras, of pictures or of where a
-snapshot goes.
-"""
+"""Record the hidden states of the probes at one moment of a training."""
 
 from dataclasses import dataclass
 
@@ -17,10 +13,9 @@ from sentiment.inspection.probes import Probes
 
 @dataclass(frozen=True)
 class SentencePath:
-    """How a classifier reads a sentence.
+    """The path of a sentence through the hidden states.
 
-    trace: of its T words; points: float32 (T, 2), what the classifier reads of the sentence up to
-    and including each word (`trace.finals`) in two dimensions.
+    trace: of its T words; points: float32 (T, 2), `trace.finals` in two dimensions.
     """
 
     trace: Trace
@@ -29,11 +24,11 @@ class SentencePath:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The final states of the probes, and how they come about in the sentences.
+    """The states and predictions of the probes, and the paths of the sentences.
 
-    probes: the N texts; states: float32 (N, S), what the classifier reads; probabilities: float32
-    (N,), P(positive); points: float32 (N, 2), the states in two dimensions; walks: by the
-    sentences' ids, without those that hold no word of the vocabulary.
+    probes: the N texts; states: float32 (N, S), the input of the classifier; probabilities: float32
+    (N,), P(positive); points: float32 (N, 2), the states in two dimensions; walks: the paths by
+    the sentences' ids, without sentences that hold no known word.
     """
 
     probes: Probes
@@ -45,41 +40,41 @@ class Snapshot:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays by the names that they are stored under.
 
-        Those of a sentence begin with its id: `negation/words`, unicode (T,), `…/states`, float32
-        (T, S), `…/probabilities`, float32 (T,), and `…/points`, float32 (T, 2).
+        Names of a sentence's arrays begin with its id: `negation/words`, unicode (T,), `…/states`,
+        float32 (T, S), `…/probabilities`, float32 (T,), and `…/points`, float32 (T, 2).
         """
-        stored = {
+        arrays = {
             "ids": np.array(self.probes.ids),
             "labels": self.probes.labels,
             "states": self.states,
             "probabilities": self.probabilities,
             "points": self.points,
         }
-        for name, walk in self.walks.items():
-            stored[f"{name}/words"] = np.array(walk.trace.tokens)
-            stored[f"{name}/states"] = walk.trace.finals
-            stored[f"{name}/probabilities"] = walk.trace.probabilities
-            stored[f"{name}/points"] = walk.points
-        return stored
+        for name, path in self.walks.items():
+            arrays[f"{name}/words"] = np.array(path.trace.tokens)
+            arrays[f"{name}/states"] = path.trace.finals
+            arrays[f"{name}/probabilities"] = path.trace.probabilities
+            arrays[f"{name}/points"] = path.points
+        return arrays
 
 
 def reference_points(classifier: Classifier, probes: Probes) -> np.ndarray:
-    """Return where a reference model sees the probes, float64 (N, 2)."""
+    """Return the points of the probes in a reference model, float64 (N, 2)."""
     states = classifier.final_states(classifier.encode(probes.texts))
     return projection.principal_points(states, probes.labels)
 
 
 def take_snapshot(classifier: Classifier, probes: Probes, reference: np.ndarray) -> Snapshot:
-    """Read the probes, and see their states along the axes of `reference`, float64 (N, 2)."""
+    """Read the probes and project their states on the axes of `reference`, float64 (N, 2)."""
     encoded = classifier.encode(probes.texts)
     states = classifier.final_states(encoded)
     rotation = projection.fit_rotation(reference, states)
-    walks = {}
-    for place in probes.sentences:
-        words = encoded.tokens[encoded.offsets[place] : encoded.offsets[place + 1]]
+    paths = {}
+    for row in probes.sentences:
+        words = encoded.tokens[encoded.offsets[row] : encoded.offsets[row + 1]]
         if (words != UNKNOWN).any():
-            trace = explain.trace(classifier, probes.texts[place])
-            walks[probes.ids[place]] = SentencePath(trace, rotation.points(trace.finals))
+            trace = explain.trace(classifier, probes.texts[row])
+            paths[probes.ids[row]] = SentencePath(trace, rotation.points(trace.finals))
     return Snapshot(
-        probes, states, classifier.probabilities(states), rotation.points(states), walks
+        probes, states, classifier.probabilities(states), rotation.points(states), paths
     )

@@ -1,7 +1,4 @@
-"""The recurrence of a SimpleRNN with every number kept, so that it can be followed by hand.
-
-Knows NumPy; knows nothing of where sequences and weights come from, or of how steps are shown.
-"""
+"""Unroll a SimpleRNN step by step, with every intermediate number, so that people can follow it."""
 
 from dataclasses import dataclass
 
@@ -12,7 +9,7 @@ from sentiment.inference.classifier import sigmoid
 
 @dataclass(frozen=True)
 class Cell:
-    """The weights of a recurrent layer: kernel (E, H), recurrent_kernel (H, H), bias (H,)."""
+    """The weights of a SimpleRNN layer: kernel (E, H), recurrent_kernel (H, H), bias (H,)."""
 
     kernel: np.ndarray
     recurrent_kernel: np.ndarray
@@ -21,10 +18,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Step:
-    """One timestep of a cell: h = tanh(total), all in float64.
+    """One time step of a cell: h = tanh(total), all in float64.
 
-    x: (E,); h_before: (H,), the state of the step before; total: (H,), all products and the bias
-    of each unit added up; h: (H,).
+    x: (E,), the input; h_before: (H,), the state of the step before; total: (H,), for each unit
+    the sum of all products and the bias; h: (H,), the new state.
     """
 
     cell: Cell
@@ -35,20 +32,20 @@ class Step:
 
     @property
     def input_products(self) -> np.ndarray:
-        """Return x[i] · kernel[i, k], float64 (E, H): column k is what enters unit k."""
+        """Return x[i] · kernel[i, k], float64 (E, H): column k enters unit k."""
         return self.x[:, None] * self.cell.kernel
 
     @property
     def recurrent_products(self) -> np.ndarray:
-        """Return h_before[j] · recurrent_kernel[j, k], float64 (H, H)."""
+        """Return h_before[j] · recurrent_kernel[j, k], float64 (H, H): column k enters unit k."""
         return self.h_before[:, None] * self.cell.recurrent_kernel
 
 
 def unroll(sequence: np.ndarray, cell: Cell) -> list[Step]:
-    """Return the T steps that `cell` takes through `sequence` (T, E), from a state of zeros.
+    """Return the T steps of `cell` through `sequence` (T, E), from a state of zeros.
 
     >>> half = np.array([[0.5]])
-    >>> [step.total.item() for step in follow(np.array([[1.0], [0.0]]), Cell(half, half, half[0]))]
+    >>> [step.total.item() for step in unroll(np.array([[1.0], [0.0]]), Cell(half, half, half[0]))]
     [1.0, 0.8807970779778824]
     """
     state, steps = np.zeros(len(cell.bias)), []
@@ -61,7 +58,7 @@ def unroll(sequence: np.ndarray, cell: Cell) -> list[Step]:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a classifier makes of a state. state, kernel: (S,); temperature: divides the logit."""
+    """The classifier applied to a state. state, kernel: (S,); temperature: divides the logit."""
 
     state: np.ndarray
     kernel: np.ndarray
@@ -75,12 +72,12 @@ class Decision:
 
     @property
     def logit(self) -> float:
-        """All products and the bias, added up."""
+        """The sum of all products and the bias."""
         return float(self.products.sum()) + self.bias
 
     @property
     def probability(self) -> float:
-        """The sigmoid of the logit over the temperature."""
+        """P(positive): the sigmoid of logit / temperature."""
         return float(sigmoid(np.asarray(self.logit / self.temperature)))
 
 
@@ -93,5 +90,5 @@ class SmallNetwork:
     bias: float
 
     def decide(self, state: np.ndarray) -> Decision:
-        """Return what the classifier makes of `state`, (S,)."""
+        """Return the classifier's decision for `state`, (S,)."""
         return Decision(state, self.kernel, self.bias)

@@ -1,28 +1,33 @@
-"""Every number of a trained classifier's reading of one sentence.
-
-Knows the runtime's weights and the recurrence step by step; knows nothing of how they are shown.
-"""
+"""Follow a trained classifier through one sentence, with every intermediate number."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from sentiment.data.tokenizer import PADDING, UNKNOWN
 from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.weights import directions
+from sentiment.inference.weights import (
+    CELL_PARTS,
+    CLASSIFIER_BIAS,
+    CLASSIFIER_KERNEL,
+    directions,
+    weight_name,
+)
 from sentiment.inspection import explain
 from sentiment.inspection.unrolled import Cell, Decision, Step, unroll
 
-LONGEST = 200  # words; nobody follows more by hand, and a page of more is slow to open
+LONGEST = 200  # words; more are hard to follow, and a page of more is slow to open
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class WordPart:
-    """A word, or an n-gram that ends with it, as part of the vector that stands for the word.
+    """A word, or an n-gram that ends with it, as part of the vector of the word.
 
-    vector: float32 (E,), None where the vocabulary does not hold the n-gram, which adds nothing.
-    unknown: a word out of the vocabulary, which has the vector of all unknown words.
+    vector: float32 (E,), None for an n-gram that is not in the vocabulary, which adds nothing;
+    unknown: True for a word that is not in the vocabulary: all such words share one vector.
     """
 
     text: str
@@ -32,7 +37,7 @@ class WordPart:
 
 @dataclass(frozen=True)
 class LayerPass:
-    """One direction of one layer: its T steps in the order in which it reads.
+    """One direction of one layer: its T steps in reading order.
 
     number: of the layer, from 1. Backward the first step is at the last word.
     """
@@ -41,17 +46,18 @@ class LayerPass:
     direction: str
     steps: list[Step]
 
-    def at(self, places: list) -> list:
-        """Return what stands at each word of the text in the order in which this track reads."""
-        return places[::-1] if self.direction == "backward" else places
+    def at(self, items: list[Item]) -> list[Item]:
+        """Return `items`, one for each word of the text, in the reading order of this pass."""
+        return items[::-1] if self.direction == "backward" else items
 
 
 @dataclass(frozen=True)
 class Walkthrough:
     """A sentence as the model reads it.
 
-    parts: for each of the T words what its vector is the sum of; tracks: of the first layer
-    forward and backward, then of the next; readout: what `decision` reads of the last layer.
+    parts: for each of the T words, the parts whose vectors add up to its vector; tracks: the passes
+    of the first layer, forward then backward, then those of the next; readout: how the states of
+    the last layer become the state of `decision`.
     """
 
     text: str
@@ -64,61 +70,60 @@ class Walkthrough:
 
 
 def walk_through(classifier: Classifier, text: str, *, hint: str) -> Walkthrough:
-    """Read `text` with every number kept.
+    """Read `text` and record every number.
 
-    Raises InputError, with `hint`, where it holds no known word, or too many to follow.
+    Raises InputError, with `hint`, if the model knows no word of it or it has too many words.
     """
     encoded, words = explain.encode_text(classifier, text, hint=hint)
     if len(words) > LONGEST:
         raise InputError(
             f"expected at most {LONGEST} words to follow, got {len(words):,}", hint=hint
         )
-    opened, weights = classifier.bundle, classifier.bundle.weights
-    parts = _parts(classifier, opened.tokenizer.features(encoded, opened.settings.ngrams), words)
+    bundle = classifier.bundle
+    features = bundle.tokenizer.features(encoded, bundle.settings.ngrams)
+    parts = _word_parts(classifier, features, words)
     decision = Decision(
-        # From the runtime itself, whatever its readout makes of the states.
-        classifier.final_states(encoded)[0],
-        weights["classifier.kernel"][:, 0],
-        float(weights["classifier.bias"][0]),
-        opened.temperature,
+        classifier.final_states(encoded)[0],  # from the runtime, which applies any readout
+        bundle.weights[CLASSIFIER_KERNEL][:, 0],
+        float(bundle.weights[CLASSIFIER_BIAS][0]),
+        bundle.temperature,
     )
-    tracks = _tracks(classifier, np.array([vector(of) for of in parts]))
-    return Walkthrough(text, opened.name, words, parts, tracks, opened.settings.readout, decision)
+    passes = _layer_passes(classifier, np.array([vector(of_word) for of_word in parts]))
+    return Walkthrough(text, bundle.name, words, parts, passes, bundle.settings.readout, decision)
 
 
 def vector(parts: list[WordPart]) -> np.ndarray:
-    """Return the vector of a word, float32 (E,): those of its parts added up."""
+    """Return the vector of a word, float32 (E,): the sum of the vectors of its parts."""
     return np.sum([part.vector for part in parts if part.vector is not None], axis=0)
 
 
-def _parts(classifier: Classifier, features: np.ndarray, words: list[str]) -> list[list[WordPart]]:
-    table, found = classifier.bundle.embedding, []
-    for place, ids in enumerate(features.tolist()):
-        own = WordPart(words[place], table[ids[0]].astype(np.float32), unknown=ids[0] == UNKNOWN)
-        # An n-gram of k words ends here; the first words of a text end none.
-        ngrams = [
-            WordPart(
-                " ".join(words[place + 1 - size : place + 1]),
-                None if row == PADDING else table[row].astype(np.float32),
-            )
-            for size, row in enumerate(ids[1 : place + 1], 2)
-        ]
-        found.append([own, *ngrams])
-    return found
+def _word_parts(
+    classifier: Classifier, features: np.ndarray, words: list[str]
+) -> list[list[WordPart]]:
+    """Return the parts of each word; `features` has its row of the embedding and its n-grams'."""
+    table = classifier.bundle.embedding
+    result = []
+    for index, (word, *ngrams) in enumerate(features.tolist()):
+        parts = [WordPart(words[index], table[word].astype(np.float32), unknown=word == UNKNOWN)]
+        # An n-gram of k words ends here. The first words of a text end no n-gram of that size.
+        for size, row in enumerate(ngrams[:index], 2):
+            text = " ".join(words[index + 1 - size : index + 1])
+            parts.append(WordPart(text, None if row == PADDING else table[row].astype(np.float32)))
+        result.append(parts)
+    return result
 
 
-def _tracks(classifier: Classifier, entering: np.ndarray) -> list[LayerPass]:
-    """Return the tracks of every layer; `entering` is what the first one reads, (T, E)."""
+def _layer_passes(classifier: Classifier, inputs: np.ndarray) -> list[LayerPass]:
+    """Return the passes of every layer; `inputs` of the first layer are (T, E)."""
     settings, weights = classifier.bundle.settings, classifier.bundle.weights
-    tracks = []
+    passes = []
     for number in range(1, settings.layers + 1):
         states = []
         for direction in directions(settings):
-            kinds = ("kernel", "recurrent_kernel", "bias")
-            cell = Cell(*(weights[f"rnn_{number}.{direction}.{kind}"] for kind in kinds))
+            cell = Cell(*(weights[weight_name(number, direction, part)] for part in CELL_PARTS))
             order = slice(None, None, -1 if direction == "backward" else 1)
-            steps = unroll(entering[order], cell)
-            tracks.append(LayerPass(number, direction, steps))
+            steps = unroll(inputs[order], cell)
+            passes.append(LayerPass(number, direction, steps))
             states.append(np.array([step.h for step in steps])[order])
-        entering = np.concatenate(states, axis=1)
-    return tracks
+        inputs = np.concatenate(states, axis=1)
+    return passes

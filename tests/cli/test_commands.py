@@ -182,7 +182,7 @@ def test_a_missing_prepared_dataset_is_named_with_the_command_that_makes_it(home
     folder = home / "data" / "prepared"
     moved = folder.rename(home / "data" / "moved")
     try:
-        assert fails(sentiment("evaluate"), "no prepared set", "sentiment prepare")
+        assert fails(sentiment("evaluate"), "no prepared dataset", "sentiment prepare")
     finally:
         moved.rename(folder)
 

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from sentiment.cli import _runs_view, app
 from sentiment.cli._sparkline import sparkline
 from sentiment.errors import InputError
-from sentiment.evaluation import run_comparison
-from sentiment.evaluation.run_comparison import Condition, Query
+from sentiment.evaluation import run_comparison, run_query
+from sentiment.evaluation.run_comparison import NoPairedTest, NoPredictions
+from sentiment.evaluation.run_query import Condition, Query
 from sentiment.reports import comparison
 from sentiment.tracking.history import Predictions, RunRecord
 from sentiment.utils.paths import ProjectPaths
@@ -42,7 +43,7 @@ RUNS = [
 
 def chosen(*filters, sort=None):
     query = Query(conditions=tuple(map(Condition.parse, filters)), sort=sort)
-    return "".join(run.name for run in run_comparison.select_runs(RUNS, query))
+    return "".join(run.name for run in run_query.select_runs(RUNS, query))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_value_may_hold_signs_itself():
 )
 def test_a_name_that_no_run_has_is_refused_with_those_that_are_near(query, close):
     with pytest.raises(InputError, match=f"no run has a setting or metric .*is it .*{close}"):
-        run_comparison.select_runs(RUNS, query)
+        run_query.select_runs(RUNS, query)
 
 
 def test_settings_that_are_equal_in_all_are_left_out():
@@ -120,7 +121,7 @@ def test_settings_that_are_equal_in_all_are_left_out():
      ("inf", "inf"), ("my file.csv", "my file.csv"), (None, "–"), (0.25, "0.25")],
 )  # fmt: skip
 def test_values_are_written_as_a_person_would(value, expected):
-    assert run_comparison.format_value(value) == expected
+    assert run_query.format_value(value) == expected
 
 
 def test_a_pair_is_tested_on_the_same_reviews():
@@ -139,17 +140,18 @@ def test_a_pair_is_tested_on_the_same_reviews():
 )
 def test_a_pair_on_other_reviews_is_not_tested(changed):
     first = Predictions(said("++++++--"), LABELS, "d")
-    assert (
-        run_comparison.compare_predictions(first._replace(**changed), first) == "on other reviews"
-    )
+    other = first._replace(**changed)
+    assert run_comparison.compare_predictions(other, first) == NoPairedTest()
     unknown = first._replace(digest="")
-    assert run_comparison.compare_predictions(unknown, unknown) == "on other reviews"
+    assert run_comparison.compare_predictions(unknown, unknown) == NoPairedTest()
+    assert str(NoPairedTest()) == "on other reviews"
 
 
 def test_what_is_missing_says_which_of_a_pair_lacks_it():
     given = Predictions(said("++++++--"), LABELS, "d")
-    assert run_comparison.compare_predictions("not evaluated", given) == "not evaluated"
-    assert run_comparison.compare_predictions(given, "not evaluated") == "reference not evaluated"
+    missing = NoPredictions.NOT_EVALUATED
+    assert str(run_comparison.compare_predictions(missing, given)) == "not evaluated"
+    assert str(run_comparison.compare_predictions(given, missing)) == "reference not evaluated"
 
 
 def test_a_sparkline_spans_the_lowest_and_the_highest():

@@ -13,7 +13,7 @@ from sentiment.cli import _compare_readouts, _console, app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import InputError
-from sentiment.evaluation.evaluate import evaluate, test_texts
+from sentiment.evaluation.evaluate import evaluate, read_test_split
 from sentiment.experiments import readout_ablation
 from sentiment.experiments.ablation_result import AblationResult, NetworkResult, mean_std
 from sentiment.experiments.review_groups import Group, in_equal_parts, opinion_centres
@@ -218,7 +218,7 @@ def test_with_one_seed_the_readouts_differ_in_nothing_else(compared, folders):
 
 def test_what_is_measured_is_what_evaluation_measures(compared, sample, folders):
     found = compared[0]
-    test = test_texts(sample)
+    test = read_test_split(sample)
     for groups in (found.lengths, found.positions):
         assert sum(group.reviews for group in groups) == len(test.labels) == 80
     for made in found.networks:

@@ -1,7 +1,8 @@
 import numpy as np
 
+from sentiment.data.labels import UNLABELLED
 from sentiment.inspection import probes
-from sentiment.inspection.probes import NO_OPINION, SENTENCES
+from sentiment.inspection.probes import SENTENCES
 
 
 def reviews(count):
@@ -48,4 +49,4 @@ def test_the_sentences_follow_the_reviews():
     assert [made.texts[place] for place in made.sentences] == [one.text for one in SENTENCES]
     assert made.labels.dtype == np.int8
     assert len(set(made.ids)) == len(made.ids) == 13
-    assert {sentence.label for sentence in SENTENCES} == {0, 1, NO_OPINION}
+    assert {sentence.label for sentence in SENTENCES} == {0, 1, UNLABELLED}

@@ -125,7 +125,7 @@ def test_words_and_ngrams_stand_in_the_order_of_what_they_add(tmp_path):
 def test_the_units_that_weigh_most_come_first_and_others_may_be_left_out(tmp_path):
     weight = np.array([[0.1], [-3.0], [2.0]], np.float32)
     bundle = by_hand(tmp_path, **{"classifier.kernel": weight})
-    assert [one.name for one in units.analyze_units(bundle, TEXTS, most=2)] == [
+    assert [one.name for one in units.analyze_units(bundle, TEXTS, max_units=2)] == [
         "forward 2",
         "forward 3",
     ]
