@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+from weakref import finalize
 
 from sentiment.errors import InputError
 
 _in_process: dict[Path, threading.Lock] = {}
+
+
+class _Owner:
+    """Exists as long as a thread holds a lock."""
 
 
 class LockedError(InputError):
@@ -29,7 +34,10 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
     path = path.parent.resolve() / path.name
     # The system's lock belongs to a process: it does not exclude other threads of this one.
     thread_lock = _in_process.setdefault(path, threading.Lock())
-    if not thread_lock.acquire(blocking=blocking):
+    owner = _Owner()
+    # An interrupt at any line below ends this frame, which frees `owner` and so releases the lock.
+    release = thread_lock.acquire(blocking=blocking) and finalize(owner, thread_lock.release)
+    if not release:
         raise _locked(work, str(os.getpid()))
     try:
         file = _acquire(path, work, blocking=blocking)
@@ -44,7 +52,7 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
         finally:
             file.close()
     finally:
-        thread_lock.release()
+        release()
 
 
 def _acquire(path: Path, work: str, *, blocking: bool) -> TextIO:
