@@ -1,7 +1,4 @@
-"""What networks that differ in one way measured, over several seeds, and what the numbers say.
-
-Knows numbers only; knows nothing of how they were measured or of how they are shown.
-"""
+"""Summarize networks with different readouts over several seeds."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,22 +10,23 @@ from sentiment.experiments.review_groups import Group
 
 @dataclass(frozen=True)
 class MeanStd:
-    """A mean over seeds and the sample standard deviation, None where there is one seed."""
+    """A mean over seeds and the sample standard deviation, None if there is one seed."""
 
     mean: float
     deviation: float | None
 
 
 def mean_std(values: list[float]) -> MeanStd:
-    """Return mean and deviation: of 1, 2 and 6 they are 3 and √7."""
+    """Return the mean and the sample standard deviation: 3 and √7 for 1, 2 and 6."""
     return MeanStd(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
 class NetworkResult:
-    """One trained network. Accuracies are shares of test reviews, in all or in each group.
+    """The measures of one trained network.
 
-    gradients: mean norm of dL/dh_t at the first, the middle and the last step, read forward.
+    accuracy: share of test reviews; gradients: mean norm of dL/dh_t at the first, the middle and
+    the last step, read forward; by_length, by_position: the accuracy in each group of reviews.
     """
 
     readout: str
@@ -55,7 +53,8 @@ class Summary:
 class AblationResult:
     """All networks, and the groups of test reviews that they were measured on.
 
-    lengths: by tokens; positions: by where in the review the opinion stands, from 0 to 1.
+    data: the name of the prepared dataset; lengths: groups by tokens; positions: groups by the
+    position of the opinion in the review, from 0 to 1.
     """
 
     data: str
@@ -73,27 +72,29 @@ class AblationResult:
         """The seeds that every readout was trained with."""
         return list(dict.fromkeys(network.seed for network in self.networks))
 
-    def of(self, readout: str) -> list[NetworkResult]:
-        """Return the networks with `readout`, one a seed."""
+    def networks_with(self, readout: str) -> list[NetworkResult]:
+        """Return the networks with `readout`, one for each seed."""
         return [network for network in self.networks if network.readout == readout]
 
     def summary(self, readout: str) -> Summary:
         """Return the measures of `readout` over all seeds."""
-        networks = self.of(readout)
+        networks = self.networks_with(readout)
 
-        def spreads(measures: Callable[[NetworkResult], tuple[float, ...]]) -> tuple[MeanStd, ...]:
+        def over_seeds(
+            measures: Callable[[NetworkResult], tuple[float, ...]],
+        ) -> tuple[MeanStd, ...]:
             columns = zip(*(measures(network) for network in networks), strict=True)
             return tuple(mean_std(list(column)) for column in columns)
 
         return Summary(
             accuracy=mean_std([network.accuracy for network in networks]),
-            gradients=spreads(lambda network: network.gradients),
-            by_length=spreads(lambda network: network.by_length),
-            by_position=spreads(lambda network: network.by_position),
+            gradients=over_seeds(lambda network: network.gradients),
+            by_length=over_seeds(lambda network: network.by_length),
+            by_position=over_seeds(lambda network: network.by_position),
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as JSON has it."""
+        """Return the JSON object of the result."""
         return {
             "data": self.data,
             "seeds": self.seeds,
@@ -105,23 +106,25 @@ class AblationResult:
         }
 
     def findings(self) -> list[str]:
-        """Return in sentences what the numbers say."""
+        """Return sentences that compare the readouts."""
         first, *others = self.readouts
-        told = [f"Accuracy {', '.join(self._against(first, other) for other in others)}."]
-        reach = ", ".join(f"{readout} {self._reach(readout)}" for readout in self.readouts)
-        told.append(f"Gradient at the first step over that at the last: {reach}.")
+        findings = [f"Accuracy {', '.join(self._difference(first, other) for other in others)}."]
+        ratios = ", ".join(
+            f"{readout} {self._gradient_ratio(readout)}" for readout in self.readouts
+        )
+        findings.append(f"Gradient at the first step over that at the last: {ratios}.")
         if len(self.lengths) > 1:
             change = self._change(lambda summary: summary.by_length)
-            told.append(f"From the shortest reviews to the longest accuracy {change}.")
+            findings.append(f"From the shortest reviews to the longest accuracy {change}.")
         if len(self.positions) > 1:
             change = self._change(lambda summary: summary.by_position)
-            told.append(f"From opinions that stand early to those that stand late it {change}.")
-        return told
+            findings.append(f"From early opinions to late ones accuracy {change}.")
+        return findings
 
-    def _against(self, first: str, other: str) -> str:
-        """Return how much more accurate `other` is than `first`, seed by seed."""
-        pairs = zip(self.of(first), self.of(other), strict=True)
-        gains = [100 * (right.accuracy - left.accuracy) for left, right in pairs]
+    def _difference(self, first: str, other: str) -> str:
+        """Return how many points more or less accurate `other` is than `first`, seed by seed."""
+        pairs = zip(self.networks_with(first), self.networks_with(other), strict=True)
+        gains = [100 * (after.accuracy - before.accuracy) for before, after in pairs]
         gain = fmean(gains)
         agreeing = sum(value * gain > 0 for value in gains)
         side = "above" if gain >= 0 else "below"
@@ -130,17 +133,17 @@ class AblationResult:
             f"({side} it with {agreeing} of {len(gains)} seeds)"
         )
 
-    def _reach(self, readout: str) -> str:
-        """Return how large the gradient at the first step is beside that at the last."""
+    def _gradient_ratio(self, readout: str) -> str:
+        """Return the gradient at the first step divided by that at the last."""
         first, _, last = (part.mean for part in self.summary(readout).gradients)
         return f"{first / last:.2g}" if last else "none at the last"
 
     def _change(self, groups: Callable[[Summary], tuple[MeanStd, ...]]) -> str:
         """Return by how many points accuracy changes from the first group to the last."""
-        parts = []
+        changes = []
         for readout in self.readouts:
             first, *_, last = groups(self.summary(readout))
             points = 100 * (last.mean - first.mean)
             verb = "rises" if points >= 0 else "falls"
-            parts.append(f"{verb} by {abs(points):.1f} points with {readout}")
-        return ", ".join(parts)
+            changes.append(f"{verb} by {abs(points):.1f} points with {readout}")
+        return ", ".join(changes)

@@ -1,8 +1,4 @@
-"""Stage: a prepared set in, a contrast of networks that read their states in three ways out.
-
-Knows the order of the work: train each readout with each seed, measure each on the test split. It
-stands above training and evaluation, which do both; knows nothing of how the contrast is shown.
-"""
+"""Train a network with each readout and several seeds, and measure all on the test split."""
 
 from dataclasses import replace
 from typing import get_args
@@ -16,7 +12,7 @@ from sentiment.data.split import split_training_reviews
 from sentiment.errors import InputError
 from sentiment.evaluation import evaluate
 from sentiment.experiments.ablation_result import AblationResult, NetworkResult
-from sentiment.experiments.review_groups import in_equal_parts, opinion_centres
+from sentiment.experiments.review_groups import opinion_centers, quantile_groups
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
@@ -30,7 +26,7 @@ from sentiment.utils.progress import Progress
 from sentiment.utils.timestamps import name_timestamp
 
 READOUTS = get_args(setting_field(ModelSettings, "readout").type)
-_LENGTHS, _POSITIONS = 4, 3  # groups of test reviews: quarters, and early, middle, late
+_LENGTH_GROUPS, _POSITION_GROUPS = 4, 3  # of test reviews: quarters; early, middle, late
 
 
 def compare_readouts(
@@ -45,104 +41,101 @@ def compare_readouts(
     track: bool = True,
     progress: Progress | None = None,
 ) -> AblationResult:
-    """Train every readout with `seeds` seeds, from that of `settings` up, and measure them.
+    """Train every readout with `seeds` seeds, from that of `settings` upwards, and measure them.
 
-    With one seed all readouts have the same first weights, batches and number of epochs: none
-    stops early, so that `patience` counts for nothing, as does the readout of `model`. Which epoch
-    is kept is chosen, as always, on the reviews held back; nothing is chosen on the test split.
-    Raises InputError where `seeds` is below 1.
+    With one seed all readouts have the same initial weights, batches and number of epochs. No
+    training stops early: the settings `patience` and `readout` are ignored. The best epoch is
+    chosen on the validation reviews, as always; nothing is chosen on the test split. Raises
+    InputError if `seeds` is below 1.
     """
     if seeds < 1:
         raise InputError(
             f"a comparison needs 1 seed or more, got {seeds}",
             hint="sentiment compare --readout --seeds 3",
         )
-    progress, plans = progress or Progress(), _plans(model, settings, seeds)
-    yardstick = ReadoutEvaluator(data, model, settings.validation_share)
-    moment = name_timestamp()
-    networks = []
-    for number, (shape, chosen) in enumerate(plans, 1):
-        progress.note(
-            f"training {number} of {len(plans)}: readout {shape.readout}, seed {chosen.seed}"
-        )
-        name = f"{recipe}-{shape.readout}-seed{chosen.seed}-{moment}"
+    progress, all_settings = progress or Progress(), _all_settings(model, settings, seeds)
+    evaluator = ReadoutEvaluator(data, model, settings.validation_share)
+    timestamp, total = name_timestamp(), len(all_settings)
+    results = []
+    for number, (shape, chosen) in enumerate(all_settings, 1):
+        progress.note(f"training {number} of {total}: readout {shape.readout}, seed {chosen.seed}")
+        name = f"{recipe}-{shape.readout}-seed{chosen.seed}-{timestamp}"
         trained = train(
             data, shape, chosen, paths,
             recipe=recipe, experiment=experiment, name=name, track=track, progress=progress,
         )  # fmt: skip
-        progress.note(f"measuring {number} of {len(plans)} on {len(yardstick):,} test reviews")
-        networks.append(yardstick.measure(trained, paths))
-    return AblationResult(
-        data.folder.name, yardstick.lengths.groups, yardstick.positions.groups, tuple(networks)
-    )
+        progress.note(f"measuring {number} of {total} on {len(evaluator):,} test reviews")
+        results.append(evaluator.measure(trained, paths))
+    lengths, positions = evaluator.lengths.groups, evaluator.positions.groups
+    return AblationResult(data.folder.name, lengths, positions, tuple(results))
 
 
-def _plans(
+def _all_settings(
     model: ModelSettings, settings: TrainSettings, seeds: int
 ) -> list[tuple[ModelSettings, TrainSettings]]:
-    """Return the settings of every network, seed by seed, so that all seeds are known to be fit."""
+    """Return the settings of every network, so that an invalid seed fails before any training."""
     return [
         (
             replace(model, readout=readout),
-            replace(settings, seed=settings.seed + number, patience=settings.epochs),
+            replace(settings, seed=settings.seed + index, patience=settings.epochs),
         )
-        for number in range(seeds)
+        for index in range(seeds)
         for readout in READOUTS
     ]
 
 
 class ReadoutEvaluator:
-    """What every network is measured on: the test split in groups, and the reviews held back.
+    """Measures networks on the test split, as a whole and in groups, and their gradients.
 
-    Lengths are those of whole reviews. Where the opinion stands is told by the words alone that
-    `model` reads, and by how often training reviews of either label have them.
+    Lengths are those of whole reviews. Positions of opinions are those among the words that `model`
+    reads; opinion words are those with a large log-count ratio in the training reviews.
     """
 
-    def __init__(self, data: PreparedDataset, model: ModelSettings, share: float):
+    def __init__(self, data: PreparedDataset, model: ModelSettings, validation_share: float):
         tokenizer = data.tokenizer.up_to(model.ngrams)
-        parts = split_training_reviews(data.split("train"), tokenizer, model, share)
-        words = replace(parts.train, features=parts.train.features[:, :1])
+        split = split_training_reviews(data.split("train"), tokenizer, model, validation_share)
+        words = replace(split.train, features=split.train.features[:, :1])
         ratios = log_count_ratios(words, tokenizer.vocabulary_size)
         whole = data.split("test").encoded
-        self._read = whole.last(model.longest_review)
-        self._held: Examples = parts.validation
+        self._encoded = whole.last(model.longest_review)
+        self._validation: Examples = split.validation
         self._test = evaluate.read_test_split(data)
-        self.lengths = in_equal_parts(whole.lengths, _LENGTHS)
-        centres = opinion_centres(self._read.tokens, self._read.offsets, ratios)
-        self.positions = in_equal_parts(centres, _POSITIONS)
+        self.lengths = quantile_groups(whole.lengths, _LENGTH_GROUPS)
+        centers = opinion_centers(self._encoded.tokens, self._encoded.offsets, ratios)
+        self.positions = quantile_groups(centers, _POSITION_GROUPS)
 
     def __len__(self) -> int:
-        return len(self._read)
+        return len(self._encoded)
 
     def measure(self, trained: TrainingResult, paths: ProjectPaths) -> NetworkResult:
-        """Return the measures of a network, and keep those of an evaluation in its run and folder.
+        """Return the measures of a network, and save its evaluation in its run and folder.
 
-        The NumPy runtime reads the reviews, so that what is measured is what answers later.
+        Predictions are those of the NumPy runtime, which answers in use.
         """
-        opened = bundle.read(trained.folder)
-        classifier = Classifier(opened)
-        # As numbered when the data was prepared: the vocabulary is the same in every bundle.
-        logits = classifier.logits(classifier.final_states(self._read))
-        evaluation = evaluate.evaluate_logits(opened, self._test, logits)
-        evaluate.save_metrics(opened, evaluation, self._test)
+        model = bundle.read(trained.folder)
+        classifier = Classifier(model)
+        # Encoded once, by the prepared dataset: every bundle has the same vocabulary.
+        logits = classifier.logits(classifier.final_states(self._encoded))
+        evaluation = evaluate.evaluate_logits(model, self._test, logits)
+        evaluate.save_metrics(model, evaluation, self._test)
         if trained.run_id:
-            evaluate.log_evaluation(opened, evaluation, self._test, paths)
-        right = (logits >= 0) == (self._test.labels == 1)
+            evaluate.log_evaluation(model, evaluation, self._test, paths)
+        correct = (logits >= 0) == (self._test.labels == 1)
         return NetworkResult(
-            readout=opened.settings.readout,
-            seed=opened.record["settings"]["train"]["seed"],
+            readout=model.settings.readout,
+            seed=model.manifest.settings["train"]["seed"],
             model=trained.name,
             run_id=trained.run_id,
-            accuracy=float(right.mean()),
-            gradients=gradients(opened, self._held),
-            by_length=self.lengths.means(right),
-            by_position=self.positions.means(right),
+            accuracy=float(correct.mean()),
+            gradients=_gradient_norms(model, self._validation),
+            by_length=self.lengths.means(correct),
+            by_position=self.positions.means(correct),
         )
 
 
-def gradients(opened: Bundle, examples: Examples) -> tuple[float, float, float]:
+def _gradient_norms(model: Bundle, examples: Examples) -> tuple[float, float, float]:
     """Return the mean norm of dL/dh_t at the first, the middle and the last step."""
-    words, ngrams = opened.tokenizer.vocabulary_size, len(opened.tokenizer.ngrams)
-    rebuilt = network.build_network(opened.settings, words=words, ngrams=ngrams, seed=0)
-    network.set_arrays(rebuilt, opened.embedding.astype(np.float32), opened.weights)
-    return diagnostics.gradient_norms(rebuilt, opened.settings, examples)
+    words, ngrams = model.tokenizer.vocabulary_size, len(model.tokenizer.ngrams)
+    rebuilt = network.build_network(model.settings, words=words, ngrams=ngrams, seed=0)
+    network.set_arrays(rebuilt, model.embedding.astype(np.float32), model.weights)
+    return diagnostics.gradient_norms(rebuilt, model.settings, examples)

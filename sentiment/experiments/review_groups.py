@@ -1,19 +1,16 @@
-"""Reviews in groups of equal size, and the number of each review that says where it belongs.
-
-Knows arrays only; knows nothing of networks or of what is measured in the groups.
-"""
+"""Divide reviews into groups of about equal size, by length or by the position of their opinion."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-TELLING = 1.0  # size of a word's log-count ratio from which it counts as opinion: e to one
-_MIDDLE = 0.5  # where the opinion of a review without a telling word is said to stand
+MIN_RATIO = 1.0  # size of a log-count ratio from which a word counts as opinion: odds of e to one
+_NO_OPINION_CENTER = 0.5  # of a review without an opinion word
 
 
 @dataclass(frozen=True)
 class Group:
-    """The least and the largest value in a group, and how many reviews it has."""
+    """The lowest and the highest value in a group, and its number of reviews."""
 
     least: float
     most: float
@@ -22,56 +19,56 @@ class Group:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Groups of rising values. member: int64 (N,), the group of each review."""
+    """Groups of rising values. member: int64 (N,), the index of the group of each review."""
 
     groups: tuple[Group, ...]
     member: np.ndarray
 
     def means(self, values: np.ndarray) -> tuple[float, ...]:
-        """Return the mean of `values`, one a review, (N,), in each group."""
+        """Return the mean of `values`, (N,), one for each review, in each group."""
         sums = np.bincount(self.member, weights=values, minlength=len(self.groups))
         return tuple(
             float(total) / group.reviews for total, group in zip(sums, self.groups, strict=True)
         )
 
 
-def in_equal_parts(values: np.ndarray, count: int) -> Grouping:
-    """Divide reviews by their `values`, (N,), into `count` groups as equal in size as can be.
+def quantile_groups(values: np.ndarray, count: int) -> Grouping:
+    """Divide reviews by their `values`, (N,), into `count` groups of sizes as equal as possible.
 
-    Equal values stay together, so that there are fewer groups where few values occur:
+    Equal values stay together, so a few different values make fewer groups:
 
-    >>> in_equal_parts(np.array([5, 1, 9, 1]), 2).groups
+    >>> quantile_groups(np.array([5, 1, 9, 1]), 2).groups
     (Group(least=1.0, most=1.0, reviews=2), Group(least=5.0, most=9.0, reviews=2))
     """
     shares = np.arange(1, count) / count
-    # The inverted distribution: a border is a value that occurs, the last one of its group.
+    # By the inverted distribution each border is one of the values, the last one of its group.
     borders = np.quantile(values, shares, method="inverted_cdf")
     _, member = np.unique(np.searchsorted(borders, values, side="left"), return_inverse=True)
-    parts = [values[member == number] for number in range(int(member.max(initial=-1)) + 1)]
+    parts = [values[member == index] for index in range(int(member.max(initial=-1)) + 1)]
     groups = tuple(Group(float(part.min()), float(part.max()), len(part)) for part in parts)
     return Grouping(groups, member)
 
 
-def opinion_centres(tokens: np.ndarray, offsets: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """Return where the opinion of each review stands, float64 (N,), from 0, early, to 1, late.
+def opinion_centers(tokens: np.ndarray, offsets: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+    """Return the position of each review's opinion, float64 (N,), from 0, early, to 1, late.
 
     tokens: int (total tokens,), word ids; offsets: int64 (N + 1,); ratios: float (V,), the
-    log-count ratio of each word. It is the mean of the words' relative places, (t + ½) / T,
-    weighted by the size of their ratios. Words below `TELLING` weigh nothing: those that say
-    little are many and stand everywhere, and would draw every centre to the middle.
+    log-count ratio of each word. The result is the mean of the words' relative positions,
+    (t + ½) / T, weighted by the size of their ratios. Words with a ratio below `MIN_RATIO` have no
+    weight: they are many and stand everywhere, and would pull every center to the middle.
 
-    The sign of a ratio is left out on purpose. By the evidence for a review's own label the groups
-    would differ in how hard they are; by this measure counting alone is right in 82.3, 81.9 and
-    82.2 % of IMDB's test reviews of the early, the middle and the late third, so that what a
-    network does differently there comes of how it reads. One thing is not balanced: reviews in
-    the middle third are longer, as many words average out.
+    The sign of a ratio is ignored on purpose. If only evidence for a review's own label counted,
+    some groups would be harder than others. By this measure they are equally hard: counting words
+    alone is right for 82.3, 81.9 and 82.2 % of IMDB's test reviews of the early, the middle and the
+    late third, so a difference of a network between them is due to how it reads. One thing differs:
+    reviews of the middle third are longer, as the mean of many words is near the middle.
     """
     lengths = np.diff(offsets)
-    places = np.arange(len(tokens)) - np.repeat(offsets[:-1], lengths) + 0.5
+    positions = np.arange(len(tokens)) - np.repeat(offsets[:-1], lengths) + 0.5
     sizes = np.abs(ratios)
-    weights = np.where(sizes >= TELLING, sizes, 0.0)[tokens]
+    weights = np.where(sizes >= MIN_RATIO, sizes, 0.0)[tokens]
     review = np.repeat(np.arange(len(lengths)), lengths)
     total = np.bincount(review, weights, minlength=len(lengths))
-    moment = np.bincount(review, weights * places, minlength=len(lengths))
-    centres = np.full(len(lengths), _MIDDLE)
-    return np.divide(moment, total * lengths, out=centres, where=total > 0)
+    moment = np.bincount(review, weights * positions, minlength=len(lengths))
+    centers = np.full(len(lengths), _NO_OPINION_CENTER)
+    return np.divide(moment, total * lengths, out=centers, where=total > 0)

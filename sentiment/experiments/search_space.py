@@ -1,9 +1,7 @@
-"""Search spaces: the settings that a sweep tries, and between which values, in readable files.
+"""Read search spaces: the settings that a sweep tries, and the values of each, from TOML files.
 
-Knows TOML, the settings and recipes; knows nothing of how values are chosen.
-
-A space is a TOML file with the tables of a recipe. Each setting in it has a list of choices, or a
-range `{ low = …, high = … }`, with `log = true` where values are drawn by their ratios.
+A search space has the tables of a recipe. Each setting has a list of choices or a range,
+`{ low = …, high = … }`. With `log = true` values are drawn from the range on a logarithmic scale.
 """
 
 import tomllib
@@ -19,34 +17,37 @@ from sentiment.utils.resources import read_shipped_or_file, shipped_names
 Value = bool | int | float | str
 _HINT = "sentiment sweep --show-space"
 _SHIPPED = ("sentiment.experiments", "search_spaces")  # package and folder
-_RANGE = {"low", "high", "log"}
+_RANGE_KEYS = {"low", "high", "log"}
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; whole ones where both are."""
+    """Numbers from `low` to `high`, both included; integers if both are integers."""
 
     low: float
     high: float
     log: bool = False
 
     def __str__(self) -> str:
-        return f"{self.low} to {self.high}{', by ratios' * self.log}"
+        return f"{self.low} to {self.high}{', log scale' * self.log}"
 
     @property
-    def whole(self) -> bool:
-        """Tell whether the numbers are integers."""
+    def is_integer(self) -> bool:
+        """True if the values are integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
-    def ends(self) -> tuple[Value, ...]:
-        """The values between which all lie."""
+    def limits(self) -> tuple[Value, ...]:
+        """The lowest and the highest value: if they are valid, all values are."""
         return self.low, self.high
+
+    def __contains__(self, value: Any) -> bool:
+        return self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values."""
+    """A list of values."""
 
     values: tuple[Value, ...]
 
@@ -54,105 +55,100 @@ class Choices:
         return " | ".join(map(str, self.values))
 
     @property
-    def ends(self) -> tuple[Value, ...]:
-        """All of them."""
+    def limits(self) -> tuple[Value, ...]:
+        """All values: each has to be checked."""
         return self.values
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self.values
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What each setting may be, by the table and the name of the setting."""
+    """The values to try for each setting, by its table and name; `text` is the TOML."""
 
     settings: dict[tuple[str, str], Range | Choices]
     text: str
 
     def check(self, recipe: Recipe) -> None:
-        """Raise InputError where a value of this space is impossible for `recipe`."""
+        """Raise InputError if a value of this space is impossible for `recipe`."""
         for (table, name), domain in self.settings.items():
-            for value in domain.ends:
+            for value in domain.limits:
                 try:
                     replace(getattr(recipe, table), **{name: value})
                 except InputError as error:
                     raise InputError(f"the search space: {error.fact}", hint=_HINT) from error
 
     def apply(self, recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
-        """Return `recipe` with `values`, by the names of the settings, in place of its own."""
-        parts = {
-            table: replace(
-                getattr(recipe, table),
-                **{name: values[name] for of, name in self.settings if of == table},
-            )
-            for table in TABLES
+        """Return `recipe` with `values`, by the names of settings, instead of its own."""
+        changed: dict[str, dict[str, Value]] = {table: {} for table in TABLES}
+        for table, name in self.settings:
+            changed[table][name] = values[name]
+        parts: dict[str, Any] = {
+            table: replace(getattr(recipe, table), **changed[table]) for table in TABLES
         }
         return replace(recipe, **parts)
 
-    def values(self, recipe: Recipe) -> dict[str, Value] | None:
-        """Return what `recipe` has for each setting; None where one lies outside this space."""
-        own = {name: getattr(getattr(recipe, table), name) for table, name in self.settings}
-        for (_, name), domain in self.settings.items():
-            inside = (
-                own[name] in domain.values
-                if isinstance(domain, Choices)
-                else domain.low <= own[name] <= domain.high
-            )
-            if not inside:
-                return None
-        return own
+    def values_of(self, recipe: Recipe) -> dict[str, Value] | None:
+        """Return the values of `recipe`; None if one is outside this space."""
+        values = {name: getattr(getattr(recipe, table), name) for table, name in self.settings}
+        inside = all(values[name] in domain for (_, name), domain in self.settings.items())
+        return values if inside else None
 
 
 def shipped_spaces() -> list[str]:
-    """Return the names of the spaces that come with the package."""
+    """Return the names of the spaces that ship with the package."""
     return shipped_names(*_SHIPPED)
 
 
 def load_space(name: str) -> SearchSpace:
-    """Return the space called `name`, or the one in the file of that name.
+    """Return the shipped space `name`, else the space in the file `name`.
 
-    Raises MissingFileError where there is none, and InputError where it is not as described above.
+    Raises MissingFileError if there is neither, and InputError if the file has another form.
     """
     text = read_shipped_or_file(*_SHIPPED, name, what="search space", hint=_HINT)
     return parse(text, name)
 
 
 def parse(text: str, name: str) -> SearchSpace:
-    """Return the space that `text` describes; `name` is for messages."""
+    """Return the space in `text`; `name` is for messages."""
     try:
-        stated = tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name} is not TOML: {error}", hint=_HINT) from error
     settings: dict[tuple[str, str], Range | Choices] = {}
-    for table, domains in stated.items():
+    for table, domains in content.items():
         if table not in TABLES or not isinstance(domains, dict):
             raise InputError(
                 f"{name}: {table} is none of the tables {', '.join(TABLES)}", hint=_HINT
             )
         for setting, domain in domains.items():
-            settings[table, setting] = _domain(f"{name}: {setting}", table, setting, domain)
+            settings[table, setting] = _parse_domain(f"{name}: {setting}", table, setting, domain)
     if not settings:
         raise InputError(f"{name} names no setting to try", hint=_HINT)
     return SearchSpace(settings, text)
 
 
-def _domain(where: str, table: str, setting: str, stated: Any) -> Range | Choices:
-    kind = type(getattr(Recipe(), table))
+def _parse_domain(label: str, table: str, setting: str, content: Any) -> Range | Choices:
+    """Return the values of a setting; `label` begins messages."""
     try:
-        declared = setting_field(kind, setting)
+        declared = setting_field(type(getattr(Recipe(), table)), setting)
     except StopIteration:
-        raise InputError(f"{where} is no setting of [{table}]", hint=_HINT) from None
-    if isinstance(stated, list) and stated:
-        return Choices(tuple(stated))
-    numbers = isinstance(stated, dict) and {"low", "high"} <= stated.keys() <= _RANGE
-    if not numbers or type(declared.default) not in (int, float):
+        raise InputError(f"{label} is no setting of [{table}]", hint=_HINT) from None
+    if isinstance(content, list) and content:
+        return Choices(tuple(content))
+    is_range = isinstance(content, dict) and {"low", "high"} <= content.keys() <= _RANGE_KEYS
+    if not is_range or type(declared.default) not in (int, float):
         raise InputError(
-            f"{where} needs a list of choices, or for a number {{ low = …, high = … }}",
+            f"{label} needs a list of choices, or for a number {{ low = …, high = … }}",
             hint=_HINT,
         )
-    domain = Range(**stated)
-    ends = [type(end) in (int, float) for end in domain.ends]
-    if not all(ends) or type(domain.log) is not bool or not domain.low < domain.high:
-        raise InputError(f"{where}: low must be a number below high", hint=_HINT)
+    domain = Range(**content)
+    are_numbers = all(type(limit) in (int, float) for limit in domain.limits)
+    if not are_numbers or type(domain.log) is not bool or not domain.low < domain.high:
+        raise InputError(f"{label}: low must be a number below high", hint=_HINT)
     if domain.log and domain.low <= 0:
-        raise InputError(f"{where}: with log = true, low must be above 0", hint=_HINT)
+        raise InputError(f"{label}: with log = true, low must be above 0", hint=_HINT)
     if isinstance(declared.default, float):
         return replace(domain, low=float(domain.low), high=float(domain.high))
     return domain

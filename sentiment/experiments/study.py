@@ -1,7 +1,6 @@
-"""Which settings to try next, and what came of those that were tried, kept in a file.
+"""Choose the settings of trials with Optuna, and record their results in a file.
 
-Knows Optuna, which is imported here alone; knows nothing of training or of who runs the trials.
-A study in a file is touched by one process at a time: whoever runs trials elsewhere asks that one.
+One process at a time uses the file of a study. Trials in other processes send it their results.
 """
 
 import os
@@ -20,19 +19,24 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 RUNNING, COMPLETE, PRUNED, FAILED = "RUNNING", "COMPLETE", "PRUNED", "FAIL"  # Optuna's states
-_NAME = "sweep"
-_AGAIN = "again"  # marks a trial with the settings of one that was lost
-_BEFORE_PRUNING = 5  # trials that go on to their end whatever they come to
-_PICTURES = {
+_WAITING = "WAITING"
+_STUDY_NAME = "sweep"
+_RETRY = "again"  # attribute of a trial with the settings of a lost one
+_UNPRUNED_TRIALS = 5  # trials that run to their end before any is pruned
+_IMAGES = {
     "history": "plot_optimization_history",
     "parallel_coordinates": "plot_parallel_coordinate",
     "importance": "plot_param_importances",
 }
+Prune = Callable[[EpochMetrics], bool]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings that were tried: `losses` of validation by step, `loss` what they came to."""
+    """Settings that were tried, and their result.
+
+    losses: the validation loss by epoch; loss: the lowest, None unless the trial is complete.
+    """
 
     number: int
     state: str
@@ -42,17 +46,17 @@ class Trial:
 
 
 def open_study(path: Path, space: SearchSpace, seed: int) -> "Study":
-    """Return the study in the file `path`, a new one where there is none.
+    """Return the study in the file `path`, created if it is missing.
 
-    Raises UnavailableError where Optuna is missing, and DamagedFileError.
+    Raises UnavailableError if Optuna is not installed, and DamagedFileError.
     """
     optuna = import_optuna()
     backend = optuna.storages.journal.JournalFileBackend(str(path))
     try:
         study = optuna.create_study(
-            study_name=_NAME,
+            study_name=_STUDY_NAME,
             storage=optuna.storages.JournalStorage(backend),
-            sampler=sampler(seed, lie=True),
+            sampler=sampler(seed, constant_liar=True),
             pruner=pruner(),
             load_if_exists=True,
         )
@@ -61,51 +65,56 @@ def open_study(path: Path, space: SearchSpace, seed: int) -> "Study":
     return Study(study, space)
 
 
-def sampler(seed: int, *, lie: bool) -> Any:
-    """Return what chooses settings: TPE (Bergstra et al. 2011), over all settings jointly.
+def sampler(seed: int, *, constant_liar: bool) -> Any:
+    """Return the sampler of settings: multivariate TPE (Bergstra et al. 2011).
 
-    lie: take trials that are under way for bad ones, so that several at once are not near one
-    another. Not where their settings may be half written, as in a tracking store.
+    constant_liar: treat running trials as bad ones, so that trials at the same time do not have
+    similar settings. It is not for a tracking store: a running trial there may be half written.
     """
-    return import_optuna().samplers.TPESampler(seed=seed, multivariate=True, constant_liar=lie)
+    return import_optuna().samplers.TPESampler(
+        seed=seed, multivariate=True, constant_liar=constant_liar
+    )
 
 
 def pruner() -> Any:
-    """Return what gives up on a trial: it is below the median of those before at its epoch."""
-    return import_optuna().pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING)
+    """Return the pruner: it stops a trial that is worse than the median of others at its epoch."""
+    return import_optuna().pruners.MedianPruner(n_startup_trials=_UNPRUNED_TRIALS)
 
 
 def objective(
-    space: SearchSpace,
-    train: Callable[[dict[str, Value], Callable[[EpochMetrics], bool]], float | None],
+    space: SearchSpace, train: Callable[[dict[str, Value], Prune], float | None]
 ) -> Callable[[Any], float]:
-    """Return `train`, of settings and who ends it early, as Optuna calls it in other processes."""
+    """Return the objective that Optuna calls with a trial, for trials in other processes.
 
-    def tried(trial: Any) -> float:
-        values = {name: _suggested(trial, name, domain) for (_, name), domain in domains.items()}
+    train: runs a training with settings, and returns its lowest validation loss. After each epoch
+    it calls its second argument, ends if that returns True, and then returns None.
+    """
 
-        def hopeless(report: EpochMetrics) -> bool:
-            trial.report(report.validation_loss, report.epoch)
+    def run_trial(trial: Any) -> float:
+        values = {name: _suggest(trial, name, domain) for (_, name), domain in domains.items()}
+
+        def should_prune(metrics: EpochMetrics) -> bool:
+            trial.report(metrics.validation_loss, metrics.epoch)
             return trial.should_prune()
 
-        loss = train(values, hopeless)
+        loss = train(values, should_prune)
         if loss is None:
             raise import_optuna().TrialPruned
         return loss
 
     domains = space.settings
-    return tried
+    return run_trial
 
 
-def _suggested(trial: Any, name: str, domain: Range | Choices) -> Value:
+def _suggest(trial: Any, name: str, domain: Range | Choices) -> Value:
     if isinstance(domain, Choices):
         return trial.suggest_categorical(name, domain.values)
-    suggest = trial.suggest_int if domain.whole else trial.suggest_float
+    suggest = trial.suggest_int if domain.is_integer else trial.suggest_float
     return suggest(name, domain.low, domain.high, log=domain.log)
 
 
 class Study:
-    """The trials of one sweep, as Optuna keeps them. Losses are minimised."""
+    """The trials of one sweep, recorded by Optuna, which minimizes their losses."""
 
     def __init__(self, study: Any, space: SearchSpace):
         self._optuna, self._study = import_optuna(), study
@@ -115,23 +124,23 @@ class Study:
         }
         self._asked: dict[int, Any] = {}
 
-    def first(self, values: dict[str, Value]) -> None:
-        """Have `values` tried before any others."""
+    def enqueue(self, values: dict[str, Value]) -> None:
+        """Make `values` the settings of a coming trial."""
         self._study.enqueue_trial(values)
 
     def ask(self) -> Trial:
-        """Return settings to try."""
+        """Return a new trial with settings to try."""
         trial = self._study.ask(self._distributions)
         self._asked[trial.number] = trial
         return Trial(trial.number, RUNNING, dict(trial.params), {}, None)
 
-    def report(self, number: int, step: int, loss: float) -> bool:
-        """Keep the validation loss of a trial after `step`; tell whether it is hopeless.
+    def report(self, number: int, epoch: int, loss: float) -> bool:
+        """Record a trial's validation loss after an epoch; return True if it should be pruned.
 
-        It is where its lowest loss is above the median of what others had come to by that step.
+        That is so if its lowest loss is above the median of those of other trials at that epoch.
         """
         trial = self._asked[number]
-        trial.report(loss, step)
+        trial.report(loss, epoch)
         return trial.should_prune()
 
     def tell(self, number: int, state: str, loss: float | None = None) -> None:
@@ -139,79 +148,84 @@ class Study:
         self._asked.pop(number, None)
         self._study.tell(number, loss, state=self._optuna.trial.TrialState[state])
 
-    def give_back(self, number: int) -> bool:
-        """End a trial that nobody runs any more; return whether its settings are tried again.
+    def retry_lost(self, number: int) -> bool:
+        """End a trial whose process is gone; return True if its settings will be retried.
 
-        They are once: settings that end their process, for want of memory, would do so for ever.
+        They are retried once: settings that end their process, for lack of memory for example,
+        would do so every time.
         """
-        lost = self._study.trials[number]
+        trial = self._study.trials[number]
         self.tell(number, FAILED)
-        if lost.user_attrs.get(_AGAIN):
+        if trial.user_attrs.get(_RETRY):
             return False
-        self._study.enqueue_trial(lost.params, user_attrs={_AGAIN: True})
+        self._study.enqueue_trial(trial.params, user_attrs={_RETRY: True})
         return True
 
     def running(self) -> list[int]:
         """Return the numbers of the trials that have not ended."""
-        # Of one that was broken off as it began there may be no settings yet.
-        trials = self._study.get_trials(deepcopy=False)
-        return [trial.number for trial in trials if trial.state.name == RUNNING]
+        # Not from `trials`: a trial that was interrupted at its start may have no settings yet.
+        return [trial.number for trial in self._frozen() if trial.state.name == RUNNING]
 
     @property
     def waiting(self) -> int:
-        """The number of trials whose settings are there and that nobody runs yet."""
-        trials = self._study.get_trials(deepcopy=False)
-        return sum(trial.state.name == "WAITING" for trial in trials)
+        """The number of trials with settings that no process has started yet."""
+        return sum(trial.state.name == _WAITING for trial in self._frozen())
 
-    def wants_more(self, wanted: int) -> bool:
-        """Tell whether another trial is to begin, where `wanted` are in all."""
+    def needs_trial(self, total: int) -> bool:
+        """Return True if another trial has to start to have `total` trials, without retries."""
         if self.waiting:
             return True
-        trials = self._study.get_trials(deepcopy=False)
-        return sum(not trial.user_attrs.get(_AGAIN) for trial in trials) < wanted
+        return sum(not trial.user_attrs.get(_RETRY) for trial in self._frozen()) < total
 
     def trials(self) -> list[Trial]:
-        """Return all trials by number."""
-        return [_told(trial) for trial in self._study.get_trials(deepcopy=False) if trial.params]
+        """Return all trials with settings, by number."""
+        return [_trial(trial) for trial in self._frozen() if trial.params]
 
     def best(self) -> Trial | None:
-        """Return the trial with the lowest loss; None where none has ended."""
-        ended = [trial for trial in self.trials() if trial.loss is not None]
-        return min(ended, key=lambda trial: trial.loss or 0.0, default=None)
+        """Return the trial with the lowest loss; None if none is complete."""
+        complete = [trial for trial in self.trials() if trial.loss is not None]
+        return min(complete, key=lambda trial: trial.loss or 0.0, default=None)
 
     def importances(self) -> dict[str, float]:
-        """Return how much each setting matters, as shares of 1, the largest first.
+        """Return the importance of each setting as a share of 1, the largest first.
 
-        By PED-ANOVA (Watanabe, Bansal & Hutter 2023). Empty where fewer than two trials have ended.
+        Measured by PED-ANOVA (Watanabe, Bansal & Hutter 2023). Empty if fewer than two trials are
+        complete.
         """
         if sum(trial.loss is not None for trial in self.trials()) < 2:
             return {}
-        found = self._optuna.importance.get_param_importances(
+        importances = self._optuna.importance.get_param_importances(
             self._study, evaluator=self._optuna.importance.PedAnovaImportanceEvaluator()
         )
-        return {name: float(share) for name, share in found.items()}
+        return {name: float(share) for name, share in importances.items()}
 
-    def pictures(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the history, parallel coordinates and importances as uint8 (height, width, 3)."""
+    def images(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield plots of history, parallel coordinates and importances, uint8 (height, width, 3).
+
+        Yield nothing if there are no importances.
+        """
         os.environ["MPLBACKEND"] = "Agg"  # Optuna draws with pyplot, which would look for a screen
-        if len(self.importances()) < 1:
+        if not self.importances():
             return
-        from optuna.visualization import matplotlib as drawings
+        from optuna.visualization import matplotlib as plots
 
-        for name, function in _PICTURES.items():
-            axes = getattr(drawings, function)(self._study)
-            figure = axes.figure
+        for name, function in _IMAGES.items():
+            figure = getattr(plots, function)(self._study).figure
             figure.set_size_inches(11, 6)
-            for one in figure.axes:  # parallel ones would lay their grids over one another
-                one.grid(visible=False)
-                one.set_facecolor("white")
+            for axes in figure.axes:  # grids of parallel axes would overlap
+                axes.grid(visible=False)
+                axes.set_facecolor("white")
             figure.tight_layout()
             figure.canvas.draw()
             yield name, np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()
 
+    def _frozen(self) -> list["FrozenTrial"]:
+        """Return Optuna's record of all trials."""
+        return self._study.get_trials(deepcopy=False)
+
 
 def import_optuna() -> Any:
-    """Return Optuna; raise UnavailableError where it is not installed."""
+    """Return Optuna; raise UnavailableError if it is not installed."""
     try:
         import optuna
     except ImportError as error:
@@ -226,16 +240,16 @@ def import_optuna() -> Any:
 def _distribution(optuna: Any, domain: Range | Choices) -> Any:
     if isinstance(domain, Choices):
         return optuna.distributions.CategoricalDistribution(domain.values)
-    whole = optuna.distributions.IntDistribution
-    kind = whole if domain.whole else optuna.distributions.FloatDistribution
-    return kind(domain.low, domain.high, log=domain.log)
+    if domain.is_integer:
+        return optuna.distributions.IntDistribution(domain.low, domain.high, log=domain.log)
+    return optuna.distributions.FloatDistribution(domain.low, domain.high, log=domain.log)
 
 
-def _told(trial: "FrozenTrial") -> Trial:
+def _trial(frozen: "FrozenTrial") -> Trial:
     return Trial(
-        trial.number,
-        trial.state.name,
-        dict(trial.params),
-        dict(trial.intermediate_values),
-        trial.value if trial.state.name == COMPLETE else None,
+        frozen.number,
+        frozen.state.name,
+        dict(frozen.params),
+        dict(frozen.intermediate_values),
+        frozen.value if frozen.state.name == COMPLETE else None,
     )

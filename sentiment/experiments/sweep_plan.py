@@ -1,33 +1,35 @@
-"""A sweep on disk: what it is to try, so that another process can go on with it.
+"""Save the plan of a sweep to a folder, so that another process can resume the sweep.
 
-Knows recipes, search spaces and files; knows nothing of trials.
-
-A sweep is a folder with `recipe.toml`, the settings that stay as they are; `space.toml`, those
-that are tried; `sweep.json`, the rest of its plan; `journal.log`, its study; and in the end
-`NAME.toml`, the recipe with the best settings found.
+The folder of a sweep has these files:
+- `recipe.toml`: the recipe, with the settings that stay the same;
+- `space.toml`: the search space, with the settings to try;
+- `sweep.json`: the rest of the plan: `recipe` (the name of the recipe), `trials`, `seed`,
+  `experiment`, `track` and `run_id`;
+- `journal.log`: the study;
+- `NAME.toml`, at the end: the recipe with the best settings.
 """
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sentiment import recipe as recipes
 from sentiment.errors import InputError, MissingFileError
-from sentiment.experiments import search_space as space
-from sentiment.experiments.search_space import SearchSpace
-from sentiment.recipe import Recipe
+from sentiment.experiments.search_space import SearchSpace, load_space
+from sentiment.recipe import Recipe, load_recipe, to_toml
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
 
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
+_PLAN, _RECIPE, _SPACE = "sweep.json", "recipe.toml", "space.toml"
 
 
 @dataclass(frozen=True)
 class SweepPlan:
     """What a sweep tries: `recipe` with settings from `space`, in `trials` trials.
 
-    folder: where it lies, by whose name it goes; run_id: of its MLflow run, empty before it began.
+    folder: of the sweep, which has its name; run_id: of its MLflow run, empty before the run
+    starts.
     """
 
     folder: Path
@@ -41,7 +43,7 @@ class SweepPlan:
 
     @property
     def name(self) -> str:
-        """The name of the sweep and of the recipe that comes of it."""
+        """The name of the sweep and of its best recipe."""
         return self.folder.name
 
     @property
@@ -51,31 +53,20 @@ class SweepPlan:
 
     @property
     def best(self) -> Path:
-        """The recipe with the best settings."""
+        """The file of the recipe with the best settings."""
         return self.folder / f"{self.name}.toml"
 
-    def begun(self, run_id: str) -> "SweepPlan":
-        """Keep the id of the sweep's run."""
+    def with_run(self, run_id: str) -> "SweepPlan":
+        """Return the plan with the id of the sweep's run, and save it."""
         plan = replace(self, run_id=run_id)
-        files.write_json(self.folder / "sweep.json", plan.told())
+        _write_plan(self.folder, plan)
         return plan
-
-    def told(self) -> dict:
-        """Return what `sweep.json` holds."""
-        return {
-            "recipe": self.recipe.name,
-            "trials": self.trials,
-            "seed": self.seed,
-            "experiment": self.experiment,
-            "track": self.track,
-            "run_id": self.run_id,
-        }
 
 
 def create_plan(
     paths: ProjectPaths,
     recipe: Recipe,
-    tried: SearchSpace,
+    space: SearchSpace,
     *,
     name: str | None,
     trials: int,
@@ -83,38 +74,60 @@ def create_plan(
     experiment: str,
     track: bool,
 ) -> SweepPlan:
-    """Write a new plan; raise InputError where its name is taken or a value of it impossible."""
-    tried.check(recipe)
+    """Save and return a new plan.
+
+    Raises InputError if the name is taken or a value of the search space is impossible.
+    """
+    space.check(recipe)
     name = name or f"sweep-{name_timestamp()}"
     folder = paths.sweeps / name
     if folder.exists():
         raise InputError(
-            f"{folder} is there already",
+            f"{folder} already exists",
             hint=f"sentiment sweep --resume {name}, or another --name",
         )
-    made = SweepPlan(folder, recipe, tried, trials, seed, experiment, track)
-    with files.atomic_dir(folder) as aside:
-        (aside / "space.toml").write_text(tried.text, "utf-8")
-        (aside / "recipe.toml").write_text(recipes.to_toml(recipe), "utf-8")
-        files.write_json(aside / "sweep.json", made.told())
-    return made
+    plan = SweepPlan(folder, recipe, space, trials, seed, experiment, track)
+    with files.atomic_dir(folder) as tmp:
+        (tmp / _SPACE).write_text(space.text, "utf-8")
+        (tmp / _RECIPE).write_text(to_toml(recipe), "utf-8")
+        _write_plan(tmp, plan)
+    return plan
 
 
-def find_plan(paths: ProjectPaths, named: str) -> SweepPlan:
-    """Return the plan of the sweep `named` so, or of the newest for `last`.
+def find_plan(paths: ProjectPaths, name: str) -> SweepPlan:
+    """Return the plan of the sweep `name`, or of the newest sweep for `last`.
 
-    Raises MissingFileError, which lists the sweeps there are, and DamagedFileError.
+    Raises MissingFileError, which lists the sweeps, if there is none, and DamagedFileError.
     """
-    known = sorted(paths.sweeps.glob("[!.]*/sweep.json"), key=lambda path: path.stat().st_mtime_ns)
-    names = [path.parent.name for path in reversed(known)]
-    if named == LAST and names:
-        named = names[0]
-    if named not in names:
-        there = f"; there are {', '.join(names)}" if names else ""
-        raise MissingFileError(f"no sweep {named!r} can be resumed{there}", hint=_HINT)
-    folder = paths.sweeps / named
-    told = files.read_json(folder / "sweep.json", hint=_HINT)
-    recipe = recipes.load_recipe(str(folder / "recipe.toml"))
-    with files.read_errors(folder / "sweep.json", hint=_HINT):
-        recipe = replace(recipe, name=told.pop("recipe"))
-        return SweepPlan(folder, recipe, space.load_space(str(folder / "space.toml")), **told)
+    plans = sorted(paths.sweeps.glob(f"[!.]*/{_PLAN}"), key=lambda path: path.stat().st_mtime_ns)
+    names = [path.parent.name for path in reversed(plans)]
+    if name == LAST and names:
+        name = names[0]
+    if name not in names:
+        known = f"; there are {', '.join(names)}" if names else ""
+        raise MissingFileError(f"no sweep {name!r} can be resumed{known}", hint=_HINT)
+    return _read_plan(paths.sweeps / name)
+
+
+def _write_plan(folder: Path, plan: SweepPlan) -> None:
+    """Write `sweep.json`."""
+    files.write_json(
+        folder / _PLAN,
+        {
+            "recipe": plan.recipe.name,
+            "trials": plan.trials,
+            "seed": plan.seed,
+            "experiment": plan.experiment,
+            "track": plan.track,
+            "run_id": plan.run_id,
+        },
+    )
+
+
+def _read_plan(folder: Path) -> SweepPlan:
+    path = folder / _PLAN
+    content = files.read_json(path, hint=_HINT)
+    recipe = load_recipe(str(folder / _RECIPE))
+    with files.read_errors(path, hint=_HINT):
+        recipe = replace(recipe, name=content.pop("recipe"))
+        return SweepPlan(folder, recipe, load_space(str(folder / _SPACE)), **content)

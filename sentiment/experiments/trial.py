@@ -1,7 +1,4 @@
-"""One trial of a sweep: a training that is measured on its validation reviews and leaves no model.
-
-Knows rounds of training; knows nothing of how settings are chosen or of where results are kept.
-"""
+"""Run one trial of a sweep: a training that returns its validation loss and saves no model."""
 
 from collections.abc import Callable
 
@@ -14,26 +11,26 @@ from sentiment.utils.progress import EpochMetrics
 
 
 class _PrunedError(Exception):
-    """Nobody wants to know how this trial ends."""
+    """The trial is pruned."""
 
 
 def train(
-    recipe: Recipe, paths: ProjectPaths, hopeless: Callable[[EpochMetrics], bool]
+    recipe: Recipe, paths: ProjectPaths, should_prune: Callable[[EpochMetrics], bool]
 ) -> float | None:
-    """Train as `recipe` says, and return the lowest validation loss.
+    """Train with the settings of `recipe`; return the lowest validation loss, None if pruned.
 
-    `hopeless` is asked after each epoch, and ends the training where it says so; then there is
-    no loss. Raises DivergedError.
+    The training ends if `should_prune`, called after each epoch, returns True. Raises
+    DivergedError.
     """
     data, _ = prepare(recipe.prepare, paths)
-    rounds = SelfTraining(TrainingContext.create(data, recipe.model, recipe.train))
+    training = SelfTraining(TrainingContext.create(data, recipe.model, recipe.train))
 
-    def after() -> None:
-        if hopeless(rounds.epochs[-1]):
+    def after_epoch() -> None:
+        if should_prune(training.epochs[-1]):
             raise _PrunedError
 
     try:
-        rounds.run(after)
+        training.run(after_epoch)
     except _PrunedError:
         return None
-    return rounds.best.metrics.validation_loss
+    return training.best.metrics.validation_loss

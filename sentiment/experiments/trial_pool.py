@@ -1,6 +1,5 @@
-"""Processes that run trials, one after another, and answer after each epoch.
+"""Run trials in processes of this machine, one trial after another in each.
 
-Knows processes and pipes; knows nothing of how settings are chosen or of where results are kept.
 TensorFlow is imported in those processes alone.
 """
 
@@ -19,112 +18,117 @@ from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics
 
-_PATIENCE = 10  # seconds for a process to end that was asked to
+_EXIT_TIMEOUT = 10  # seconds that a process has to exit
 
 
 @dataclass(frozen=True)
 class TrialMessage:
-    """What a trial says: how an epoch went, or in the end its loss, or why it came to none.
+    """A message of a trial: the metrics of an epoch, or the end of the trial.
 
-    lost: its process has ended.
+    At the end, `loss` is the lowest validation loss, None if the trial was pruned; `failure` says
+    why it failed; `lost` is True if its process has ended without a message.
     """
 
-    report: EpochMetrics | None = None
+    epoch: EpochMetrics | None = None
     loss: float | None = None
     failure: str = ""
     lost: bool = False
 
 
-class _Job:
-    """A process and the trial that it runs."""
+class _Worker:
+    """A process, and the number of the trial that it runs."""
 
     def __init__(self, paths: ProjectPaths):
         # Not forked: TensorFlow's threads would be missing in the copy.
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, paths), daemon=True)
+        self.pipe, child_pipe = context.Pipe()
+        self.process = context.Process(target=_run_trials, args=(child_pipe, paths), daemon=True)
         self.process.start()
-        theirs.close()
+        child_pipe.close()
         self.trial: int | None = None
 
 
 class TrialPool:
-    """Some processes. Closed, it ends them with the trials they run."""
+    """A fixed number of processes that run trials; `close` ends them and their trials."""
 
     def __init__(self, count: int, paths: ProjectPaths):
         self._paths = paths
-        self._jobs = [_Job(paths) for _ in range(count)]
+        self._workers = [_Worker(paths) for _ in range(count)]
 
     @property
     def running(self) -> list[int]:
-        """The numbers of the trials under way."""
-        return [job.trial for job in self._jobs if job.trial is not None]
+        """The numbers of the running trials."""
+        return [worker.trial for worker in self._workers if worker.trial is not None]
 
     @property
-    def free(self) -> bool:
-        """Tell whether a process waits for a trial."""
-        return len(self.running) < len(self._jobs)
+    def has_idle_worker(self) -> bool:
+        """True if a process waits for a trial."""
+        return len(self.running) < len(self._workers)
 
     def start(self, trial: int, recipe: Recipe) -> None:
-        """Have a trial run by a process that is free."""
-        job = next(job for job in self._jobs if job.trial is None)
-        job.trial = trial
-        job.pipe.send(recipe)
+        """Start a trial in an idle process."""
+        worker = next(worker for worker in self._workers if worker.trial is None)
+        worker.trial = trial
+        worker.pipe.send(recipe)
 
-    def answer(self, trial: int, stop: bool) -> None:
-        """Tell a trial that has told of an epoch whether to stop."""
-        job = next(job for job in self._jobs if job.trial == trial)
-        with suppress(BrokenPipeError):  # where its process has ended, as `told` will say
-            job.pipe.send(stop)
+    def answer(self, trial: int, *, prune: bool) -> None:
+        """Answer a trial's message about an epoch: stop the trial if `prune`."""
+        worker = next(worker for worker in self._workers if worker.trial == trial)
+        with suppress(BrokenPipeError):  # its process has ended; `messages` will report it as lost
+            worker.pipe.send(prune)
 
-    def told(self) -> Iterator[tuple[int, TrialMessage]]:
-        """Wait for something to be told; yield it with the number of its trial."""
-        busy = {job.pipe: job for job in self._jobs if job.trial is not None}
+    def messages(self) -> Iterator[tuple[int, TrialMessage]]:
+        """Wait for messages; yield each with the number of its trial.
+
+        A process that has ended is replaced by a new one.
+        """
+        busy = {worker.pipe: worker for worker in self._workers if worker.trial is not None}
         for pipe in connection.wait(list(busy)):
-            job = busy[pipe]  # type: ignore[index]
-            trial = job.trial or 0
+            worker = busy[pipe]  # type: ignore[index]
+            trial = worker.trial or 0
             try:
-                told: TrialMessage = job.pipe.recv()
+                message: TrialMessage = worker.pipe.recv()
             except (EOFError, ConnectionResetError):
-                told = TrialMessage(lost=True)
-                job.process.join(_PATIENCE)
-                self._jobs[self._jobs.index(job)] = _Job(self._paths)
-            if told.report is None:
-                job.trial = None
-            yield trial, told
+                message = TrialMessage(lost=True)
+                worker.process.join(_EXIT_TIMEOUT)
+                self._workers[self._workers.index(worker)] = _Worker(self._paths)
+            if message.epoch is None:
+                worker.trial = None
+            yield trial, message
 
     def close(self) -> None:
-        """End the processes."""
-        for job in self._jobs:
-            job.pipe.close()
-            job.process.terminate()
-        for job in self._jobs:
-            job.process.join(_PATIENCE)
-            job.process.kill()
+        """End all processes."""
+        for worker in self._workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_EXIT_TIMEOUT)
+            worker.process.kill()
 
 
-def _work(pipe: Connection, paths: ProjectPaths) -> None:
-    """Run each trial whose recipe comes through `pipe`, and answer with `Told`, until it closes.
+def _run_trials(pipe: Connection, paths: ProjectPaths) -> None:
+    """Run each trial whose recipe arrives through `pipe`, until the pipe closes.
 
-    After an epoch whoever listens answers whether to stop.
+    The process sends a `TrialMessage` after each epoch, and receives whether to prune the trial.
+    It sends another at the end of the trial.
     """
-    # Ctrl-C goes to all processes of a terminal: whoever listens ends this one.
+    # Ctrl-C interrupts all processes of a terminal: the pool ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     environment.configure_libraries()
     with environment.suppress_stderr():
-        from sentiment.experiments import trial as trials
-    # It warns of what one process should not do with one network, and here there are many.
+        from sentiment.experiments.trial import train
+    # TensorFlow warns of retracing, which is expected: a process builds a network for each trial.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-    def hopeless(report: EpochMetrics) -> bool:
-        pipe.send(TrialMessage(report=report))
+    def should_prune(metrics: EpochMetrics) -> bool:
+        pipe.send(TrialMessage(epoch=metrics))
         return pipe.recv()
 
     try:
         while True:
             recipe: Recipe = pipe.recv()
             try:
-                pipe.send(TrialMessage(loss=trials.train(recipe, paths, hopeless)))
+                pipe.send(TrialMessage(loss=train(recipe, paths, should_prune)))
             except SentimentError as error:
                 pipe.send(TrialMessage(failure=error.fact))
     except (EOFError, BrokenPipeError):
