@@ -22,66 +22,80 @@ if TYPE_CHECKING:
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
 
 
+_ReadFromOption = Annotated[
+    str | None,
+    typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
+]
+_WriteToOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        help="file to write: the input with label and probability added, in JSONL and Parquet "
+        "warnings as well; a name that is taken becomes predicted_label and so on",
+    ),
+]
+_ThresholdOption = Annotated[
+    float,
+    typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
+]
+_NeutralOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="LOW HIGH",
+        help="probabilities from LOW to HIGH are neutral; replaces --threshold",
+    ),
+]
+_TraceOption = Annotated[bool, typer.Option("--trace", help="show P(positive) after every word")]
+_WhyOption = Annotated[
+    bool, typer.Option("--why", help="show the effect of the most important words")
+]
+_HtmlOption = Annotated[
+    Path | None, typer.Option(help="write a page that explains one text and works offline")
+]
+_OnErrorOption = Annotated[
+    Literal["fail", "skip", "null"],
+    typer.Option(help="on a bad row: stop, leave it out, or write it without a label"),
+]
+_DefuseOption = Annotated[
+    bool,
+    typer.Option(
+        "--defuse-formulas",
+        help="put ' before CSV and TSV cells that a spreadsheet would run as a formula: those "
+        "that begin with = + - @, a tab or a line end and are not numbers",
+    ),
+]
+_ResumeOption = Annotated[bool, typer.Option("--resume", help="continue an interrupted job")]
+_EngineOption = Annotated[
+    Literal["local", "spark"],
+    typer.Option(help="where to score --input: here, or with Spark, which writes folders"),
+]
+_MasterOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Spark master; default: that of SPARK_HOME, or local[*]"),
+]
+_AsJsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object per text")]
+_QuietOption = Annotated[bool, typer.Option("--quiet", help="print errors only")]
+
+
 def command(
     ctx: typer.Context,
     texts: TextsArgument = None,
-    read_from: Annotated[
-        str | None,
-        typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
-    ] = None,
-    write_to: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            help="file to write: the input with label and probability added, in JSONL and Parquet "
-            "warnings as well; a name that is taken becomes predicted_label and so on",
-        ),
-    ] = None,
+    read_from: _ReadFromOption = None,
+    write_to: _WriteToOption = None,
     text_column: TextColumnOption = "text",
     model: ModelOption = None,
-    threshold: Annotated[
-        float,
-        typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
-    ] = 0.5,
-    neutral: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="LOW HIGH",
-            help="probabilities from LOW to HIGH are neutral; replaces --threshold",
-        ),
-    ] = None,
-    trace: Annotated[
-        bool, typer.Option("--trace", help="show P(positive) after every word")
-    ] = False,
-    why: Annotated[
-        bool, typer.Option("--why", help="show the effect of the most important words")
-    ] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="write a page that explains one text and works offline")
-    ] = None,
-    on_error: Annotated[
-        Literal["fail", "skip", "null"],
-        typer.Option(help="on a bad row: stop, leave it out, or write it without a label"),
-    ] = "fail",
-    defuse: Annotated[
-        bool,
-        typer.Option(
-            "--defuse-formulas",
-            help="put ' before CSV and TSV cells that a spreadsheet would run as a formula: those "
-            "that begin with = + - @, a tab or a line end and are not numbers",
-        ),
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="continue an interrupted job")] = False,
-    engine: Annotated[
-        Literal["local", "spark"],
-        typer.Option(help="where to score --input: here, or with Spark, which writes folders"),
-    ] = "local",
-    master: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Spark master; default: that of SPARK_HOME, or local[*]"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object per text")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
+    threshold: _ThresholdOption = 0.5,
+    neutral: _NeutralOption = None,
+    trace: _TraceOption = False,
+    why: _WhyOption = False,
+    html: _HtmlOption = None,
+    on_error: _OnErrorOption = "fail",
+    defuse: _DefuseOption = False,
+    resume: _ResumeOption = False,
+    engine: _EngineOption = "local",
+    master: _MasterOption = None,
+    as_json: _AsJsonOption = False,
+    quiet: _QuietOption = False,
 ) -> None:
     """Print the label and probability of each text, or add them to a file of texts."""
     _check_label_rule(threshold, neutral)
@@ -100,14 +114,9 @@ def command(
     explains = bool(trace or why or html)
     _check_options(source, output, explains=explains, defuse=defuse, resume=resume, as_json=as_json)
     check_text_source(texts, source, _EXAMPLE)
-    # The products are small, and more threads only slow NumPy down.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from sentiment.inference import resolve
+    bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 
-    bundle = resolve.resolve_model(model, find_project())
-    if not quiet and not as_json:
-        print_message(f"model: {bundle.name} ({bundle.folder})")
     options = ScoringOptions(text_column, on_error, rule, defuse)
     if explains:
         from sentiment.cli._explanation_view import ExplanationOptions, explain_texts
@@ -118,6 +127,18 @@ def command(
         _score_texts(bundle, texts or ["-"], options, as_json=as_json, quiet=quiet)
     else:
         _score_file(bundle, source, output, options, resume=resume, quiet=quiet)
+
+
+def _load_model(name: str | None, *, show: bool) -> "Bundle":
+    """Open the model to predict with; print which one it is if `show`."""
+    # The products are small, and more threads only slow NumPy down.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from sentiment.inference import resolve
+
+    bundle = resolve.resolve_model(name, find_project())
+    if show:
+        print_message(f"model: {bundle.name} ({bundle.folder})")
+    return bundle
 
 
 def _check_options(

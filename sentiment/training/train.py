@@ -224,16 +224,16 @@ class _Training:
         best, context = rounds.best, rounds.context
         labels = context.split.validation.labels
         with self._stopwatch.measure("saving"):
-            measured = {
-                "temperature": best.temperature(labels),
-                "metrics": best.metrics.metrics(),
-            }
             saved = bundle.write(
                 self._folder,
                 tokenizer=context.tokenizer,
                 embedding=best.embedding,
                 weights=best.weights,
-                record={**self._job.record(), **measured},
+                manifest=replace(
+                    self._job.manifest(),
+                    temperature=best.temperature(labels),
+                    metrics=best.metrics.metrics(),
+                ),
             )
         # Read after saving: if the data is gone by now, the model is saved all the same.
         reviews = self._data.split("train")
@@ -258,7 +258,7 @@ class _Training:
                 probes=choose_probes(
                     reviews, context.split.validation_rows, self._job.model.longest_review
                 ),
-                record=replace(self._job, run_id=run.id).record(),
+                manifest=replace(self._job, run_id=run.id).manifest(),
                 schedule=SnapshotSchedule.parse(self._job.snapshots),
                 stopwatch=self._stopwatch,
             )
@@ -268,7 +268,7 @@ class _Training:
         job = self._job
         source = {"dataset": job.dataset, "folder": job.folder}
         reviews = Dataset(job.folder, "training", job.digests["train"], source)
-        parameters = {"recipe": job.recipe} | flatten_settings(job.record()["settings"])
+        parameters = {"recipe": job.recipe} | flatten_settings(job.settings)
         if job.workers > 1:
             parameters["workers"] = job.workers
         return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)

@@ -205,10 +205,10 @@ def test_with_one_seed_the_readouts_differ_in_nothing_else(compared, folders):
             np.testing.assert_array_equal(other_table, table)
             assert all(np.array_equal(other[name], array) for name, array in weights.items())
         records = [
-            bundle.read(folders.models / made.model).record for made in found.networks[first:][:3]
+            bundle.read(folders.models / made.model).manifest for made in found.networks[first:][:3]
         ]
-        assert records[0]["data"] == records[1]["data"] == records[2]["data"]
-        stated = [record["settings"] for record in records]
+        assert records[0].data == records[1].data == records[2].data
+        stated = [record.settings for record in records]
         assert stated[0]["train"] == stated[1]["train"] == stated[2]["train"]
         shapes = [dict(settings["model"]) for settings in stated]
         assert [shape.pop("readout") for shape in shapes] == list(readout_ablation.READOUTS)
@@ -224,7 +224,7 @@ def test_what_is_measured_is_what_evaluation_measures(compared, sample, folders)
     for made in found.networks:
         opened = bundle.read(folders.models / made.model)
         assert made.accuracy == evaluate(opened, test).scores.accuracy
-        assert opened.record["metrics"]["test/accuracy"] == made.accuracy
+        assert opened.manifest.metrics["test/accuracy"] == made.accuracy
         for groups, parts in (
             (found.lengths, made.by_length),
             (found.positions, made.by_position),

@@ -7,6 +7,7 @@ import numpy as np
 from sentiment.config import ModelSettings
 from sentiment.data.tokenizer import fit
 from sentiment.inference import bundle
+from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.inference.weights import weight_shapes
 
 TINY = ModelSettings(units=3, embedding=2, ngrams=3, bidirectional=False)
@@ -28,12 +29,11 @@ def tiny_bundle(folder: Path, settings: ModelSettings = TINY, seed: int = 0) -> 
         tokenizer=tokenizer,
         embedding=generator.normal(size=(tokenizer.feature_count, settings.embedding)),
         weights={name: generator.normal(size=shape).astype("f4") for name, shape in shapes.items()},
-        record={
-            "created": f"2026-01-01T00:00:{seed:02d}+00:00",
-            "settings": {"model": vars(settings)},
-            "run": {"id": "", "name": folder.name},
-            "data": {"dataset": "tiny", "folder": "tiny-00000000"},
-            "temperature": 1.25,
-            "metrics": {},
-        },
+        manifest=Manifest(
+            created=f"2026-01-01T00:00:{seed:02d}+00:00",
+            settings={"model": vars(settings)},
+            run=RunInfo("", folder.name),
+            data=DataInfo("tiny", "tiny-00000000"),
+            temperature=1.25,
+        ),
     )

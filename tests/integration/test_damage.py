@@ -50,7 +50,7 @@ def read_model(folder):
     """Return all of a bundle that must not change: its description and its predictions."""
     opened = bundle.read(folder)
     predictions = Classifier(opened).predict([*TEXTS, "unheard", "good"]).tobytes()
-    return opened.name, opened.temperature, opened.settings, opened.record["created"], predictions
+    return opened.name, opened.temperature, opened.settings, opened.manifest.created, predictions
 
 
 def read_data(folder):

@@ -22,7 +22,7 @@ MIN_BREAKS = 20  # each piece of work below has more lines than this
 @pytest.mark.parametrize("replacing", [False, True])
 def test_saving_a_model_leaves_the_new_model_or_the_old_one(tmp_path, how, replacing):
     old, new = (tiny_bundle(tmp_path / f"{n}", seed=n) for n in (1, 2))
-    embeddings = {model.record["created"]: model.embedding.tobytes() for model in (old, new)}
+    embeddings = {model.manifest.created: model.embedding.tobytes() for model in (old, new)}
     folder, seen = tmp_path / "models", set()
 
     def set_up():
@@ -37,7 +37,7 @@ def test_saving_a_model_leaves_the_new_model_or_the_old_one(tmp_path, how, repla
             tokenizer=new.tokenizer,
             embedding=new.embedding,
             weights=new.weights,
-            record=new.record,
+            manifest=new.manifest,
         )
 
     def check():
@@ -47,11 +47,11 @@ def test_saving_a_model_leaves_the_new_model_or_the_old_one(tmp_path, how, repla
             seen.add(None)
             return
         model = bundle.read(folder / "model")
-        assert embeddings[model.record["created"]] == model.embedding.tobytes()
-        seen.add(model.record["created"])
+        assert embeddings[model.manifest.created] == model.embedding.tobytes()
+        seen.add(model.manifest.created)
 
     assert break_everywhere(how, set_up, work, check) > MIN_BREAKS
-    assert embeddings.keys() & seen if replacing else {None, new.record["created"]} == seen
+    assert embeddings.keys() & seen if replacing else {None, new.manifest.created} == seen
 
 
 @pytest.mark.parametrize("how", [interrupted, killed])

@@ -154,7 +154,7 @@ def test_a_name_that_another_has_finished_meanwhile_is_refused(sample, tmp_path,
     monkeypatch.setattr(run_name, "check_run_name", finished)
     with pytest.raises(InputError, match="mine already exists"):
         train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
-    assert bundle.read(folders.models / "mine").record == checked[0].record
+    assert bundle.read(folders.models / "mine").manifest == checked[0].manifest
 
 
 def test_two_names_made_in_one_second_differ(sample, tmp_path):
@@ -216,7 +216,7 @@ def test_who_reads_a_model_that_is_replaced_gets_the_one_or_the_other(tmp_path):
     whole = {}
     for seed in range(2):
         made = tiny_bundle(tmp_path / "of" / f"{seed}", seed=seed)
-        whole[made.record["created"]] = (made.embedding.tobytes(), made.weights)
+        whole[made.manifest.created] = (made.embedding.tobytes(), made.weights)
     place = tmp_path / "models" / "model"
     tiny_bundle(place)
     writer, read = python(REPLACE, place, Path(__file__).parents[2]), 0
@@ -226,7 +226,7 @@ def test_who_reads_a_model_that_is_replaced_gets_the_one_or_the_other(tmp_path):
             opened = bundle.read(place)
         except MissingFileError:
             continue  # the instant between two renames
-        embedding, weights = whole[opened.record["created"]]
+        embedding, weights = whole[opened.manifest.created]
         assert opened.embedding.tobytes() == embedding
         assert all((opened.weights[name] == array).all() for name, array in weights.items())
         read += 1

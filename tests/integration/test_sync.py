@@ -156,7 +156,7 @@ def test_a_server_that_dies_gets_everything_later_and_once(served, sample, folde
 
     progress = Listener({1: kill})
     made = trained(sample, folders, progress, experiment="dies")
-    assert read(made.folder).record["run"]["id"] == made.run_id
+    assert read(made.folder).manifest.run.id == made.run_id
     assert len(progress.said("does not answer")) == 2  # when it went, and at the end
     assert str(folders.spool) in progress.notes[-1]
     assert progress.notes[-1].endswith("\nTry: sentiment sync")

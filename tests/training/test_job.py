@@ -57,5 +57,5 @@ def test_a_job_knows_its_data(tmp_path):
     names = {"name": "a", "experiment": "b", "recipe": "c", "track": False, "snapshots": "off"}
     job = TrainingJob.create(data, ModelSettings(), TrainSettings(), workers=1, **names)
     assert job.uses(data)
-    assert job.record()["settings"]["prepare"] == data.settings
+    assert job.manifest().settings["prepare"] == data.settings
     assert not TrainingJob.from_json(STORED).uses(data)

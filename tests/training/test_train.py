@@ -87,7 +87,7 @@ def test_the_best_epoch_by_validation_loss_is_the_one_saved(sample, paths):
     assert result.best.validation_loss == min(losses)
     # It stopped after three epochs without a better one, and not because it had finished.
     assert len(losses) == result.best.epoch + 3 < 40
-    assert bundle.read(result.folder).record["metrics"]["validation/loss"] == min(losses)
+    assert bundle.read(result.folder).manifest.metrics["validation/loss"] == min(losses)
     # Not to the last digit: a bundle's vectors have half precision.
     assert bundle_loss(sample, result) == pytest.approx(min(losses), abs=2e-3)
 
@@ -144,13 +144,11 @@ def test_progress_shows_every_batch_and_epoch(sample, paths):
 def test_every_setting_can_be_read_back_from_the_bundle(sample, paths):
     settings = TrainSettings(epochs=1, learning_rate=0.004, seed=5)
     result = train(sample, SMALL, settings, paths, track=False)
-    record = bundle.read(result.folder).record
-    assert ModelSettings(**record["settings"]["model"]) == SMALL
-    assert TrainSettings(**record["settings"]["train"]) == settings
-    assert record["settings"]["prepare"] == sample.settings
-    assert record["data"]["digests"] == {
-        name: stats.digest for name, stats in sample.splits.items()
-    }
+    manifest = bundle.read(result.folder).manifest
+    assert ModelSettings(**manifest.settings["model"]) == SMALL
+    assert TrainSettings(**manifest.settings["train"]) == settings
+    assert manifest.settings["prepare"] == sample.settings
+    assert manifest.data.digests == {name: stats.digest for name, stats in sample.splits.items()}
 
 
 @pytest.mark.parametrize(
