@@ -117,7 +117,7 @@ def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume
             hint = "the same command with --resume"
             if not part.resumable():
                 part.discard()
-                hint = f"df -h {shlex.quote(str(part.target.parent))}, which shows the free space"
+                hint = f"df -h {shlex.quote(str(part.target.parent))}"
             raise InputError(f"can't write {part.target}: {error.strerror}", hint=hint) from error
 
 

@@ -329,6 +329,10 @@ GRAMMAR = {
         "": FILE, "--output": OUT, "--defuse-formulas": None, "--text-column": COLUMN,
         "--resume": None, "--neutral": st.tuples(NUMBER, NUMBER),
     },
+    ("predict", "a good film"): {
+        "": WORD, "--json": None, "--trace": None, "--why": None, "--quiet": None,
+        "--threshold": NUMBER, "--html": OUT,
+    },
     ("states",): {
         "": WORD | st.sampled_from(["a good film", "-"]), "--input": FILE, "--output": OUT,
         "--text-column": COLUMN, "--steps": st.sampled_from(["all", "last", "x"]), **MODEL,
@@ -394,21 +398,21 @@ def at_home(tmp_path, model, monkeypatch):
 
 
 def test_any_arguments_give_an_answer_or_an_error_message(at_home):
-    ends = Counter()
+    statuses = Counter()
 
     def check(words, fed, terminal):
-        said = call(*words, fed=fed, terminal=terminal)
-        assert said.status in (0, 1, 2)
-        assert "Traceback" not in said.err and "unexpected error" not in said.err, said.err
+        result = call(*words, fed=fed, terminal=terminal)
+        assert result.status in (0, 1, 2)
+        assert "Traceback" not in result.err and "unexpected error" not in result.err, result.err
         # A pipe gets the data unchanged.
-        assert not OBEYED.search(said.err + said.out * terminal)
-        assert said.status == 0 or said.err or not words
-        ends[said.status] += 1
+        assert not OBEYED.search(result.err + result.out * terminal)
+        assert result.status == 0 or result.err or not words
+        statuses[result.status] += 1
 
     fed = st.one_of(st.just(b"a good film\n"), DATA)
     try_all("arguments", check, typed(), fed, st.booleans())
     # Otherwise most inputs would be usage errors.
-    assert min(ends[0], ends[1], ends[2]) > sum(ends.values()) / 10, ends
+    assert min(statuses[0], statuses[1], statuses[2]) > sum(statuses.values()) / 10, statuses
 
 
 def test_every_option_in_the_grammar_exists(monkeypatch):
