@@ -56,7 +56,7 @@ class Overtaken(Progress):
     def __init__(self, folders):
         self._folders = folders
 
-    def follow(self, items, what, total):
+    def track(self, items, what, total):
         if what == "encoding test":
             self.made = prepare(PrepareSettings(dataset="sample"), self._folders)[0]
             self.place = self.made.folder.stat().st_ino
