@@ -47,6 +47,12 @@ class _Worker:
         child_pipe.close()
         self.trial: int | None = None
 
+    def send(self, content: Recipe | bool) -> None:
+        """Send a recipe or an answer."""
+        # If the process has ended, `TrialPool.messages` reports its trial as lost.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(content)
+
 
 class TrialPool:
     """A fixed number of processes that run trials; `close` ends them and their trials."""
@@ -69,13 +75,12 @@ class TrialPool:
         """Start a trial in an idle process."""
         worker = next(worker for worker in self._workers if worker.trial is None)
         worker.trial = trial
-        worker.pipe.send(recipe)
+        worker.send(recipe)
 
     def answer(self, trial: int, *, prune: bool) -> None:
         """Answer a trial's message about an epoch: stop the trial if `prune`."""
         worker = next(worker for worker in self._workers if worker.trial == trial)
-        with suppress(BrokenPipeError):  # its process has ended; `messages` will report it as lost
-            worker.pipe.send(prune)
+        worker.send(prune)
 
     def messages(self) -> Iterator[tuple[int, TrialMessage]]:
         """Wait for messages; yield each with the number of its trial.

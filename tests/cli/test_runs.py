@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from sentiment.cli import app, runs
 from sentiment.tracking import history, process
 from sentiment.utils.paths import ProjectPaths
-from tests.helpers.stored import add_run, strictly
+from tests.helpers.stored import add_run, parse_strict_json
 
 ENDED = process.process_tags()
 ENDED["process"] += "0"  # like this process, but with another start time
@@ -53,7 +53,7 @@ def test_runs_are_listed_newest_first(home):
 
 
 def test_json_lists_everything_about_a_run(home):
-    fields = strictly(sentiment("--json"))
+    fields = parse_strict_json(sentiment("--json"))
     assert fields["experiment"] == "sentiment"
     run = fields["runs"][1]
     assert (run["name"], run["status"], run["metrics"]["test/accuracy"]) == (
@@ -70,11 +70,12 @@ def test_stale_runs_are_ended_and_unknown_ones_named():
         r"^left as RUNNING: remote .* which may be running on a\\x1b\[2Jfar$", shown, re.M
     )
     assert "Try: sentiment runs --stale --older-than HOURS" in shown and "local" not in shown
-    assert len(strictly(sentiment(*words, "--json"))["unknown"]) == 1
+    assert len(parse_strict_json(sentiment(*words, "--json"))["unknown"]) == 1
     assert "marked as KILLED: remote" in sentiment(*words, "--older-than", "0")
     assert sentiment(*words) == "No stale runs.\n"
     states = {
-        run["name"]: run["status"] for run in strictly(sentiment(*words[:2], "--json"))["runs"]
+        run["name"]: run["status"]
+        for run in parse_strict_json(sentiment(*words[:2], "--json"))["runs"]
     }
     assert states == {"stale": "KILLED", "remote": "KILLED", "local": "RUNNING"}
 

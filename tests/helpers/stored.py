@@ -1,7 +1,8 @@
-"""Runs in a real store, as the contract of `sentiment.tracking` has them."""
+"""Runs in a real store, as `sentiment.tracking` writes them."""
 
 import json
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
@@ -10,18 +11,34 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 
 from sentiment.tracking import store
+from sentiment.tracking.history import RunRecord
 
 LABELS = np.array([1, 1, 1, 1, 0, 0, 0, 0], np.int8)
 
 
-def said(text):
-    """Return probabilities: `+` is right and `-` wrong of the review at that place."""
-    right = np.array([mark == "+" for mark in text])
-    return np.where(right == (LABELS == 1), 0.9, 0.2).astype(np.float32)
+def make_probabilities(marks):
+    """Return a probability for each label: `+` makes a correct prediction, `-` a wrong one."""
+    correct = np.array([mark == "+" for mark in marks])
+    return np.where(correct == (LABELS == 1), 0.9, 0.2).astype(np.float32)
+
+
+def make_record(name, parameters=None, metrics=None):
+    """Return a finished run without a store."""
+    return RunRecord(
+        id=name * 4,
+        name=name,
+        status="FINISHED",
+        started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        seconds=90.0,
+        parameters=parameters or {},
+        metrics=metrics or {},
+        tags={"model": name},
+        reviews={},
+    )
 
 
 def add_run(
-    folders,
+    paths,
     name,
     *,
     experiment="sentiment",
@@ -36,13 +53,13 @@ def add_run(
 ):
     """Write a run and return its id.
 
-    losses: of validation, one an epoch; right: as in `said`, for the test reviews;
-    snapshot: arrays of the last epoch.
+    losses: of validation, one for each epoch; right: marks as in `make_probabilities`, for the test
+    reviews; snapshot: arrays of the last epoch.
     """
-    number = store.open_experiment(folders, experiment)
-    client = store.connect(folders)
+    experiment_id = store.open_experiment(paths, experiment)
+    client = store.connect(paths)
     run_id = client.create_run(
-        number, tags={"model": name, **(tags or {})}, run_name=name
+        experiment_id, tags={"model": name, **(tags or {})}, run_name=name
     ).info.run_id
     for key, value in (settings or {}).items():
         client.log_param(run_id, key, value)
@@ -51,7 +68,7 @@ def add_run(
         client.log_metric(run_id, "validation/accuracy", 1 - loss / 2, step=epoch)
         client.log_metric(run_id, "train/loss", loss / 2, step=epoch)
     if right is not None:
-        evaluate(client, run_id, right, labels, digest)
+        add_evaluation(client, run_id, right, labels, digest)
         accuracy = right.count("+") / len(right)
         client.update_run(run_id, name=f"{accuracy:.2%} {name}")
     if snapshot:
@@ -61,7 +78,8 @@ def add_run(
     return run_id
 
 
-def evaluate(client, run_id, right, labels, digest):
+def add_evaluation(client, run_id, right, labels, digest):
+    """Add metrics and predictions of the test reviews to a run."""
     accuracy = right.count("+") / len(right)
     values = {
         "accuracy": accuracy,
@@ -75,21 +93,22 @@ def evaluate(client, run_id, right, labels, digest):
         client.log_metric(run_id, f"test/{key}", value)
     data = MetaDataset(CodeDatasetSource(tags={}), name="test", digest=digest)
     context = mlflow.entities.InputTag("mlflow.data.context", "testing")
-    used = mlflow.entities.DatasetInput(data._to_mlflow_entity(), [context])
-    client.log_inputs(run_id, [used])
-    arrays = {"probabilities": said(right), "labels": labels}
+    dataset_input = mlflow.entities.DatasetInput(data._to_mlflow_entity(), [context])
+    client.log_inputs(run_id, [dataset_input])
+    arrays = {"probabilities": make_probabilities(right), "labels": labels}
     log_arrays(client, run_id, "evaluation/test_predictions.npz", arrays)
 
 
 def log_arrays(client, run_id, path, arrays):
-    with tempfile.TemporaryDirectory() as aside:
-        file = Path(aside) / Path(path).name
+    """Log arrays as the npz artifact `path`."""
+    with tempfile.TemporaryDirectory() as tmp:
+        file = Path(tmp) / Path(path).name
         np.savez_compressed(file, **arrays)
         client.log_artifact(run_id, str(file), str(Path(path).parent))
 
 
-def strictly(text):
-    """Return what JSON holds, refusing the NaN and Infinity that JSON lacks."""
+def parse_strict_json(text):
+    """Return the content of JSON; raise ValueError for NaN and Infinity, which JSON lacks."""
 
     def refuse(name):
         raise ValueError(name)

@@ -13,7 +13,13 @@ import pytest
 from sentiment.errors import DamagedFileError, InputError, MissingFileError, UnavailableError
 from sentiment.tracking import history, process, stale, store
 from sentiment.utils.paths import ProjectPaths
-from tests.helpers.stored import LABELS, add_run, evaluate, log_arrays, said
+from tests.helpers.stored import (
+    LABELS,
+    add_evaluation,
+    add_run,
+    log_arrays,
+    make_probabilities,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,7 +93,7 @@ def test_infinity_is_read_back_though_the_store_has_none(paths):
 
 def test_predictions_come_with_the_digest_of_their_reviews(paths, found):
     probabilities, labels, digest = history.load_predictions(paths, found["second"])
-    np.testing.assert_array_equal(probabilities, said("+++++++-"))
+    np.testing.assert_array_equal(probabilities, make_probabilities("+++++++-"))
     np.testing.assert_array_equal(labels, LABELS)
     assert probabilities.dtype == np.float32 and labels.dtype == np.int8
     assert digest == "0123456789abcdef"
@@ -97,11 +103,13 @@ def test_predictions_come_with_the_digest_of_their_reviews(paths, found):
 
 def test_different_reviews_of_one_name_have_no_digest(paths, ids):
     run_id = add_run(paths, "twice", experiment="other reviews", right="++++++++")
-    evaluate(store.connect(paths), run_id, "++++++++", LABELS, "another digest")
+    add_evaluation(store.connect(paths), run_id, "++++++++", LABELS, "another digest")
     assert history.load_predictions(paths, history.get_run(paths, run_id)).digest == ""
 
 
-@pytest.mark.parametrize("arrays", [{}, {"probabilities": said("++++++++"), "labels": LABELS[:3]}])
+@pytest.mark.parametrize(
+    "arrays", [{}, {"probabilities": make_probabilities("++++++++"), "labels": LABELS[:3]}]
+)
 def test_incomplete_predictions_are_refused(paths, arrays):
     run_id = add_run(paths, "damaged", experiment="damaged")
     client = store.connect(paths)
