@@ -177,7 +177,8 @@ def test_what_fails_leaves_the_file_that_was_there(classifier, tmp_path):
         (["--steps", "first", "fine"], None, 2, "first"),
     ],
 )
-def test_what_cannot_be_done_is_named(classifier, words, given, status, message):
+def test_errors_are_reported(classifier, tmp_path, monkeypatch, words, given, status, message):
+    monkeypatch.chdir(tmp_path)
     result = run(*words, input=given, env={"COLUMNS": "200"})
     assert result.exit_code == status and message in result.stderr
     assert "Traceback" not in result.stderr
