@@ -29,13 +29,6 @@ MANY = 10**12  # the rows that a forged header claims
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
 def model(home):
     return tiny_bundle(home / "data" / "models" / "tiny").folder
 

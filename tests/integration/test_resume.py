@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from sentiment import cli
 from sentiment.cli import _errors
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.data.prepare import prepare
+from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.inference import bundle
 from sentiment.tracking import run as runs
@@ -48,16 +47,6 @@ class Stopper(Progress):
     def batch(self, metrics):
         if metrics.epoch == self._epoch + 1 and self._within and metrics.batch == 3:
             raise KeyboardInterrupt
-
-
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
-def sample(paths):
-    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ import pytest
 from mlflow import MlflowClient
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.data.prepare import prepare
 from sentiment.errors import InputError, SentimentError, UnavailableError
 from sentiment.evaluation.evaluate import evaluate, load_test_split, save_metrics
 from sentiment.inference.bundle import read
@@ -37,16 +36,6 @@ from tests.helpers.faulty import BREAK, faulty
 EPOCHS = 2
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 load_test_split.__test__ = False  # pytest would take it for a test
-
-
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project with spaces"))
-
-
-@pytest.fixture(scope="module")
-def sample(paths):
-    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.data.prepare import prepare
+from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.split import split_training_reviews
 from sentiment.errors import InputError
 from sentiment.inference import bundle
@@ -15,7 +14,6 @@ from sentiment.inference.classifier import Classifier
 from sentiment.training import self_training
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.train import train
-from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -32,16 +30,6 @@ class Listener(Progress):
 
     def epoch(self, metrics):
         self.epochs.append(metrics)
-
-
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
-def sample(paths):
-    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 def run(sample, paths, model=SMALL, name=None, **settings):
