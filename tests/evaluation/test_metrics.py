@@ -6,78 +6,82 @@ import pytest
 from sentiment.evaluation import metrics
 
 LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 1])
-SAID = np.array([0.9, 0.8, 0.3, 0.2, 0.6, 0.1, 0.3, 0.5])
-# Called positive: 0.9, 0.8, 0.6, 0.5. Hits 3, alarms 1, misses 1 (the 0.3), rest 3.
+PROBABILITIES = np.array([0.9, 0.8, 0.3, 0.2, 0.6, 0.1, 0.3, 0.5])
+# Predicted positive: 0.9, 0.8, 0.6 and 0.5, so TP 3, FP 1, FN 1 (the 0.3) and TN 3.
 
 
-def test_counts_and_shares_by_hand():
-    scores = metrics.score(LABELS, SAID)
+def test_counts_and_ratios_by_hand():
+    scores = metrics.score(LABELS, PROBABILITIES)
     assert scores.confusion == ((3, 1), (1, 3))
     assert (scores.reviews, scores.accuracy) == (8, 0.75)
     assert (scores.precision, scores.recall, scores.f1) == (0.75, 0.75, 0.75)
-    # 6 of 8: centre 0.990091 / 1.480182 = 0.668898, reach 0.384289 / 1.480182 = 0.259623.
+    # 6 of 8: center 0.990091 / 1.480182 = 0.668898, half width 0.384289 / 1.480182 = 0.259623.
     assert scores.accuracy_low == pytest.approx(0.409275, abs=1e-6)
     assert scores.accuracy_high == pytest.approx(0.928521, abs=1e-6)
-    # Bins of 1/15: only 0.3 is said twice, 0.6 in sum, with one positive. The distances are
-    # 0.1, 0.2, 0.4, 0.5, 0.6, 0.2 and 0.1.
+    # Bins of 1/15: only 0.3 occurs twice, with a sum of 0.6 and one positive label. The distances
+    # are 0.1, 0.2, 0.4, 0.5, 0.6, 0.2 and 0.1.
     assert scores.calibration_error == pytest.approx(2.1 / 8)
 
 
 def test_auc_by_hand():
     # Of 16 pairs: 0.9 and 0.8 win 4 each; 0.5 wins 3; 0.3 wins 2 and ties with one: 2.5.
-    assert metrics.roc_auc(LABELS, SAID) == 13.5 / 16
+    assert metrics.roc_auc(LABELS, PROBABILITIES) == 13.5 / 16
 
 
 def test_losses_by_hand():
-    labels, said = np.array([1, 0]), np.array([0.5, 0.25])
-    assert metrics.log_loss(labels, said) == pytest.approx((math.log(2) - math.log(0.75)) / 2)
-    assert metrics.score(labels, said).brier == pytest.approx((0.25 + 0.0625) / 2)
+    labels, probabilities = np.array([1, 0]), np.array([0.5, 0.25])
+    assert metrics.log_loss(labels, probabilities) == pytest.approx(
+        (math.log(2) - math.log(0.75)) / 2
+    )
+    assert metrics.score(labels, probabilities).brier == pytest.approx((0.25 + 0.0625) / 2)
 
 
 def test_calibration_error_by_hand():
-    # Two bins: below 0.5 said 0.1 + 0.3 with one positive; above said 0.8 with none.
-    labels, said = np.array([0, 1, 0]), np.array([0.1, 0.3, 0.8])
-    assert metrics.calibration_error(labels, said, bins=2) == pytest.approx((0.6 + 0.8) / 3)
+    # Two bins: below 0.5 the sum is 0.1 + 0.3 with one positive label, above 0.8 with none.
+    labels, probabilities = np.array([0, 1, 0]), np.array([0.1, 0.3, 0.8])
+    assert metrics.calibration_error(labels, probabilities, bins=2) == pytest.approx(
+        (0.6 + 0.8) / 3
+    )
     assert metrics.calibration_error(np.array([1, 0]), np.array([1.0, 0.0])) == 0
-    # 1 belongs to the last bin, as 0.9 does: said 1.9, found 1.
-    labels, said = np.array([0, 1]), np.array([1.0, 0.9])
-    assert metrics.calibration_error(labels, said, bins=2) == pytest.approx(0.9 / 2)
+    # 1 belongs to the last bin, as 0.9 does: the sum is 1.9, with one positive label.
+    labels, probabilities = np.array([0, 1]), np.array([1.0, 0.9])
+    assert metrics.calibration_error(labels, probabilities, bins=2) == pytest.approx(0.9 / 2)
     assert metrics.calibration_error(np.array([]), np.array([])) == 0
 
 
-def test_the_interval_is_wilsons():
-    # 8 of 10, z = 1.96: centre (0.8 + 0.19208) / 1.38416 = 0.716738,
-    # reach 1.96·√(0.016 + 0.009604) / 1.38416 = 0.226579.
+def test_the_interval_is_that_of_wilson():
+    # 8 of 10, z = 1.96: center (0.8 + 0.19208) / 1.38416 = 0.716738,
+    # half width 1.96·√(0.016 + 0.009604) / 1.38416 = 0.226579.
     low, high = metrics.wilson_interval(8, 10)
     assert (low, high) == (pytest.approx(0.490159, abs=1e-5), pytest.approx(0.943317, abs=1e-5))
     assert metrics.wilson_interval(0, 10)[0] == 0 < metrics.wilson_interval(0, 10)[1]
     assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
-    # Of a share of 0 or 1 the interval ends there, and for 7 and 20 not a rounding beyond.
+    # For a share of 0 or 1 the interval ends there; rounding takes it no further for 7 and 20.
     assert metrics.wilson_interval(0, 7)[0] == 0 and metrics.wilson_interval(20, 20)[1] == 1
 
 
 @pytest.mark.parametrize("digits", [1, 8])
-def test_everything_equals_scikit_learn(digits):
-    from sklearn import metrics as peer
+def test_metrics_equal_those_of_scikit_learn(digits):
+    import sklearn.metrics as sklearn_metrics
 
     draws = np.random.default_rng(0)
     labels = draws.integers(0, 2, 500)
-    said = np.clip(labels * 0.2 + draws.uniform(0, 0.8, 500), 0.001, 0.999).round(digits)
-    scores = metrics.score(labels, said)
-    called = said >= 0.5
-    assert scores.accuracy == pytest.approx(peer.accuracy_score(labels, called))
-    assert scores.precision == pytest.approx(peer.precision_score(labels, called))
-    assert scores.recall == pytest.approx(peer.recall_score(labels, called))
-    assert scores.f1 == pytest.approx(peer.f1_score(labels, called))
-    assert scores.roc_auc == pytest.approx(peer.roc_auc_score(labels, said))
-    assert scores.brier == pytest.approx(peer.brier_score_loss(labels, said))
-    assert np.array_equal(scores.confusion, peer.confusion_matrix(labels, called))
-    if digits == 8:  # one digit gives 0 and 1, which each clips at a place of its own
-        assert scores.log_loss == pytest.approx(peer.log_loss(labels, said))
+    probabilities = np.clip(labels * 0.2 + draws.uniform(0, 0.8, 500), 0.001, 0.999).round(digits)
+    scores = metrics.score(labels, probabilities)
+    predicted = probabilities >= 0.5
+    assert scores.accuracy == pytest.approx(sklearn_metrics.accuracy_score(labels, predicted))
+    assert scores.precision == pytest.approx(sklearn_metrics.precision_score(labels, predicted))
+    assert scores.recall == pytest.approx(sklearn_metrics.recall_score(labels, predicted))
+    assert scores.f1 == pytest.approx(sklearn_metrics.f1_score(labels, predicted))
+    assert scores.roc_auc == pytest.approx(sklearn_metrics.roc_auc_score(labels, probabilities))
+    assert scores.brier == pytest.approx(sklearn_metrics.brier_score_loss(labels, probabilities))
+    assert np.array_equal(scores.confusion, sklearn_metrics.confusion_matrix(labels, predicted))
+    if digits == 8:  # with one digit there are 0 and 1, which the libraries clip differently
+        assert scores.log_loss == pytest.approx(sklearn_metrics.log_loss(labels, probabilities))
 
 
 @pytest.mark.filterwarnings("error")
-def test_where_a_measure_has_no_meaning_nothing_breaks():
+def test_a_missing_class_raises_no_error_or_warning():
     scores = metrics.score(np.zeros(3), np.array([0.1, 0.2, 0.3]))
     assert (scores.precision, scores.recall, scores.f1) == (0, 0, 0)
     assert math.isnan(scores.roc_auc)
@@ -86,36 +90,36 @@ def test_where_a_measure_has_no_meaning_nothing_breaks():
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_to_be_certain_and_wrong_costs_much_but_no_infinity(kind):
+def test_a_certain_wrong_prediction_has_a_finite_loss(kind):
     for label in (0, 1):
         loss = metrics.log_loss(np.array([label]), np.array([1 - label], kind))
         assert loss == pytest.approx(-math.log(1e-12), rel=1e-4)
 
 
-def test_the_temperature_is_where_certainty_matches_the_share_that_is_right():
-    # Logits of ±2 that are right three times in four: the best probability is 0.75, so that
+def test_the_temperature_makes_probabilities_match_the_share_of_correct_predictions():
+    # Logits of ±2 that are correct three times in four: the best probability is 0.75, so
     # 2 / T = log(0.75 / 0.25) = 1.098612 and T = 1.820478.
     logits = np.array([2.0, 2.0, 2.0, 2.0, -2.0, -2.0, -2.0, -2.0])
     labels = np.array([1, 1, 1, 0, 0, 0, 0, 1])
     assert metrics.fit_temperature(labels, logits) == pytest.approx(1.820478, abs=1e-5)
 
 
-def test_a_perfect_classifier_has_the_lowest_temperature_allowed():
+def test_the_temperature_stays_within_its_limits():
     labels = np.array([1, 0])
     assert metrics.fit_temperature(labels, np.array([1.0, -1.0])) == pytest.approx(0.05)
     assert metrics.fit_temperature(labels, np.array([-1.0, 1.0])) == pytest.approx(20)
 
 
-def test_no_temperature_beside_the_one_found_has_a_lower_loss():
+def test_temperatures_near_the_fitted_one_have_a_higher_loss():
     draws = np.random.default_rng(0)
     logits = draws.normal(0.5, 3, 400)
     labels = (draws.uniform(size=400) < 1 / (1 + np.exp(-logits / 2))).astype(int)
-    found = metrics.fit_temperature(labels, logits)
+    fitted = metrics.fit_temperature(labels, logits)
 
     def loss(temperature):
         return metrics.log_loss(labels, 1 / (1 + np.exp(-logits / temperature)))
 
-    assert loss(found) < min(loss(found * 0.99), loss(found * 1.01))
+    assert loss(fitted) < min(loss(fitted * 0.99), loss(fitted * 1.01))
 
 
 @pytest.mark.parametrize(
@@ -129,19 +133,19 @@ def test_no_temperature_beside_the_one_found_has_a_lower_loss():
         (2, 8, 112 / 1024),  # 2 (1 + 10 + 45) / 2^10
     ],
 )
-def test_mcnemars_test_by_hand(first, second, expected):
+def test_mcnemar_by_hand(first, second, expected):
     assert metrics.mcnemar(first, second) == expected
 
 
-def test_mcnemars_test_holds_for_thousands_of_texts():
-    # Of 10,000 texts 4,900 go one way, two deviations of 50 from half. The normal tail beyond
-    # 99.5 / 50 = 1.99 deviations, with the continuity correction, is 0.023295.
+def test_mcnemar_of_thousands_of_texts():
+    # Of 10,000 texts 4,900 go one way: two standard deviations of 50 from half. The normal tail
+    # beyond 99.5 / 50 = 1.99 deviations, with the continuity correction, is 0.023295.
     assert metrics.mcnemar(4900, 5100) == pytest.approx(2 * 0.023295, abs=1e-5)
     assert metrics.mcnemar(5000, 5000) == 1.0
     assert metrics.mcnemar(0, 20_000) == 0.0
 
 
-def test_mcnemars_test_equals_scipys_binomial():
+def test_mcnemar_equals_the_binomial_test_of_scipy():
     stats = pytest.importorskip("scipy.stats")
     for first, second in ((3, 9), (40, 61), (700, 812)):
         expected = stats.binomtest(first, first + second).pvalue
@@ -149,18 +153,18 @@ def test_mcnemars_test_equals_scipys_binomial():
 
 
 def test_the_difference_of_two_accuracies_by_hand():
-    # 5.5 and 1.5 of 22: centre 4 / 22 = 0.181818,
-    # reach 1.959964 * sqrt(7 - 16 / 22) / 22 = 1.959964 * 2.504542 / 22 = 0.223128.
+    # 5.5 and 1.5 of 22: center 4 / 22 = 0.181818,
+    # half width 1.959964 * sqrt(7 - 16 / 22) / 22 = 1.959964 * 2.504542 / 22 = 0.223128.
     difference, low, high = metrics.paired_difference(5, 1, 20)
     assert difference == 0.2
     assert (low, high) == (pytest.approx(-0.041310, abs=1e-6), pytest.approx(0.404946, abs=1e-6))
     assert metrics.paired_difference(1, 5, 20) == (-0.2, -high, -low)
 
 
-def test_two_accuracies_that_are_the_same_differ_by_about_nothing():
+def test_equal_accuracies_have_an_interval_around_zero():
     difference, low, high = metrics.paired_difference(0, 0, 25_000)
     assert difference == 0 and -1e-3 < low < 0 < high < 1e-3
     assert metrics.paired_difference(0, 0, 0) == (0.0, -1.0, 1.0)
-    # 1.5 and 0.5 of 3: centre 1 / 3, reach 1.959964 * sqrt(2 - 1 / 3) / 3 = 0.843434.
+    # 1.5 and 0.5 of 3: center 1 / 3, half width 1.959964 * sqrt(2 - 1 / 3) / 3 = 0.843434.
     assert metrics.paired_difference(1, 0, 1) == (1, pytest.approx(-0.510101, abs=1e-6), 1)
     assert metrics.paired_difference(0, 1, 1) == (-1, -1, pytest.approx(0.510101, abs=1e-6))

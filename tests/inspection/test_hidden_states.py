@@ -30,13 +30,14 @@ def run(*words, **options):
     return CliRunner().invoke(app, ["states", *words], **options)
 
 
-def rows_of(text):
+def parse_csv(text):
+    """Return text, step and word of each row, and the states, float32."""
     heading, *rows = csv.reader(io.StringIO(text))
     assert heading[:4] == ["text", "step", "word", "forward_1"] and heading[-1] == "backward_3"
     return [row[:3] for row in rows], np.array([row[3:] for row in rows], "f4")
 
 
-def test_each_state_stands_beside_its_word(classifier):
+def test_each_state_has_its_word(classifier):
     part = next(hidden_states.compute_states(classifier, TEXTS, "all"))
     assert part.tokens == WORDS and part.offsets.tolist() == [0, 3, 3, 6]
     assert part.states.shape == (6, 6) and part.states.dtype == np.float32
@@ -49,21 +50,21 @@ def test_each_state_stands_beside_its_word(classifier):
     np.testing.assert_allclose(rows[1].state[:3], beginning[:3], atol=1e-6)
 
 
-def test_the_last_state_is_the_final_one_and_a_text_without_words_has_the_initial(classifier):
+def test_the_last_state_is_the_final_state_or_the_initial_one_without_words(classifier):
     part = next(hidden_states.compute_states(classifier, TEXTS, "last"))
     np.testing.assert_array_equal(part.states, classifier.final_states(classifier.encode(TEXTS)))
     assert [row[:3] for row in part.rows()] == [(1, 3, "film"), (2, 0, ""), (3, 3, "!")]
     assert [*part.rows()][1].state == [0.0] * 6
 
 
-def test_of_a_long_review_the_words_read_are_the_last(classifier):
+def test_a_long_review_is_cut_to_its_last_words(classifier):
     part = next(hidden_states.compute_states(classifier, ["none heart bad a good film"], "all"))
     assert part.tokens == ["bad", "a", "good", "film"]
     assert len(part.states) == 4
 
 
 @pytest.mark.parametrize("steps", ["all", "last"])
-def test_reading_in_several_parts_numbers_texts_through(classifier, steps):
+def test_texts_are_numbered_across_batches(classifier, steps):
     texts = TEXTS * (BATCH_SIZE // 2)
     parts = list(hidden_states.compute_states(classifier, iter(texts), steps))
     assert [part.first for part in parts] == [1, BATCH_SIZE + 1]
@@ -73,7 +74,7 @@ def test_reading_in_several_parts_numbers_texts_through(classifier, steps):
 
 
 @pytest.mark.parametrize("steps", ["all", "last"])
-def test_every_format_holds_the_same(classifier, tmp_path, steps):
+def test_all_formats_have_the_same_content(classifier, tmp_path, steps):
     pyarrow = pytest.importorskip("pyarrow.parquet")
     part = next(hidden_states.compute_states(classifier, TEXTS, steps))
     source = tmp_path / "texts.txt"
@@ -82,15 +83,15 @@ def test_every_format_holds_the_same(classifier, tmp_path, steps):
         output = tmp_path / f"made.{kind}"
         result = run("--input", str(source), "--steps", steps, "--output", str(output))
         assert result.exit_code == 0 and not result.stdout, result.output
-    places = [[str(value) for value in row[:3]] for row in part.rows()]
-    words, numbers = rows_of((tmp_path / "made.csv").read_text("utf-8"))
-    assert words == places
+    expected = [[str(value) for value in row[:3]] for row in part.rows()]
+    words, numbers = parse_csv((tmp_path / "made.csv").read_text("utf-8"))
+    assert words == expected
     np.testing.assert_array_equal(numbers, part.states)
     table = pyarrow.read_table(tmp_path / "made.parquet")
     assert table.column_names == ["text", "step", "word", *hidden_states.column_names(classifier)]
     assert [
         [str(row[name]) for name in hidden_states.TEXT_COLUMNS] for row in table.to_pylist()
-    ] == places
+    ] == expected
     stored = np.stack(
         [table.column(name).to_numpy() for name in hidden_states.column_names(classifier)], 1
     )
@@ -105,7 +106,7 @@ def test_every_format_holds_the_same(classifier, tmp_path, steps):
     }  # fmt: skip
 
 
-def test_no_texts_make_a_file_without_rows(classifier, tmp_path):
+def test_without_texts_the_file_has_no_rows(classifier, tmp_path):
     names = hidden_states.column_names(classifier)
     for kind in ("csv", "npz"):
         hidden_states.write_states(tmp_path / f"made.{kind}", names, iter([]))
@@ -116,7 +117,7 @@ def test_no_texts_make_a_file_without_rows(classifier, tmp_path):
         assert made["states"].shape == (0, 6) and made["offsets"].tolist() == [0]
 
 
-def test_a_text_without_words_alone_can_be_stored(classifier, tmp_path):
+def test_a_single_text_without_words_is_written(classifier, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     parts = hidden_states.compute_states(classifier, [""], "all")
     hidden_states.write_states(
@@ -125,15 +126,15 @@ def test_a_text_without_words_alone_can_be_stored(classifier, tmp_path):
     assert parquet.read_table(tmp_path / "made.parquet").num_rows == 0
 
 
-def test_texts_come_as_arguments_from_a_pipe_or_from_the_column_of_a_file(classifier, tmp_path):
+def test_texts_come_from_arguments_a_pipe_or_a_column_of_a_file(classifier, tmp_path):
     piped = run(input="\ufeffA good film\r\n\nbad xyzzy!")
     assert piped.exit_code == 0
-    assert [row[2] for row in rows_of(piped.stdout)[0]] == WORDS
+    assert [row[2] for row in parse_csv(piped.stdout)[0]] == WORDS
     assert run(*TEXTS).stdout == piped.stdout
     assert run("A good film", "-", "bad xyzzy!", input="\n").stdout == piped.stdout
     source = tmp_path / "texts.csv"
-    source.write_text('said,n\nA good film,1\n"",2\nbad xyzzy!,3\n', "utf-8")
-    assert run("--input", str(source), "--text-column", "said").stdout == piped.stdout
+    source.write_text('review,n\nA good film,1\n"",2\nbad xyzzy!,3\n', "utf-8")
+    assert run("--input", str(source), "--text-column", "review").stdout == piped.stdout
 
 
 def test_a_terminal_gets_a_table(classifier, monkeypatch):
@@ -145,15 +146,15 @@ def test_a_terminal_gets_a_table(classifier, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "dumb")
     states.command(["good \x1b[2J film"], steps="last")
-    shown = file.getvalue()
+    output = file.getvalue()
     state = classifier.final_states(classifier.encode(["good 2j film"]))[0]
-    assert "forward above backward, 3 units" in shown
-    assert " ".join(f"{value:+.2f}" for value in state[:3]) in shown
-    assert " ".join(f"{value:+.2f}" for value in state[3:]) in shown
-    assert "film" in shown and "[2J" not in shown
+    assert "forward above backward, 3 units" in output
+    assert " ".join(f"{value:+.2f}" for value in state[:3]) in output
+    assert " ".join(f"{value:+.2f}" for value in state[3:]) in output
+    assert "film" in output and "[2J" not in output
 
 
-def test_what_fails_leaves_the_file_that_was_there(classifier, tmp_path):
+def test_an_error_leaves_an_existing_file_unchanged(classifier, tmp_path):
     output = tmp_path / "made.csv"
     output.write_text("before")
     source = tmp_path / "texts.jsonl"
@@ -165,26 +166,26 @@ def test_what_fails_leaves_the_file_that_was_there(classifier, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "given", "status", "message"),
+    ("words", "piped", "status", "message"),
     [
         (["--output", "made.xls", "fine"], None, 1, "ends in .csv, .parquet or .npz"),
-        (["--output", "nowhere/made.csv", "fine"], None, 1, "can't write in nowhere"),
-        (["--input", "nowhere.csv"], None, 1, "no file nowhere.csv"),
-        (["--model", "nowhere", "fine"], None, 1, "no model in nowhere"),
+        (["--output", "missing/made.csv", "fine"], None, 1, "can't write in missing"),
+        (["--input", "missing.csv"], None, 1, "no file missing.csv"),
+        (["--model", "missing", "fine"], None, 1, "no model in missing"),
         (["-"], b"fine\ncaf\xe9\n", 1, "line 2 of standard input is not UTF-8"),
         (["--input", "a.txt", "fine"], None, 2, "not both"),
         (["--input", "a.csv", "--output", "./a.csv"], None, 2, "is the input"),
         (["--steps", "first", "fine"], None, 2, "first"),
     ],
 )
-def test_errors_are_reported(classifier, tmp_path, monkeypatch, words, given, status, message):
+def test_errors_name_their_cause(classifier, tmp_path, monkeypatch, words, piped, status, message):
     monkeypatch.chdir(tmp_path)
-    result = run(*words, input=given, env={"COLUMNS": "200"})
+    result = run(*words, input=piped, env={"COLUMNS": "200"})
     assert result.exit_code == status and message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_without_pyarrow_the_way_to_have_it_is_named(classifier, tmp_path, monkeypatch):
+def test_without_pyarrow_the_error_says_what_to_install(classifier, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UnavailableError, match="need pyarrow, which is not installed") as raised:
         hidden_states.write_states(tmp_path / "made.parquet", [], iter([]))
@@ -192,11 +193,11 @@ def test_without_pyarrow_the_way_to_have_it_is_named(classifier, tmp_path, monke
     assert not (tmp_path / "made.parquet").exists()
 
 
-def test_a_reader_that_goes_away_is_no_error(classifier):
+def test_a_closed_pipe_is_no_error(classifier):
     code = "from sentiment.cli import main; main()"
     with subprocess.Popen(
         [sys.executable, "-c", code, "states"], stdin=-1, stdout=-1, stderr=-1
     ) as process:
         process.stdout.close()
-        _, said = process.communicate(b"a good film\n" * 20_000)
-    assert said == b""
+        _, errors = process.communicate(b"a good film\n" * 20_000)
+    assert errors == b""

@@ -8,14 +8,14 @@ LABELS = np.repeat([0, 1], 20)
 STATES = np.tanh(DRAW.normal(size=(40, 6)) * [3, 2, 1, 0.5, 0.2, 0.1] + LABELS[:, None])
 
 
-def turned(states, size, seed=0):
-    """Return `states` in another basis, of more units where `size` says so."""
+def change_basis(states, size, seed=0):
+    """Return `states` in another basis, with `size` units."""
     basis, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(size, size)))
     return np.pad(states, ((0, 0), (0, size - states.shape[1]))) @ basis
 
 
 def test_the_reference_by_hand():
-    # Variance 8 along the first unit, 0.5 along the second; label 1 lies at smaller values.
+    # Variance 8 along the first unit, 0.5 along the second; label 1 has the smaller values.
     states = np.array([[2, 0.5], [2, -0.5], [-2, 0.5], [-2, -0.5]])
     points = principal_points(states, np.array([0, 0, 1, 1]))
     np.testing.assert_allclose(points[:, 0], [-2, -2, 2, 2], atol=1e-12)
@@ -23,21 +23,21 @@ def test_the_reference_by_hand():
 
 
 @pytest.mark.parametrize("size", [6, 9, 32])
-def test_another_basis_of_the_units_changes_no_point(size):
+def test_another_basis_changes_no_point(size):
     reference = principal_points(STATES, LABELS)
     expected = fit_rotation(reference, STATES).points(STATES) * np.sqrt(6)
-    other = turned(STATES, size)
-    found = fit_rotation(reference, other).points(other) * np.sqrt(size)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    other = change_basis(STATES, size)
+    points = fit_rotation(reference, other).points(other) * np.sqrt(size)
+    np.testing.assert_allclose(points, expected, atol=1e-5)
 
 
-def test_the_reference_lies_upon_itself():
+def test_the_reference_maps_to_itself():
     reference = principal_points(STATES, LABELS)
     points = fit_rotation(reference, STATES).points(STATES) * np.sqrt(6)
     np.testing.assert_allclose(points - points.mean(axis=0), reference, atol=1e-5)
 
 
-def test_nothing_is_stretched_and_the_first_state_of_all_is_the_origin():
+def test_nothing_is_stretched_and_the_initial_state_is_the_origin():
     reference = principal_points(STATES, LABELS)
     rotation = fit_rotation(reference * 100, STATES)
     np.testing.assert_allclose(rotation.directions.T @ rotation.directions, np.eye(2), atol=1e-12)
@@ -46,7 +46,7 @@ def test_nothing_is_stretched_and_the_first_state_of_all_is_the_origin():
     assert np.abs(rotation.points(saturated)).max() <= 1
 
 
-def test_points_move_only_where_states_do():
+def test_points_move_only_as_far_as_states():
     reference = principal_points(STATES, LABELS)
     before = fit_rotation(reference, STATES).points(STATES)
     nudged = STATES + DRAW.normal(size=STATES.shape) * 0.01

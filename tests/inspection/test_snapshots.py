@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -13,7 +14,7 @@ PROBES = probes.make_probes(["review 1", "review 2", "review 3"], TEXTS, np.arra
 
 @pytest.fixture(params=[False, True], ids=["forward", "bidirectional"])
 def classifier(request, tmp_path):
-    settings = TINY.__class__(**vars(TINY) | {"bidirectional": request.param})
+    settings = dataclasses.replace(TINY, bidirectional=request.param)
     return Classifier(tiny_bundle(tmp_path / "model", settings))
 
 
@@ -23,30 +24,30 @@ def snapshot(classifier):
     return snapshots.take_snapshot(classifier, PROBES, reference)
 
 
-def test_it_is_what_the_classifier_says(snapshot, classifier):
+def test_a_snapshot_has_the_states_and_predictions_of_the_classifier(snapshot, classifier):
     states = classifier.final_states(classifier.encode(PROBES.texts))
     np.testing.assert_array_equal(snapshot.states, states)
     np.testing.assert_array_equal(snapshot.probabilities, classifier.predict(PROBES.texts))
     assert snapshot.points.shape == (len(PROBES.texts), 2)
 
 
-def test_a_walk_ends_where_its_sentence_lies(snapshot):
+def test_a_path_ends_at_the_point_of_its_sentence(snapshot):
     assert snapshot.walks
-    for name, walk in snapshot.walks.items():
-        place = PROBES.ids.index(name)
-        np.testing.assert_allclose(walk.points[-1], snapshot.points[place], atol=1e-6)
-        np.testing.assert_allclose(walk.trace.finals[-1], snapshot.states[place], atol=1e-6)
-        said = walk.trace.probabilities[-1]
-        assert said == pytest.approx(snapshot.probabilities[place], abs=1e-6)
+    for name, path in snapshot.walks.items():
+        row = PROBES.ids.index(name)
+        np.testing.assert_allclose(path.points[-1], snapshot.points[row], atol=1e-6)
+        np.testing.assert_allclose(path.trace.finals[-1], snapshot.states[row], atol=1e-6)
+        probability = path.trace.probabilities[-1]
+        assert probability == pytest.approx(snapshot.probabilities[row], abs=1e-6)
 
 
-def test_a_sentence_without_a_known_word_has_no_walk(snapshot):
+def test_a_sentence_without_a_known_word_has_no_path(snapshot):
     # The tiny vocabulary knows "film", "a", "good" …, but no word of this one.
     assert "double negation" not in snapshot.walks
     assert "mild" in snapshot.walks
 
 
-def test_arrays_come_back_from_a_file_without_pickle(snapshot):
+def test_arrays_are_stored_without_pickle(snapshot):
     file = io.BytesIO()
     np.savez_compressed(file, **snapshot.arrays())
     file.seek(0)

@@ -9,16 +9,17 @@ from sentiment.inspection.units import Unit
 from tests.helpers.build import TEXTS, TINY, tiny_bundle
 
 
-def unit(decay, **changes):
+def make_unit(decay):
+    """Return a unit with only a decay."""
     parts = {
         "name": "forward 1", "weight": 1.0, "up": [], "down": [], "ngrams_up": [],
         "ngrams_down": [], "saturation": 0.0, "decay": np.array(decay, np.float32),
     }  # fmt: skip
-    return Unit(**(parts | changes))
+    return Unit(**parts)
 
 
-def by_hand(folder, **weights):
-    """Return a tiny bundle of one direction whose weights are zero but for those given."""
+def make_bundle(folder, **weights):
+    """Return a tiny bundle of one direction; weights that are not given are zero."""
     bundle = tiny_bundle(folder / "model", replace(TINY, ngrams=2))
     zeros = {name: np.zeros_like(array) for name, array in bundle.weights.items()}
     return replace(
@@ -27,51 +28,51 @@ def by_hand(folder, **weights):
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(0.9, 7), (0.5, 1), (0.99, 69), (1.0, math.inf)])
-def test_one_unit_that_never_bends_forgets_as_its_weight_says(weight, expected):
-    # In the linear regime an effect is w to the power of n: half at ln 0.5 / ln w = 6.58, 1, 68.97.
+def test_an_unsaturated_unit_forgets_at_the_rate_of_its_weight(weight, expected):
+    # Around zero an effect is w to the power of n: half at ln 0.5 / ln w = 6.58, 1, 68.97.
     found = units.decay(
         np.zeros((100, 1), np.float32), np.array([0, 100]),
         np.array([[weight]], np.float32), np.array([0]),
     )  # fmt: skip
     assert found.shape == (100, 1)
     np.testing.assert_allclose(found[:, 0], weight ** np.arange(100), rtol=1e-4, atol=1e-12)
-    assert unit(found[:, 0]).half_life == expected
+    assert make_unit(found[:, 0]).half_life == expected
 
 
-def test_a_unit_that_is_bent_forgets_sooner():
+def test_a_partly_saturated_unit_forgets_sooner():
     # At h = 0.6 the slope is 1 - 0.36 = 0.64, and 0.64 · 0.64 is below a half.
     found = units.decay(
         np.full((4, 1), 0.6, np.float32), np.array([0, 4]), np.eye(1, dtype="f4"), np.array([0])
     )
     np.testing.assert_allclose(found[:, 0], [1, 0.64, 0.4096, 0.262144], rtol=1e-6)
-    assert unit(found[:, 0]).half_life == 2
+    assert make_unit(found[:, 0]).half_life == 2
 
 
-def run(entering, recurrent_kernel, start=0, state=None):
-    """Return the states of a plain recurrence, float64, going on from `state` after `start`."""
+def run(inputs, recurrent_kernel, start=0, state=None):
+    """Return the states of a plain recurrence, float64, from step `start` and `state` on."""
     state = np.zeros(len(recurrent_kernel)) if state is None else state
     states = []
-    for row in entering[start:]:
+    for row in inputs[start:]:
         state = np.tanh(row + state @ recurrent_kernel)
         states.append(state)
     return np.array(states)
 
 
 @pytest.mark.parametrize("backward", [False, True])
-def test_effects_are_those_of_finite_differences(backward):
+def test_effects_equal_finite_differences(backward):
     draw = np.random.default_rng(0)
     recurrent_kernel = draw.normal(size=(3, 3))
     lengths = [6, 4, 5]
-    entering = [draw.normal(size=(length, 3)) for length in lengths]
-    states = [run(rows, recurrent_kernel) for rows in entering]
-    expected = np.full((3, 6, 3), np.nan)  # of each text, step back and unit
-    for text, rows in enumerate(entering):
+    inputs = [draw.normal(size=(length, 3)) for length in lengths]
+    states = [run(rows, recurrent_kernel) for rows in inputs]
+    expected = np.full((3, 6, 3), np.nan)  # by text, step back and unit
+    for text, rows in enumerate(inputs):
         for back in range(lengths[text]):
-            at = lengths[text] - back
+            step = lengths[text] - back
             differences = []
             for nudge in 1e-6 * np.eye(3):
                 ends = [
-                    run(rows, recurrent_kernel, at, states[text][at - 1] + sign * nudge)
+                    run(rows, recurrent_kernel, step, states[text][step - 1] + sign * nudge)
                     for sign in (1, -1)
                 ]
                 finals = [
@@ -85,34 +86,34 @@ def test_effects_are_those_of_finite_differences(backward):
         flat.astype(np.float32), np.concatenate([[0], np.cumsum(lengths)]),
         recurrent_kernel.astype(np.float32), np.array([0, 1, 2]), backward=backward,
     )  # fmt: skip
-    # One of three texts is more than a quarter, so the longest is followed to its beginning.
+    # One of three texts is more than a quarter, so the longest is followed to its first word.
     np.testing.assert_allclose(found, np.nanmedian(expected, axis=0), rtol=1e-3)
 
 
-def test_a_median_is_taken_only_while_a_quarter_of_the_texts_go_on():
+def test_a_median_is_taken_only_while_a_quarter_of_the_texts_have_words():
     lengths = np.array([9, 3, 3, 3, 3])
     found = units.decay(
         np.zeros((21, 1), np.float32), np.concatenate([[0], np.cumsum(lengths)]),
         np.eye(1, dtype="f4"), np.array([0]),
     )  # fmt: skip
-    # A quarter of five is two; after three words only one goes on.
+    # A quarter of five is two; after three words only one has more.
     assert len(found) == 3
-    assert math.isinf(unit(found[:, 0]).half_life)
+    assert math.isinf(make_unit(found[:, 0]).half_life)
 
 
-def test_words_and_ngrams_stand_in_the_order_of_what_they_add(tmp_path):
+def test_words_and_ngrams_are_sorted_by_what_they_add(tmp_path):
     kernel = np.array([[0.5, 0, 0], [0, 1, 0]], np.float32)
     weight = np.array([[-2.0], [1.0], [0.5]], np.float32)
-    bundle = by_hand(tmp_path, **{"rnn_1.forward.kernel": kernel, "classifier.kernel": weight})
+    bundle = make_bundle(tmp_path, **{"rnn_1.forward.kernel": kernel, "classifier.kernel": weight})
     tokenizer = bundle.tokenizer
-    number = {word: place for place, word in enumerate(tokenizer.words, 2)}
+    number = {word: row for row, word in enumerate(tokenizer.words, 2)}
     bundle.embedding[number["good"]] = (2, 0)
     bundle.embedding[number["heart"]] = (3, 0)
     bundle.embedding[number["bad"]] = (-1, 4)
     pair = number["bad"] * tokenizer.vocabulary_size + number["film"]
-    place = int(np.searchsorted(tokenizer.ngrams, pair))
-    assert tokenizer.ngrams[place] == pair
-    bundle.embedding[tokenizer.vocabulary_size + place] = (-6, 0)
+    index = int(np.searchsorted(tokenizer.ngrams, pair))
+    assert tokenizer.ngrams[index] == pair
+    bundle.embedding[tokenizer.vocabulary_size + index] = (-6, 0)
 
     first, second, third = units.analyze_units(bundle, TEXTS)
     assert [one.name for one in (first, second, third)] == ["forward 1", "forward 2", "forward 3"]
@@ -122,22 +123,22 @@ def test_words_and_ngrams_stand_in_the_order_of_what_they_add(tmp_path):
     assert second.up == [("bad", 4.0)] and third.up == []
 
 
-def test_the_units_that_weigh_most_come_first_and_others_may_be_left_out(tmp_path):
+def test_units_with_the_largest_weights_come_first_and_others_can_be_left_out(tmp_path):
     weight = np.array([[0.1], [-3.0], [2.0]], np.float32)
-    bundle = by_hand(tmp_path, **{"classifier.kernel": weight})
+    bundle = make_bundle(tmp_path, **{"classifier.kernel": weight})
     assert [one.name for one in units.analyze_units(bundle, TEXTS, max_units=2)] == [
         "forward 2",
         "forward 3",
     ]
 
 
-def test_a_unit_is_saturated_in_the_texts_that_leave_it_beyond_099(tmp_path):
+def test_saturation_is_the_share_of_texts_that_end_beyond_099(tmp_path):
     bias = np.array([3.0, 2.0, 0.0], np.float32)  # tanh 0.995, 0.964, 0
-    bundle = by_hand(tmp_path, **{"rnn_1.forward.bias": bias})
+    bundle = make_bundle(tmp_path, **{"rnn_1.forward.bias": bias})
     assert [one.saturation for one in units.analyze_units(bundle, TEXTS)] == [1.0, 0.0, 0.0]
 
 
-def test_of_stacked_layers_the_first_is_told_of_without_a_weight(tmp_path):
+def test_the_first_of_several_layers_is_described_without_weights(tmp_path):
     settings = replace(TINY, layers=2, bidirectional=True)
     found = units.analyze_units(tiny_bundle(tmp_path / "model", settings), TEXTS)
     assert [one.name for one in found] == [
@@ -147,6 +148,6 @@ def test_of_stacked_layers_the_first_is_told_of_without_a_weight(tmp_path):
     assert all(one.decay[0] == 1 and len(one.decay) > 1 for one in found)
 
 
-def test_texts_without_a_word_leave_nothing_to_measure(tmp_path):
+def test_texts_without_a_word_have_no_decay(tmp_path):
     found = units.analyze_units(tiny_bundle(tmp_path / "model"), ["", "…"])
     assert len(found) == 3 and all(one.decay.tolist() == [1] for one in found)

@@ -3,14 +3,14 @@ import pytest
 
 from sentiment.inspection.unrolled import Cell, Decision, unroll
 
-# Two features enter two units: feature 1 as it is into unit 1, feature 2 doubled into unit 2.
+# Two inputs and two units: input 1 enters unit 1 unchanged, input 2 enters unit 2 doubled.
 KERNEL = np.array([[1.0, 0.0], [0.0, 2.0]], np.float32)
-# Of the state before, unit 1 is passed on to unit 2 alone, at half its size.
+# Unit 1 enters unit 2 at the next step, at half its size; nothing else is passed on.
 RECURRENT = np.array([[0.0, 0.5], [0.0, 0.0]], np.float32)
 BIAS = np.array([0.0, 0.25], np.float32)
 
 
-def test_two_steps_worked_by_hand():
+def test_two_steps_by_hand():
     first, second = unroll(np.array([[1.0, -0.5], [0.0, 0.0]]), Cell(KERNEL, RECURRENT, BIAS))
     assert first.input_products.tolist() == [[1.0, 0.0], [0.0, -1.0]]
     assert first.recurrent_products.tolist() == [[0.0, 0.0], [0.0, 0.0]]
@@ -36,7 +36,7 @@ def test_products_and_bias_add_up_to_the_total_of_each_unit():
 
 @pytest.mark.parametrize(("temperature", "probability"), [(1.0, 0.731059), (2.0, 0.622459)])
 def test_a_decision_is_the_sigmoid_of_the_logit_over_the_temperature(temperature, probability):
-    made = Decision(np.array([0.5, -0.5]), np.array([2.0, 1.0]), 0.5, temperature)
-    assert made.products.tolist() == [1.0, -0.5]
-    assert made.logit == 1.0
-    assert made.probability == pytest.approx(probability, abs=1e-6)
+    decision = Decision(np.array([0.5, -0.5]), np.array([2.0, 1.0]), 0.5, temperature)
+    assert decision.products.tolist() == [1.0, -0.5]
+    assert decision.logit == 1.0
+    assert decision.probability == pytest.approx(probability, abs=1e-6)

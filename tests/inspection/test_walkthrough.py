@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from tests.helpers.build import TINY, tiny_bundle
 TEXT = "A good film, bad xyzzy heart"
 
 
-def of(text, folder, **changes):
-    classifier = Classifier(tiny_bundle(folder / "model", TINY.__class__(**vars(TINY) | changes)))
+def read(text, folder, **changes):
+    """Return a tiny classifier, and its walkthrough of `text`."""
+    classifier = Classifier(tiny_bundle(folder / "model", dataclasses.replace(TINY, **changes)))
     return classifier, walkthrough.walk_through(classifier, text, hint="sentiment lecture")
 
 
@@ -27,24 +30,24 @@ def of(text, folder, **changes):
     ],
     ids=str,
 )
-def test_the_numbers_are_those_of_the_runtime(tmp_path, changes):
-    classifier, reading = of(TEXT, tmp_path, **changes)
-    ways = 2 if changes.get("bidirectional") else 1
-    assert len(reading.tracks) == changes.get("layers", 1) * ways
-    halves = [track.at([step.h for step in track.steps]) for track in reading.tracks[-ways:]]
+def test_numbers_equal_those_of_the_runtime(tmp_path, changes):
+    classifier, reading = read(TEXT, tmp_path, **changes)
+    directions = 2 if changes.get("bidirectional") else 1
+    assert len(reading.tracks) == changes.get("layers", 1) * directions
+    halves = [layer.at([step.h for step in layer.steps]) for layer in reading.tracks[-directions:]]
     states = classifier.states(classifier.encode([TEXT]))
     np.testing.assert_allclose(np.concatenate(halves, axis=1), states, atol=1e-5)
     assert reading.decision.probability == pytest.approx(classifier.predict([TEXT])[0], abs=1e-6)
 
 
 def test_the_final_states_are_the_last_steps_of_both_directions(tmp_path):
-    _, reading = of(TEXT, tmp_path, bidirectional=True)
-    final = np.concatenate([track.steps[-1].h for track in reading.tracks])
+    _, reading = read(TEXT, tmp_path, bidirectional=True)
+    final = np.concatenate([layer.steps[-1].h for layer in reading.tracks])
     np.testing.assert_allclose(reading.decision.state, final, atol=1e-5)
 
 
-def test_backward_begins_at_the_last_word(tmp_path):
-    _, reading = of("good film heart", tmp_path, bidirectional=True)
+def test_the_backward_pass_starts_at_the_last_word(tmp_path):
+    _, reading = read("good film heart", tmp_path, bidirectional=True)
     forward, backward = reading.tracks
     assert forward.at(reading.words) == ["good", "film", "heart"]
     assert backward.at(reading.words) == ["heart", "film", "good"]
@@ -52,9 +55,9 @@ def test_backward_begins_at_the_last_word(tmp_path):
     assert not backward.steps[0].h_before.any()
 
 
-def test_a_vector_is_the_sum_of_the_word_and_of_the_ngrams_known(tmp_path):
-    classifier, reading = of(TEXT, tmp_path)
-    # "a good" and "good film" occur twice in what the tokenizer was made of, "a good film" once.
+def test_a_vector_is_the_sum_of_the_word_and_its_known_ngrams(tmp_path):
+    classifier, reading = read(TEXT, tmp_path)
+    # "a good" and "good film" occur twice in the texts of the tokenizer, "a good film" once.
     texts = [[part.text for part in parts if part.vector is not None] for parts in reading.parts]
     assert texts[:3] == [["a"], ["good", "a good"], ["film", "good film"]]
     assert [part.text for part in reading.parts[2]] == ["film", "good film", "a good film"]
@@ -65,8 +68,8 @@ def test_a_vector_is_the_sum_of_the_word_and_of_the_ngrams_known(tmp_path):
     np.testing.assert_allclose(reading.tracks[0].steps[2].x, rows[ids].sum(axis=0), atol=1e-6)
 
 
-def test_an_unknown_word_is_read_as_one(tmp_path):
-    classifier, reading = of(TEXT, tmp_path)
+def test_an_unknown_word_is_marked(tmp_path):
+    classifier, reading = read(TEXT, tmp_path)
     assert [parts[0].unknown for parts in reading.parts] == [False] * 4 + [True, False]
     np.testing.assert_array_equal(reading.parts[4][0].vector, classifier.bundle.embedding[1])
 
@@ -80,7 +83,7 @@ def test_an_unknown_word_is_read_as_one(tmp_path):
         ("good " * 201, "expected at most 200 words to follow, got 201"),
     ],
 )
-def test_a_text_that_cannot_be_followed_is_refused(tmp_path, text, fact):
-    with pytest.raises(InputError, match=fact) as caught:
-        of(text, tmp_path)
-    assert caught.value.hint == "sentiment lecture"
+def test_a_text_that_is_too_long_or_has_no_known_word_is_refused(tmp_path, text, fact):
+    with pytest.raises(InputError, match=fact) as raised:
+        read(text, tmp_path)
+    assert raised.value.hint == "sentiment lecture"
