@@ -259,8 +259,8 @@ def imported_files(package, path):
 def test_an_evaluation_is_logged_to_the_run_that_made_the_model(trained, client):
     run = client.get_run(trained.run_id)
     assert run.info.status == "FINISHED"
-    metrics = read(trained.folder).manifest.metrics
-    assert run.data.metrics["test/accuracy"] == pytest.approx(metrics["test/accuracy"])
+    expected = read(trained.folder).manifest.metrics["test/accuracy"]
+    assert run.data.metrics["test/accuracy"] == pytest.approx(expected)
     names = {"evaluation/test_mistakes.json", "evaluation/test_predictions.npz"}
     assert artifacts(client, trained.run_id, "evaluation") == names
     model = client.get_logged_model(run.data.tags["model_id"])
