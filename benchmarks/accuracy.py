@@ -87,7 +87,7 @@ def recipe(name: str) -> Row:
         seconds.append(time.perf_counter() - started)
         memory = max(memory, usage.ru_maxrss * 1024)
         model = bundle.read(models / run)
-        accuracies.append(model.record["metrics"]["test/accuracy"])
+        accuracies.append(model.manifest.metrics["test/accuracy"])
         size = sum(path.stat().st_size for path in model.folder.iterdir())
         print(f"{name}, seed {seed}: {accuracies[-1]:.2%} in {seconds[-1]:.0f} s", flush=True)
     title = f"sentiment train --recipe {name}"

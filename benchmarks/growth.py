@@ -24,6 +24,7 @@ from sentiment.evaluation import evaluate
 from sentiment.evaluation.evaluate import LabelledTexts
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
 
@@ -75,20 +76,18 @@ class Growth:
         best = loop.result.best
         seconds = time.perf_counter() - started
         name = f"{reviews}-{model.units}"
-        record = {
-            "created": "",
-            "settings": {"model": asdict(model)},
-            "run": {"id": "", "name": name},
-            "data": {"dataset": "imdb", "folder": self.data.folder.name},
-            "temperature": 1.0,
-            "metrics": {},
-        }
+        manifest = Manifest(
+            created="",
+            settings={"model": asdict(model)},
+            run=RunInfo("", name),
+            data=DataInfo("imdb", self.data.folder.name),
+        )
         trained = bundle.write(
             self._folder / name,
             tokenizer=tokenizer,
             embedding=best.embedding,
             weights=best.weights,
-            record=record,
+            manifest=manifest,
         )
         accuracy = evaluate.evaluate(trained, self._test, worst=0).scores.accuracy
         self.points.append(Point(reviews, model.units, seconds, accuracy))

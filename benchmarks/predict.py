@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.config import PrepareSettings
-from sentiment.data import readers, writers
+from sentiment.data import formats
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import Split
 from sentiment.data.tokenizer import tokenize
@@ -159,8 +159,8 @@ def profile_lines(source: Path) -> list[str]:
         return result
 
     with source.open("rb") as file:
-        reader = readers.make_reader(source, file)
-        writer = writers.make_writer(reader, ("label", "probability", "warnings"))
+        reader = formats.make_reader(source, file)
+        writer = formats.make_writer(source, reader, ("label", "probability", "warnings"))
         chunks = reader.chunks()
         while rows := timed("reading", lambda: next(chunks, None)):
             texts = [row.fields["text"] for row in rows]

@@ -75,7 +75,7 @@ def card(model: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluatio
             "imdb_reviews/plain_text 1.0.0: the training split, a tenth of it for validation and "
             "for the temperature, and the unlabelled split with the labels of a first round; "
             f"temperature {model.temperature:.3f}. Digest of the training split "
-            f"{model.record['data']['digests']['train'][:12]}.",
+            f"{model.manifest.data.digests['train'][:12]}.",
             f"- **Accuracy**: {scores.accuracy:.2%} of the {scores.reviews:,} official test "
             f"reviews (95 % interval {scores.accuracy_low:.2%} to {scores.accuracy_high:.2%}).",
             f"- **Calibration**: expected error {scores.calibration_error:.4f}, log loss "

@@ -21,20 +21,20 @@ KINDS = (PrepareSettings, ModelSettings, TrainSettings)
         (PrepareSettings, "vocabulary", 9),
     ],
 )
-def test_a_value_out_of_range_is_refused_by_the_name_of_its_option(kind, name, value):
+def test_the_error_for_a_value_out_of_range_names_the_option(kind, name, value):
     with pytest.raises(InputError, match=f"--{name.replace('_', '-')} must be from"):
         kind(**{name: value})
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_settings_have_a_meaning_and_cannot_be_changed(kind):
+def test_settings_have_a_meaning_and_are_frozen(kind):
     for declared in dataclasses.fields(kind):
         assert declared.metadata["meaning"]
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(kind(), declared.name, declared.default)
 
 
-def test_no_two_kinds_share_a_name():
+def test_names_of_settings_are_unique():
     settings = {kind.__name__: dataclasses.asdict(kind()) for kind in KINDS}
     assert len(flatten_settings(settings)) == sum(len(dataclasses.fields(kind)) for kind in KINDS)
 
@@ -48,21 +48,21 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_project_is_found_from_a_folder_below_it(project):
+def test_a_project_is_found_from_a_subfolder(project):
     assert find_project().root == project
 
 
-def test_where_there_is_no_project_the_working_folder_is_one(project):
+def test_without_a_project_the_working_directory_is_used(project):
     (project / "mlruns").rmdir()
     assert find_project().root == project / "deep" / "er"
 
 
-def test_the_home_that_is_named_wins(project, monkeypatch):
-    monkeypatch.setenv("SENTIMENT_HOME", "../named")
-    assert find_project().root == project / "deep" / "named"
+def test_sentiment_home_wins(project, monkeypatch):
+    monkeypatch.setenv("SENTIMENT_HOME", "../home")
+    assert find_project().root == project / "deep" / "home"
 
 
-def test_reviews_lie_where_tfds_keeps_them(project, monkeypatch):
+def test_tfds_data_dir_wins(project, monkeypatch):
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
     assert find_project().tfds == project / "data" / "tensorflow_datasets"
     monkeypatch.setenv("TFDS_DATA_DIR", "~/tfds")

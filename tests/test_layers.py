@@ -88,3 +88,14 @@ def test_modules_are_short_and_have_a_docstring(path):
     text = path.read_text("utf-8")
     assert len(text.splitlines()) <= 300
     assert ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_functions_are_short(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 50, f"{path.name}: {node.name}"
+
+
+def test_only_a_few_modules_are_beside_the_packages():
+    assert len(list(PACKAGE.glob("*.py"))) <= 7

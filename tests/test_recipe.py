@@ -27,7 +27,7 @@ def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():
     assert words.prepare == PrepareSettings(least_word=25)
 
 
-def test_a_file_of_ones_own_changes_what_it_names(tmp_path):
+def test_a_file_changes_only_the_settings_that_it_names(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
         '[prepare]\ndataset = "sample"\n[model]\nunits = 7\n[train]\nlearning_rate = 1\n'
@@ -41,12 +41,12 @@ def test_a_file_of_ones_own_changes_what_it_names(tmp_path):
     assert recipe.load_recipe(str(path)) == expected
 
 
-def test_what_is_shown_is_a_recipe_with_the_same_settings(tmp_path):
+def test_the_output_of_show_is_a_recipe_with_the_same_settings(tmp_path):
     path = tmp_path / "shown.toml"
     path.write_text(show("--recipe", "words", "--units", "9", "--dataset", 'a "quoted" ☕.csv'))
-    found = recipe.load_recipe(str(path))
-    assert found.model.units == 9 and found.model.ngrams == 1
-    assert found.prepare.dataset == 'a "quoted" ☕.csv'
+    shown = recipe.load_recipe(str(path))
+    assert shown.model.units == 9 and shown.model.ngrams == 1
+    assert shown.prepare.dataset == 'a "quoted" ☕.csv'
     assert show("--recipe", str(path)) == path.read_text()
 
 
@@ -78,13 +78,13 @@ def test_show_trains_nothing(tmp_path, monkeypatch):
         ("[model\nunits = 3", "is not TOML"),
     ],
 )
-def test_a_recipe_that_cannot_be_used_is_refused(tmp_path, text, message):
+def test_an_invalid_recipe_is_an_error(tmp_path, text, message):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=re.escape(message)):
         recipe.load_recipe(str(path))
 
 
-def test_a_recipe_that_is_not_there_is_refused_by_name():
+def test_an_absent_recipe_is_missing(tmp_path):
     with pytest.raises(MissingFileError, match="one of default, words"):
-        recipe.load_recipe("nowhere")
+        recipe.load_recipe(str(tmp_path / "absent"))

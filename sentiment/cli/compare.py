@@ -21,66 +21,79 @@ _ROWS = 10  # runs shown if none are named
 _CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
 
 
+_RunsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="names or ids of runs, compared with the first one; default: the newest runs"
+    ),
+]
+_FiltersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="NAME=VALUE",
+        help="only runs with this setting or metric, such as units=16 or "
+        "'validation/loss<0.3'; also != <= > >=; can be repeated",
+    ),
+]
+_SortOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[-]NAME", help="setting or metric to sort by; -NAME puts the largest first"
+    ),
+]
+_ColumnsOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,…", help="more settings, and metrics of the last epoch, to show"),
+]
+_LimitOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help=f"maximum number of runs; {_ROWS} if none are named"),
+]
+_HtmlOption = Annotated[
+    Path | None,
+    typer.Option(help="write a page with curves and hidden states, which works offline"),
+]
+_ReadoutOption = Annotated[
+    bool,
+    typer.Option(
+        "--readout",
+        help="train the readouts last, mean and max, and compare them",
+        rich_help_panel=_PANEL,
+    ),
+]
+_RecipeOption = Annotated[
+    str, typer.Option(help="recipe for these trainings", rich_help_panel=_PANEL)
+]
+_SeedsOption = Annotated[
+    int, typer.Option(metavar="N", min=1, help="trainings per readout", rich_help_panel=_PANEL)
+]
+_TrackOption = Annotated[
+    bool, typer.Option(help="log these trainings to MLflow", rich_help_panel=_PANEL)
+]
+
+
 def command(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="names or ids of runs, compared with the first one; default: the newest runs"
-        ),
-    ] = None,
-    filters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            metavar="NAME=VALUE",
-            help="only runs with this setting or metric, such as units=16 or "
-            "'validation/loss<0.3'; also != <= > >=; can be repeated",
-        ),
-    ] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[-]NAME", help="setting or metric to sort by; -NAME puts the largest first"
-        ),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,…", help="more settings, and metrics of the last epoch, to show"
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help=f"maximum number of runs; {_ROWS} if none are named"),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(help="write a page with curves and hidden states, which works offline"),
-    ] = None,
+    runs: _RunsArgument = None,
+    filters: _FiltersOption = None,
+    sort: _SortOption = None,
+    columns: _ColumnsOption = None,
+    limit: _LimitOption = None,
+    html: _HtmlOption = None,
     as_json: JsonOption = False,
-    readout: Annotated[
-        bool,
-        typer.Option(
-            "--readout",
-            help="train the readouts last, mean and max, and compare them",
-            rich_help_panel=_PANEL,
-        ),
-    ] = False,
-    recipe: Annotated[
-        str, typer.Option(help="recipe for these trainings", rich_help_panel=_PANEL)
-    ] = "default",
-    seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="trainings per readout", rich_help_panel=_PANEL)
-    ] = 3,
-    track: Annotated[
-        bool, typer.Option(help="log these trainings to MLflow", rich_help_panel=_PANEL)
-    ] = True,
+    readout: _ReadoutOption = False,
+    recipe: _RecipeOption = "default",
+    seeds: _SeedsOption = 3,
+    track: _TrackOption = True,
     experiment: ExperimentOption = "sentiment",
 ) -> None:
     """Compare runs: settings, curves, and paired tests on the same reviews."""
     if readout:
         if runs or filters or sort or columns or limit or html:
-            raise typer.BadParameter("--readout does not compare existing runs: leave these out")
+            raise typer.BadParameter(
+                "--readout trains new runs: leave out runs, --filter, --sort, --columns, --limit "
+                "and --html"
+            )
         from sentiment.cli import _compare_readouts
         from sentiment.recipe import load_recipe
 

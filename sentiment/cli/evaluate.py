@@ -67,7 +67,7 @@ def evaluate_and_save(
         evaluation = evaluate.evaluate(bundle, data, worst=worst, progress=progress)
         if resolve.is_writable(bundle, paths):
             evaluate.save_metrics(bundle, evaluation, data)
-        has_run = track and bundle.record["run"]["id"]
+        has_run = track and bundle.manifest.run.id
         if has_run and not evaluate.log_evaluation(bundle, evaluation, data, paths, progress):
             progress.note(f"not logged: the run {bundle.name} is not in this tracking store")
     return evaluation

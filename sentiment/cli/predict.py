@@ -15,72 +15,87 @@ from sentiment.utils.paths import find_project
 from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
+    from sentiment.data.formats import FileFormat
     from sentiment.inference.bundle import Bundle
     from sentiment.inference.scoring import ScoringJob, ScoringOptions
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
 
 
+_ReadFromOption = Annotated[
+    str | None,
+    typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
+]
+_WriteToOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        help="file to write: the input with label and probability added, in JSONL and Parquet "
+        "warnings as well; a name that is taken becomes predicted_label and so on",
+    ),
+]
+_ThresholdOption = Annotated[
+    float,
+    typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
+]
+_NeutralOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="LOW HIGH",
+        help="probabilities from LOW to HIGH are neutral; replaces --threshold",
+    ),
+]
+_TraceOption = Annotated[bool, typer.Option("--trace", help="show P(positive) after every word")]
+_WhyOption = Annotated[
+    bool, typer.Option("--why", help="show the effect of the most important words")
+]
+_HtmlOption = Annotated[
+    Path | None, typer.Option(help="write a page that explains one text and works offline")
+]
+_OnErrorOption = Annotated[
+    Literal["fail", "skip", "null"],
+    typer.Option(help="on a bad row: stop, leave it out, or write it without a label"),
+]
+_DefuseOption = Annotated[
+    bool,
+    typer.Option(
+        "--defuse-formulas",
+        help="put ' before CSV and TSV cells that a spreadsheet would run as a formula: those "
+        "that begin with = + - @, a tab or a line end and are not numbers",
+    ),
+]
+_ResumeOption = Annotated[bool, typer.Option("--resume", help="continue an interrupted job")]
+_EngineOption = Annotated[
+    Literal["local", "spark"],
+    typer.Option(help="where to score --input: here, or with Spark, which writes folders"),
+]
+_MasterOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Spark master; default: that of SPARK_HOME, or local[*]"),
+]
+_AsJsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object per text")]
+_QuietOption = Annotated[bool, typer.Option("--quiet", help="print errors only")]
+
+
 def command(
     ctx: typer.Context,
     texts: TextsArgument = None,
-    read_from: Annotated[
-        str | None,
-        typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
-    ] = None,
-    write_to: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            help="file to write: the input with label and probability added, in JSONL and Parquet "
-            "warnings as well; a name that is taken becomes predicted_label and so on",
-        ),
-    ] = None,
+    read_from: _ReadFromOption = None,
+    write_to: _WriteToOption = None,
     text_column: TextColumnOption = "text",
     model: ModelOption = None,
-    threshold: Annotated[
-        float,
-        typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
-    ] = 0.5,
-    neutral: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="LOW HIGH",
-            help="probabilities from LOW to HIGH are neutral; replaces --threshold",
-        ),
-    ] = None,
-    trace: Annotated[
-        bool, typer.Option("--trace", help="show P(positive) after every word")
-    ] = False,
-    why: Annotated[
-        bool, typer.Option("--why", help="show the effect of the most important words")
-    ] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="write a page that explains one text and works offline")
-    ] = None,
-    on_error: Annotated[
-        Literal["fail", "skip", "null"],
-        typer.Option(help="on a bad row: stop, leave it out, or write it without a label"),
-    ] = "fail",
-    defuse: Annotated[
-        bool,
-        typer.Option(
-            "--defuse-formulas",
-            help="put ' before CSV and TSV cells that a spreadsheet would run as a formula: those "
-            "that begin with = + - @, a tab or a line end and are not numbers",
-        ),
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="continue an interrupted job")] = False,
-    engine: Annotated[
-        Literal["local", "spark"],
-        typer.Option(help="where to score --input: here, or with Spark, which writes folders"),
-    ] = "local",
-    master: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Spark master; default: that of SPARK_HOME, or local[*]"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object per text")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="print errors only")] = False,
+    threshold: _ThresholdOption = 0.5,
+    neutral: _NeutralOption = None,
+    trace: _TraceOption = False,
+    why: _WhyOption = False,
+    html: _HtmlOption = None,
+    on_error: _OnErrorOption = "fail",
+    defuse: _DefuseOption = False,
+    resume: _ResumeOption = False,
+    engine: _EngineOption = "local",
+    master: _MasterOption = None,
+    as_json: _AsJsonOption = False,
+    quiet: _QuietOption = False,
 ) -> None:
     """Print the label and probability of each text, or add them to a file of texts."""
     _check_label_rule(threshold, neutral)
@@ -99,14 +114,9 @@ def command(
     explains = bool(trace or why or html)
     _check_options(source, output, explains=explains, defuse=defuse, resume=resume, as_json=as_json)
     check_text_source(texts, source, _EXAMPLE)
-    # The products are small, and more threads only slow NumPy down.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from sentiment.inference import resolve
+    bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 
-    bundle = resolve.resolve_model(model, find_project())
-    if not quiet and not as_json:
-        print_message(f"model: {bundle.name} ({bundle.folder})")
     options = ScoringOptions(text_column, on_error, rule, defuse)
     if explains:
         from sentiment.cli._explanation_view import ExplanationOptions, explain_texts
@@ -119,6 +129,18 @@ def command(
         _score_file(bundle, source, output, options, resume=resume, quiet=quiet)
 
 
+def _load_model(name: str | None, *, show: bool) -> "Bundle":
+    """Open the model to predict with; print which one it is if `show`."""
+    # The products are small, and more threads only slow NumPy down.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from sentiment.inference import resolve
+
+    bundle = resolve.resolve_model(name, find_project())
+    if show:
+        print_message(f"model: {bundle.name} ({bundle.folder})")
+    return bundle
+
+
 def _check_options(
     source: Path | None,
     output: Path | None,
@@ -128,7 +150,10 @@ def _check_options(
     resume: bool,
     as_json: bool,
 ) -> None:
-    if defuse and (source is None or source.suffix.lower() not in (".csv", ".tsv")):
+    from sentiment.data import formats
+
+    file_format = formats.find_format(source) if source else None
+    if defuse and not (file_format and file_format.formulas):
         raise typer.BadParameter("--defuse-formulas needs --input FILE, a CSV or TSV file")
     if source is None:
         if output or resume:
@@ -138,17 +163,20 @@ def _check_options(
         raise typer.BadParameter("--json is for texts: a file keeps its own format")
     if explains:
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
-    _check_files(source, output, resume=resume)
+    _check_files(source, output, file_format, resume=resume)
 
 
-def _check_files(source: Path, output: Path | None, *, resume: bool) -> None:
+def _check_files(
+    source: Path, output: Path | None, file_format: "FileFormat | None", *, resume: bool
+) -> None:
     suffix = source.suffix.lower()
+    name = suffix.removeprefix(".").capitalize()
     if resume and output is None:
         raise typer.BadParameter("--resume needs --output FILE")
-    if resume and suffix == ".parquet":
-        raise typer.BadParameter("--resume does not work with Parquet")
-    if suffix == ".parquet" and output is None and sys.stdout.isatty():
-        raise typer.BadParameter("Parquet output needs --output FILE")
+    if resume and file_format and not file_format.resumable:
+        raise typer.BadParameter(f"--resume does not work with {name}")
+    if file_format and file_format.binary and output is None and sys.stdout.isatty():
+        raise typer.BadParameter(f"{name} output needs --output FILE")
     if output is not None:
         if output.suffix.lower() != suffix:
             raise typer.BadParameter(f"{output} must have the format of the input, {suffix}")
@@ -186,7 +214,7 @@ def _score_texts(
             reader, job.names, {"model": bundle.name}, ascii_only=not stdout_is_utf8()
         )
     else:
-        writer = writers.make_writer(reader, job.names)
+        writer = writers.LinesWriter(reader, job.names)
     job.run(scoring.BytesSink(writer, StandardOutput(lines=not as_json)), lambda _: None)
     if not job.tally.rows and not job.tally.bad:
         raise InputError("standard input held no text", hint=_EXAMPLE)

@@ -40,8 +40,8 @@ def command(
 
 def vocabulary_size(data: "PreparedDataset") -> str:
     """Return how many words and n-grams have a vector of their own."""
-    counts = data.manifest["vocabulary"]
-    return f"{counts['words']:,} words, {counts['ngrams']:,} pairs and triples of words"
+    size = data.manifest.vocabulary
+    return f"{size.words:,} words, {size.ngrams:,} pairs and triples of words"
 
 
 def splits_table(data: "PreparedDataset") -> "Table":
@@ -51,13 +51,13 @@ def splits_table(data: "PreparedDataset") -> "Table":
     rows = [
         (
             name,
-            stats["reviews"],
-            stats["tokens"],
-            stats["median_length"],
-            stats["95th_percentile_length"],
-            stats["longest_length"],
-            _console.percent(stats["unknown_share"], 2),
-            stats["digest"][:12],
+            stats.reviews,
+            stats.tokens,
+            stats.median_length,
+            stats.percentile_95_length,
+            stats.longest_length,
+            _console.percent(stats.unknown_share, 2),
+            stats.digest[:12],
         )
         for name, stats in data.splits.items()
     ]

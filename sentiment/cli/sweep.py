@@ -23,55 +23,62 @@ _WITH_RESUME = {"resume", "trials", "minutes", "jobs", "master"}  # parameters a
 _SHIPPED = ", ".join(search_space.shipped_spaces())
 
 
+_SpaceOption = Annotated[str, typer.Option(help=f"settings to try: {_SHIPPED}, or a TOML file")]
+_RecipeOption = Annotated[str, typer.Option(help="recipe with the settings that stay the same")]
+_DatasetOption = Annotated[
+    str | None,
+    typer.Option(help="imdb, sample, or a file of labelled texts; default: the recipe's"),
+]
+_TrialsOption = Annotated[int, typer.Option(metavar="N", min=1, help="number of trials")]
+_MinutesOption = Annotated[
+    float | None,
+    typer.Option(metavar="MINUTES", min=0, help="time after which no new trial starts"),
+]
+_JobsOption = Annotated[
+    int, typer.Option(metavar="N", min=1, max=64, help="trials at the same time")
+]
+_MasterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Spark master of a cluster that runs the trials; needs MLflow"
+    ),
+]
+_SeedOption = Annotated[
+    int,
+    typer.Option(metavar="INT", min=0, help="random seed of the search, not of the trainings"),
+]
+_NameOption = Annotated[str | None, typer.Option(help="name of the sweep and of its best recipe")]
+_ExperimentOption = Annotated[str, typer.Option(help="name of the MLflow experiment")]
+_TrackOption = Annotated[bool, typer.Option(help="log the trials to MLflow")]
+_ResumeOption = Annotated[
+    str | None,
+    typer.Option(metavar="SWEEP|last", help="continue an interrupted sweep"),
+]
+_ShowSpaceOption = Annotated[
+    bool, typer.Option("--show-space", help="print the settings to try, and exit")
+]
+
+
 def command(
     ctx: typer.Context,
-    space: Annotated[
-        str, typer.Option(help=f"settings to try: {_SHIPPED}, or a TOML file")
-    ] = "default",
-    recipe: Annotated[
-        str, typer.Option(help="recipe with the settings that stay the same")
-    ] = "default",
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="imdb, sample, or a file of labelled texts; default: the recipe's"),
-    ] = None,
-    trials: Annotated[int, typer.Option(metavar="N", min=1, help="number of trials")] = 40,
-    minutes: Annotated[
-        float | None,
-        typer.Option(metavar="MINUTES", min=0, help="time after which no new trial starts"),
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="trials at the same time")
-    ] = 1,
-    master: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Spark master of a cluster that runs the trials; needs MLflow"
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(metavar="INT", min=0, help="random seed of the search, not of the trainings"),
-    ] = 0,
-    name: Annotated[
-        str | None, typer.Option(help="name of the sweep and of its best recipe")
-    ] = None,
-    experiment: Annotated[
-        str, typer.Option(help="name of the MLflow experiment")
-    ] = "sentiment-sweeps",
-    track: Annotated[bool, typer.Option(help="log the trials to MLflow")] = True,
-    resume: Annotated[
-        str | None,
-        typer.Option(metavar="SWEEP|last", help="continue an interrupted sweep"),
-    ] = None,
-    show_space: Annotated[
-        bool, typer.Option("--show-space", help="print the settings to try, and exit")
-    ] = False,
+    space: _SpaceOption = "default",
+    recipe: _RecipeOption = "default",
+    dataset: _DatasetOption = None,
+    trials: _TrialsOption = 40,
+    minutes: _MinutesOption = None,
+    jobs: _JobsOption = 1,
+    master: _MasterOption = None,
+    seed: _SeedOption = 0,
+    name: _NameOption = None,
+    experiment: _ExperimentOption = "sentiment-sweeps",
+    track: _TrackOption = True,
+    resume: _ResumeOption = None,
+    show_space: _ShowSpaceOption = False,
 ) -> None:
     """Try many settings; write the best on the validation reviews as a recipe."""
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
-        raise typer.BadParameter(f"--resume uses the sweep's own plan, without {names}")
+        raise typer.BadParameter(f"--resume uses the sweep's own plan: leave out {names}")
     if minutes is not None and math.isnan(minutes):
         raise typer.BadParameter("expected a number of minutes", param_hint="--minutes")
     if master is not None and not track:

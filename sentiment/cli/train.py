@@ -39,42 +39,53 @@ _TRAINING = (
 _WITH_RESUME = {"resume", "profile", "evaluate", "workers", "master"}
 
 
+_NameOption = Annotated[str | None, typer.Option(help="name of the run and its model folder")]
+_TrackOption = Annotated[bool, typer.Option(help="log the run to MLflow")]
+_SnapshotsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="WHEN",
+        help="when to log hidden states: off, epoch, or batch:N for every N batches",
+    ),
+]
+_WorkersOption = Annotated[
+    int, typer.Option(metavar="N", min=1, max=64, help="processes that share each batch")
+]
+_MasterOption = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Spark master of a cluster that runs the workers"),
+]
+_ProfileOption = Annotated[
+    bool, typer.Option("--profile", help="print the time of each part of the training")
+]
+_EvaluateOption = Annotated[bool, typer.Option(help="measure the model on the test reviews")]
+_ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN|last",
+        help="continue an interrupted training, or the newest one, from its last finished "
+        "epoch with its own settings",
+    ),
+]
+_ShowOnlyOption = Annotated[
+    bool, typer.Option("--show", help="print the resulting recipe, and exit")
+]
+
+
 @settings_options
 def command(
     recipe: Recipe,
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Option(help="name of the run and its model folder")] = None,
+    name: _NameOption = None,
     experiment: ExperimentOption = "sentiment",
-    track: Annotated[bool, typer.Option(help="log the run to MLflow")] = True,
-    snapshots: Annotated[
-        str,
-        typer.Option(
-            metavar="WHEN",
-            help="when to log hidden states: off, epoch, or batch:N for every N batches",
-        ),
-    ] = "epoch",
-    workers: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="processes that share each batch")
-    ] = 1,
-    master: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Spark master of a cluster that runs the workers"),
-    ] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="print the time of each part of the training")
-    ] = False,
-    evaluate: Annotated[bool, typer.Option(help="measure the model on the test reviews")] = True,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN|last",
-            help="continue an interrupted training, or the newest one, from its last finished "
-            "epoch with its own settings",
-        ),
-    ] = None,
-    show_only: Annotated[
-        bool, typer.Option("--show", help="print the resulting recipe, and exit")
-    ] = False,
+    track: _TrackOption = True,
+    snapshots: _SnapshotsOption = "epoch",
+    workers: _WorkersOption = 1,
+    master: _MasterOption = None,
+    profile: _ProfileOption = False,
+    evaluate: _EvaluateOption = True,
+    resume: _ResumeOption = None,
+    show_only: _ShowOnlyOption = False,
 ) -> None:
     """Train a classifier; prepare the reviews first if necessary."""
     _check_options(ctx, resume, snapshots)
@@ -110,7 +121,7 @@ def command(
 def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> None:
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
-        raise typer.BadParameter(f"--resume uses the run's own settings, without {names}")
+        raise typer.BadParameter(f"--resume uses the run's own settings: leave out {names}")
     try:
         SnapshotSchedule.parse(snapshots)
     except InputError as error:

@@ -1,1 +1,1 @@
-"""Text, tokens and files of texts: from raw reviews to a prepared dataset."""
+"""From raw texts to a prepared dataset: file formats, data sources, tokenizer."""

@@ -10,7 +10,7 @@ class Examples:
     """Reviews ready for the network.
 
     features: int32 (total tokens, K); offsets: int64 (N + 1,); labels: float32 (N,), the
-    probability that the review is positive: 0 or 1 where a person has said so.
+    probability that the review is positive, 0 or 1 for a label given by a person.
     """
 
     features: np.ndarray
@@ -21,7 +21,7 @@ class Examples:
         return len(self.labels)
 
     def __add__(self, other: "Examples") -> "Examples":
-        """Return these reviews and those of `other` after them."""
+        """Return these reviews followed by those of `other`."""
         return Examples(
             np.concatenate([self.features, other.features]),
             np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),

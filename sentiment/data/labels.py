@@ -1,13 +1,13 @@
-"""The labels of texts: 1 positive, 0 negative, -1 unlabelled."""
+"""Names and spellings of labels: 1 positive, 0 negative, -1 unlabelled."""
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
 LABEL_NAMES = {NEGATIVE: "negative", POSITIVE: "positive"}
-# How files of labelled texts may spell a label, in lower case.
+# Spellings in labelled files, in lower case.
 LABEL_SPELLINGS = {"pos": 1, "positive": 1, "1": 1, "neg": 0, "negative": 0, "0": 0}
 
 
 def label_name(label: int, otherwise: str = "unlabelled") -> str:
-    """Return `positive` or `negative`, or `otherwise` for a text without a label."""
+    """Return `positive` or `negative`, or `otherwise` if the text is unlabelled."""
     return LABEL_NAMES.get(label, otherwise)
 
 

@@ -1,22 +1,16 @@
-"""Stage 1: reviews in, a prepared set on disk out.
+"""Prepare a dataset: load its reviews, build the vocabulary, encode every split."""
 
-Knows the order of the work; knows nothing of training or of how progress is shown.
-"""
-
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from sentiment.config import PrepareSettings
-from sentiment.data import prepared, tokenizer
-from sentiment.data import sources as reviews
-from sentiment.data.prepared import PreparedDataset
+from sentiment.data import prepared, sources, tokenizer
+from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
-_STATED_FOR = 25_000  # reviews: the size of IMDB's training split
+_REFERENCE_REVIEWS = 25_000  # the size of IMDB's training split
 
 
 def prepare(
@@ -27,63 +21,49 @@ def prepare(
     again: bool = False,
     progress: Progress | None = None,
 ) -> tuple[PreparedDataset, bool]:
-    """Return the prepared set of `settings` and whether it had to be made.
+    """Return the prepared dataset of `settings`, and whether it is new.
 
-    A set that is there is used as it is, unless `again` asks for it anew. TensorFlow is imported
-    only where IMDB has to be read.
+    An existing dataset is used as it is, unless `again`. Raises the errors of the data source; see
+    `sources`.
     """
     progress = progress or Progress()
-    stated, load = _source(settings, paths, archive, progress)
-    folder = paths.prepared / f"{settings.name}-{prepared.settings_key(stated)}"
+    request = sources.SourceRequest(settings, paths, archive, progress)
+    source = sources.find_source(settings.dataset)
+    identity = {**asdict(settings), "dataset": source.identity(request)}
+    folder = paths.prepared / f"{settings.name}-{prepared.settings_key(identity)}"
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
-    splits = load()
-    least_word, *least_ngram = _least(settings, len(splits["train"].texts))
+    splits = source.load(request)
+    train_texts = splits["train"].texts
+    min_word_count, *min_ngram_counts = _min_counts(settings, len(train_texts))
     vocabulary, encoded = tokenizer.fit(
-        progress.track(splits["train"].texts, "building vocabulary", len(splits["train"].texts)),
+        progress.track(train_texts, "building vocabulary", len(train_texts)),
         most_words=settings.vocabulary,
-        least_word=least_word,
-        least_ngram=least_ngram,
+        least_word=min_word_count,
+        least_ngram=min_ngram_counts,
     )
-    # Of two processes that make it at once the first is read already where the second ends.
-    with files.atomic_dir(folder, replace=again) as aside:
-        vocabulary.write(aside)
+    # If two processes prepare the same dataset at once, the one that ends first wins.
+    with files.atomic_dir(folder, replace=again) as temporary:
+        vocabulary.write(temporary)
         statistics = {}
         for name, split in splits.items():
             if name != "train":
                 texts = progress.track(split.texts, f"encoding {name}", len(split.texts))
                 encoded = vocabulary.encode(texts)
-            statistics[name] = prepared.write_split(aside, name, split.texts, split.labels, encoded)
-        manifest = {
-            "format": prepared.FORMAT,
-            "settings": stated,
-            "vocabulary": {"words": len(vocabulary.words), "ngrams": len(vocabulary.ngrams)},
-            "splits": statistics,
-        }
-        manifest["files"] = files.checksums(aside)
-        files.write_json(aside / "manifest.json", files.add_checksum(manifest))
+            statistics[name] = prepared.write_split(
+                temporary, name, split.texts, split.labels, encoded
+            )
+        size = VocabularySize(len(vocabulary.words), len(vocabulary.ngrams))
+        manifest = Manifest(identity, size, statistics, files.checksums(temporary))
+        prepared.write_manifest(temporary, manifest)
     return prepared.open_dataset(folder), True
 
 
-def _least(settings: PrepareSettings, reviews: int) -> list[int]:
-    """Return how often a word, a pair and three words must occur in so many training reviews.
+def _min_counts(settings: PrepareSettings, reviews: int) -> list[int]:
+    """Return how often a word, a pair and a triple must occur in this many training reviews.
 
-    The settings are stated for 25,000; fewer reviews ask for less, but for two at least.
+    The settings are for 25,000 reviews. Fewer reviews need proportionally fewer occurrences, but
+    at least two.
     """
-    stated = (settings.least_word, settings.least_bigram, settings.least_trigram)
-    return [max(min(least, 2), round(least * reviews / _STATED_FOR)) for least in stated]
-
-
-def _source(
-    settings: PrepareSettings, paths: ProjectPaths, archive: Path | None, progress: Progress
-) -> tuple[dict[str, Any], Callable[[], dict[str, reviews.Reviews]]]:
-    """Return the settings that tell this set from others, and how its reviews are loaded."""
-    stated = asdict(settings)
-    if settings.dataset == "imdb":
-        return stated, lambda: reviews.load_imdb(paths.tfds, archive, progress)
-    if settings.dataset == "sample":
-        return stated, reviews.load_sample
-    path = Path(settings.dataset)
-    # A file is known by what it holds, wherever it lies.
-    stated["dataset"] = f"{path.name}:{reviews.file_digest(path)}"
-    return stated, lambda: reviews.load_file(path, settings.text_column, settings.label_column)
+    counts = (settings.least_word, settings.least_bigram, settings.least_trigram)
+    return [max(min(count, 2), round(count * reviews / _REFERENCE_REVIEWS)) for count in counts]

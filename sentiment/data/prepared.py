@@ -1,18 +1,16 @@
-"""A prepared dataset on disk: reviews, labels and word ids of each split, and the vocabulary.
+"""Read and write prepared datasets.
 
-Knows files and the tokenizer; knows nothing of where reviews come from or what becomes of them.
-
-A prepared set is a folder `NAME-KEY` holding `manifest.json` (settings, statistics, digests,
-its own among them), the vocabulary, and for each split five NumPy arrays: `texts` uint8, all
-reviews as UTF-8 one after the other; `bounds` int64 (N + 1,), where each begins; `labels` int8
-(N,), 1 positive, 0 negative, -1 unlabelled; `tokens` int32, all word ids; `offsets` int64 (N + 1,),
-where each review's begin.
+A prepared dataset is a folder `NAME-KEY` with `manifest.json` (settings, statistics, and digests of
+all files and of itself), the vocabulary (see `Tokenizer.write`) and five NumPy arrays per split:
+`texts`, uint8, all reviews in UTF-8, concatenated; `bounds`, int64 (N + 1,), where each begins;
+`labels`, int8 (N,), 1 positive, 0 negative, -1 unlabelled; `tokens`, int32, all word ids;
+`offsets`, int64 (N + 1,), where the word ids of each review begin.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,17 +23,94 @@ from sentiment.utils import files, npz
 
 FORMAT = 1
 HINT = "sentiment prepare --again"
+_MANIFEST = "manifest.json"
+_PERCENTILE_FIELD, _PERCENTILE_KEY = "percentile_95_length", "95th_percentile_length"
 
 
 def settings_key(settings: dict[str, Any]) -> str:
-    """Return the eight digits that tell prepared sets of different settings apart."""
-    stated = json.dumps({"format": FORMAT, "rules": RULES, **settings}, sort_keys=True)
-    return hashlib.sha256(stated.encode()).hexdigest()[:8]
+    """Return the eight hexadecimal digits that identify a prepared dataset by its settings."""
+    content = json.dumps({"format": FORMAT, "rules": RULES, **settings}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class VocabularySize:
+    """Number of words and of n-grams that have a vector."""
+
+    words: int
+    ngrams: int
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """Statistics of one split.
+
+    Lengths are in tokens; unknown_share: share of tokens outside the vocabulary, 0-1; digest: the
+    SHA-256 of texts and labels, the same for every vocabulary.
+    """
+
+    reviews: int
+    tokens: int
+    median_length: int
+    percentile_95_length: int
+    longest_length: int
+    unknown_share: float
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `manifest.json`.
+
+    settings: those of `PrepareSettings`, with the digest in the name of a dataset that is a file;
+    splits: by name; files: size and digest of each file, see `utils.files.checksums`.
+    """
+
+    settings: dict[str, Any]
+    vocabulary: VocabularySize
+    splits: dict[str, SplitStatistics]
+    files: dict[str, dict[str, Any]]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json` to `folder`."""
+    content = {
+        "format": FORMAT,
+        "settings": manifest.settings,
+        "vocabulary": asdict(manifest.vocabulary),
+        "splits": {
+            name: _renamed(asdict(statistics), _PERCENTILE_FIELD, _PERCENTILE_KEY)
+            for name, statistics in manifest.splits.items()
+        },
+        "files": manifest.files,
+    }
+    files.write_json(folder / _MANIFEST, files.add_checksum(content))
+
+
+def _read_manifest(path: Path) -> Manifest:
+    content = files.read_json(path, hint=HINT)
+    files.verify_checksum(path, content, hint=HINT)
+    try:
+        if content["format"] != FORMAT:
+            raise ValueError(content["format"])
+        splits = {
+            name: SplitStatistics(**_renamed(statistics, _PERCENTILE_KEY, _PERCENTILE_FIELD))
+            for name, statistics in content["splits"].items()
+        }
+        size = VocabularySize(**content["vocabulary"])
+        return Manifest(dict(content["settings"]), size, splits, dict(content["files"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DamagedFileError(f"{path} is not a manifest of format {FORMAT}", hint=HINT) from error
+
+
+def _renamed(values: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """Return `values` with one key renamed."""
+    return {new if name == old else name: value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a prepared set, mapped into memory."""
+    """The arrays of one split, mapped into memory; see the head of this module."""
 
     texts: np.ndarray
     bounds: np.ndarray
@@ -46,88 +121,77 @@ class Split:
         return len(self.labels)
 
     def text(self, row: int) -> str:
-        """Return one review as it came."""
+        """Return the original text of one review."""
         return self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes().decode("utf-8")
 
 
 def write_split(
     folder: Path, name: str, texts: Sequence[str], labels: np.ndarray, encoded: EncodedTexts
-) -> dict[str, Any]:
-    """Write one split and return its statistics.
-
-    The digest is that of the texts and labels alone: the same reviews have the same digest
-    whatever the vocabulary.
-    """
+) -> SplitStatistics:
+    """Write the arrays of one split and return its statistics."""
     raw = [text.encode("utf-8") for text in texts]
     arrays: dict[str, np.ndarray] = {
         "texts": np.frombuffer(b"".join(raw), np.uint8),
-        "bounds": np.cumsum([0] + [len(part) for part in raw], dtype=np.int64),
+        "bounds": np.cumsum([0] + [len(text) for text in raw], dtype=np.int64),
         "labels": np.asarray(labels, np.int8),
         "tokens": encoded.tokens,
         "offsets": encoded.offsets,
     }
     for part, array in arrays.items():
         np.save(folder / f"{name}.{part}.npy", array, allow_pickle=False)
-    content = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in ("texts", "bounds", "labels"):
-        content.update(np.ascontiguousarray(arrays[part]).data)
-    lengths = encoded.lengths
-    middle, long = np.percentile(lengths, [50, 95]) if len(lengths) else (0, 0)
-    return {
-        "reviews": len(raw),
-        "tokens": len(encoded.tokens),
-        "median_length": int(middle),
-        "95th_percentile_length": int(long),
-        "longest_length": int(lengths.max(initial=0)),
-        "unknown_share": float(np.mean(encoded.tokens == UNKNOWN)) if len(encoded.tokens) else 0.0,
-        "digest": content.hexdigest(),
-    }
+        digest.update(np.ascontiguousarray(arrays[part]).data)
+    lengths, tokens = encoded.lengths, encoded.tokens
+    median, percentile_95 = np.percentile(lengths, [50, 95]) if len(lengths) else (0, 0)
+    return SplitStatistics(
+        reviews=len(raw),
+        tokens=len(tokens),
+        median_length=int(median),
+        percentile_95_length=int(percentile_95),
+        longest_length=int(lengths.max(initial=0)),
+        unknown_share=float(np.mean(tokens == UNKNOWN)) if len(tokens) else 0.0,
+        digest=digest.hexdigest(),
+    )
 
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A prepared set, opened. Splits are checked against their digests when they are read."""
+    """An open prepared dataset. Files are verified against their digests when they are read."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that it was prepared with."""
-        return self.manifest["settings"]
+        return self.manifest.settings
 
     @property
-    def splits(self) -> dict[str, dict[str, Any]]:
+    def splits(self) -> dict[str, SplitStatistics]:
         """The statistics of each split, by its name."""
-        return self.manifest["splits"]
+        return self.manifest.splits
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The vocabulary, built from the training split alone."""
         for name in ("words.txt", "ngrams.npy"):
-            self._check(name)
+            self._verify(name)
         return Tokenizer.read(self.folder, hint=HINT)
 
     def split(self, name: str) -> Split:
-        """Return one split; raise DamagedFileError where a file isn't what was written."""
+        """Return one split; raise DamagedFileError if one of its files has changed."""
         arrays = {}
         for part in ("texts", "bounds", "labels", "tokens", "offsets"):
-            self._check(f"{name}.{part}.npy")
+            self._verify(f"{name}.{part}.npy")
             arrays[part] = npz.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
         encoded = EncodedTexts(arrays["tokens"], arrays["offsets"])
         return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded)
 
-    def _check(self, name: str) -> None:
-        files.verify_file(self.folder / name, self.manifest["files"].get(name, {}), hint=HINT)
+    def _verify(self, name: str) -> None:
+        files.verify_file(self.folder / name, self.manifest.files.get(name, {}), hint=HINT)
 
 
 def open_dataset(folder: Path) -> PreparedDataset:
-    """Open the prepared set in `folder`; raise DamagedFileError where its manifest isn't whole."""
-    path = folder / "manifest.json"
-    manifest = files.read_json(path, hint=HINT)
-    parts = ("settings", "vocabulary", "splits", "files")
-    whole = all(isinstance(manifest.get(part), dict) for part in parts)
-    if manifest.get("format") != FORMAT or not whole:
-        raise DamagedFileError(f"{path} is none of a set of format {FORMAT}", hint=HINT)
-    files.verify_checksum(path, manifest, hint=HINT)
-    return PreparedDataset(folder, manifest)
+    """Open the prepared dataset in `folder`; raise DamagedFileError if its manifest is damaged."""
+    return PreparedDataset(folder, _read_manifest(folder / _MANIFEST))

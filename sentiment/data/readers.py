@@ -1,7 +1,7 @@
-"""Rows of files, one at a time: CSV, TSV, JSONL and plain lines.
+"""Read rows of CSV, TSV, JSONL and plain text files, one at a time.
 
-Knows the formats as bytes; knows nothing of labels or models. Each row keeps the bytes that it
-came as, so that it can go out again with its quoting and number formats as they were.
+Each row keeps its original bytes, so that it can be written again with its quoting and number
+formats unchanged.
 """
 
 import csv
@@ -15,18 +15,18 @@ from typing import Any, BinaryIO, NamedTuple
 
 from sentiment.errors import InputError, MissingFileError
 
-CHUNK_ROWS = 2000  # rows handed on at once
-CHUNK_BYTES = 1 << 22  # or fewer, where rows are long: memory is bounded by bytes too
-LONGEST_ROW = 1 << 27  # bytes; what goes on for longer is no text, and would fill the memory
+CHUNK_ROWS = 2000  # maximum rows per chunk
+CHUNK_BYTES = 1 << 22  # a chunk also ends at this size, so that long rows don't fill the memory
+LONGEST_ROW = 1 << 27  # bytes; a longer row is not text, and would fill the memory
 BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
-    """A row as it came.
+    """A row of a file.
 
-    line: where it begins, from 1; raw: its bytes, the end of the line included; fields: values by
-    column; wrong: why the row can't be used, where it can't, `raw` being mended so that columns
-    can be added to it all the same.
+    line: number of its first line, from 1; raw: its bytes with the line end (for Parquet, a
+    `RecordBatch` and an index); fields: values by column; wrong: why the row can't be used, None
+    if it can. `raw` of a bad row is repaired, so that columns can still be added to it.
     """
 
     line: int
@@ -36,26 +36,26 @@ class Row(NamedTuple):
 
 
 class Reader(ABC):
-    """Rows of a binary file. `offset` (bytes) and `line` tell how far it has been read."""
+    """Reads rows of a binary file. `offset` (bytes) and `line` say how far it has read."""
 
-    columns: list[str] | None = None  # known ahead where the format has a header
-    head = b""  # what stands before the first row
-    unit = "line"
+    columns: list[str] | None = None  # None if the format has no header
+    head = b""  # the bytes before the first row
+    unit = "line"  # what `Row.line` counts, for messages
 
     def __init__(self, file: BinaryIO):
         self._file = file
-        self._mark = b""
+        self._bom = b""
         self.offset = 0
         self.line = 0
 
     @abstractmethod
     def rows(self) -> Iterator[Row]:
-        """Yield each row, the bad ones with what is wrong."""
+        """Yield each row; a bad row says what is wrong with it."""
 
     def chunks(self) -> Iterator[list[Row]]:
-        """Yield rows in lists of at most CHUNK_ROWS; where a list ends depends on the file alone.
+        """Yield lists of at most CHUNK_ROWS rows; the file alone decides where each list ends.
 
-        `offset` and `line` are those after the list that was yielded last.
+        `offset` and `line` are those of the end of the last list.
         """
         chunk: list[Row] = []
         size = 0
@@ -69,72 +69,74 @@ class Reader(ABC):
             yield chunk
 
     def go_to(self, offset: int, line: int) -> None:
-        """Go on from `offset`, the end of line `line`."""
+        """Continue reading at `offset`, the end of line `line`."""
         self._file.seek(offset)
         self.offset, self.line = offset, line
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield lines, counting them. Only a newline ends one: a text may hold other separators."""
-        # Not `for line in file`: that reads ahead, and `go_to` would be ignored.
+        """Yield lines, counting them. Only a newline ends one: texts may hold other separators."""
+        # Not `for line in file`, which reads ahead and would ignore `go_to`.
         while raw := self._file.readline(LONGEST_ROW + 1):
             self._check_length(len(raw), self.line + 1)
-            first = not self.offset
+            is_first = not self.offset
             self.offset += len(raw)
             self.line += 1
-            if first and raw.startswith(BOM):
-                self._mark = BOM
+            if is_first and raw.startswith(BOM):
+                self._bom = BOM
                 raw = raw.removeprefix(BOM)
             yield raw
 
     def _check_length(self, length: int, line: int) -> None:
         if length > LONGEST_ROW:
-            raise InputError(f"what begins in line {line} is longer than {LONGEST_ROW >> 20} MiB")
+            raise InputError(
+                f"the row that begins in line {line} is longer than {LONGEST_ROW >> 20} MiB"
+            )
 
 
 class CsvReader(Reader):
-    """Rows of a CSV or TSV file with a header."""
+    """Reads rows of a CSV or TSV file with a header."""
 
     def __init__(self, file: BinaryIO, delimiter: str):
         super().__init__(file)
         csv.field_size_limit(LONGEST_ROW)
         self.delimiter = delimiter
-        self._taken: list[bytes] = []
-        self._length = 0  # bytes of those
-        self._broken: str | None = None
-        self._reader = csv.reader(self._decoded(), delimiter=delimiter, strict=True)
+        self._raw_lines: list[bytes] = []  # of the current row
+        self._length = 0  # bytes of those lines
+        self._decoding_error: str | None = None
+        self._reader = csv.reader(self._decoded_lines(), delimiter=delimiter, strict=True)
         try:
             self.columns = next(self._reader, [])
         except csv.Error as error:
             raise InputError(f"line 1: {error}") from error
-        if self._broken:
-            raise InputError(f"line 1: {self._broken}")
-        # Excel takes a file for UTF-8 by its mark alone, so that it stays.
-        self.head = self._mark + b"".join(self._taken)
+        if self._decoding_error:
+            raise InputError(f"line 1: {self._decoding_error}")
+        # The byte-order mark stays: without it, Excel does not read a file as UTF-8.
+        self.head = self._bom + b"".join(self._raw_lines)
         self.newline = b"\r\n" if self.head.endswith(b"\r\n") else b"\n"
 
-    def _decoded(self) -> Iterator[str]:
+    def _decoded_lines(self) -> Iterator[str]:
         for raw in self._lines():
-            self._taken.append(raw)
+            self._raw_lines.append(raw)
             self._length += len(raw)
-            self._check_length(self._length, self.line - len(self._taken) + 1)
+            self._check_length(self._length, self.line - len(self._raw_lines) + 1)
             try:
                 yield raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                self._broken = _not_utf8(error)
+                self._decoding_error = _not_utf8(error)
                 yield raw.decode("utf-8", "surrogateescape")
 
     def rows(self) -> Iterator[Row]:
-        """Yield each row; blank lines are none."""
+        """Yield each row; blank lines are skipped."""
         columns = self.columns or []
         while True:
             first = self.line + 1
-            self._taken, self._length, self._broken = [], 0, None
+            self._raw_lines, self._length, self._decoding_error = [], 0, None
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
-                # Only that line is lost: the reader begins afresh with the next one.
-                whole = b"".join(self._taken).rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-                yield Row(first, self._mended([whole]), {}, str(error))
+                # Only this row is lost: the reader starts again at the next line.
+                text = b"".join(self._raw_lines).rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+                yield Row(first, self._repaired([text]), {}, str(error))
                 continue
             if cells is None:
                 return
@@ -142,12 +144,12 @@ class CsvReader(Reader):
                 continue
             fields = dict(zip(columns, cells, strict=False))
             if len(cells) == len(columns):
-                yield Row(first, b"".join(self._taken), fields, self._broken)
+                yield Row(first, b"".join(self._raw_lines), fields, self._decoding_error)
             else:
-                yield Row(first, self._mended(cells), fields, _misfit(cells, columns))
+                yield Row(first, self._repaired(cells), fields, _wrong_width(cells, columns))
 
-    def _mended(self, cells: list[str]) -> bytes:
-        """Return a row of the header's width: filled up, or with what is too much in its last."""
+    def _repaired(self, cells: list[str]) -> bytes:
+        """Return a row as wide as the header: add empty cells, or join the surplus ones."""
         width = len(self.columns or [])
         if len(cells) > width:
             cells = [*cells[: width - 1], self.delimiter.join(cells[width - 1 :])]
@@ -158,30 +160,30 @@ class CsvReader(Reader):
 
 
 class JsonlReader(Reader):
-    """Rows of a file with one JSON object a line; blank lines are none."""
+    """Reads rows of a file with one JSON object per line; blank lines are skipped."""
 
     def rows(self) -> Iterator[Row]:
         """Yield each object."""
         for raw in self._lines():
             if not raw.strip():
                 continue
-            row, wrong = None, None
+            fields, wrong = None, None
             try:
-                row = json.loads(raw.decode("utf-8"))
+                fields = json.loads(raw.decode("utf-8"))
             except UnicodeDecodeError as error:
                 wrong = _not_utf8(error)
             except (ValueError, RecursionError) as error:
                 wrong = f"not JSON ({error})"
-            if isinstance(row, dict):
-                yield Row(self.line, raw, row)
+            if isinstance(fields, dict):
+                yield Row(self.line, raw, fields)
             else:
                 unread = {"unread": raw.decode("utf-8", "replace").rstrip("\r\n")}
-                mended = json.dumps(unread, ensure_ascii=False).encode("utf-8")
-                yield Row(self.line, mended, {}, wrong or "expected a JSON object")
+                repaired = json.dumps(unread, ensure_ascii=False).encode("utf-8")
+                yield Row(self.line, repaired, {}, wrong or "expected a JSON object")
 
 
 class LinesReader(Reader):
-    """Rows of a file with one text a line, in the one column `text`."""
+    """Reads rows of a file with one text per line; the only column is `text`."""
 
     columns: list[str] | None = ["text"]  # noqa: RUF012 - never changed
 
@@ -196,7 +198,7 @@ class LinesReader(Reader):
 
 
 class ArgumentsReader(Reader):
-    """Texts given one by one, and the lines of `file` in the place of each `-`."""
+    """Reads texts from a list; for each `-` in it, the lines of `file`."""
 
     columns: list[str] | None = ["text"]  # noqa: RUF012 - never changed
     unit = "text"
@@ -209,38 +211,20 @@ class ArgumentsReader(Reader):
         """Yield each text, numbered from 1."""
         number = 0
         for text in self._texts:
-            # What the shell passed that is not UTF-8 has become lone surrogates.
+            # Bytes of an argument that are not UTF-8 have become lone surrogates.
             raw = text.encode("utf-8", "surrogateescape")
-            given = LinesReader(self._file).rows() if text == "-" else [Row(0, raw, {"text": text})]
-            for row in given:
+            rows = LinesReader(self._file).rows() if text == "-" else [Row(0, raw, {"text": text})]
+            for row in rows:
                 number += 1
                 yield row._replace(line=number)
 
 
-def make_reader(path: Path, file: BinaryIO) -> Reader:
-    """Return the reader for the kind of file that the name of `path` tells.
-
-    Raises InputError where it tells none, or where the header can't be read.
-    """
-    kind = path.suffix.lower()
-    try:
-        if kind in (".csv", ".tsv"):
-            return CsvReader(file, "\t" if kind == ".tsv" else ",")
-    except InputError as error:
-        raise InputError(f"{path}, {error.fact}") from error
-    if kind == ".jsonl":
-        return JsonlReader(file)
-    if kind == ".txt":
-        return LinesReader(file)
-    raise InputError(f"{path}: expected a name that ends in .csv, .tsv, .jsonl, .txt or .parquet")
-
-
 def open_binary(path: Path) -> io.BufferedReader:
-    """Open a file for reading; raise MissingFileError where there is none."""
+    """Open a file for reading; raise MissingFileError if there is none."""
     if path.is_file():
         return path.open("rb")
     if path.exists() and not path.is_dir():
-        # A pipe might be waited for without end, and an interrupted job could not go on with it.
+        # Reading a pipe might wait forever, and an interrupted job could not resume.
         raise InputError(
             f"{path} is a pipe or a device, not a file",
             hint=f"cat {shlex.quote(str(path))} > texts{path.suffix}, and give that file",
@@ -252,7 +236,7 @@ def _not_utf8(error: UnicodeDecodeError) -> str:
     return f"not UTF-8 text (byte {error.start} of the line)"
 
 
-def _misfit(cells: list[str], columns: list[str]) -> str:
+def _wrong_width(cells: list[str], columns: list[str]) -> str:
     if len(cells) < len(columns):
         return f"no column {columns[len(cells)]!r}: {len(cells)} of {len(columns)} fields"
-    return f"{len(cells)} fields where the header has {len(columns)}"
+    return f"{len(cells)} fields, but the header has {len(columns)}"

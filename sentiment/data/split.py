@@ -1,7 +1,4 @@
-"""The training split in two: reviews that are learnt from, and reviews that choices are made on.
-
-Knows prepared splits, the tokenizer and arrays; knows nothing of the network.
-"""
+"""Split the training reviews into reviews for training and reviews for validation."""
 
 from dataclasses import dataclass
 
@@ -15,10 +12,10 @@ from sentiment.data.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class TrainingSplit:
-    """What is learnt from, and what choices are made on.
+    """Reviews for training and for validation.
 
-    held_rows: int64, where the reviews held back stand in the split; truncated: the share of all
-    reviews that were too long to be read whole.
+    validation_rows: int64, rows of the validation reviews in the prepared split; truncated: share
+    of all reviews that are longer than the model's longest review, 0-1.
     """
 
     train: Examples
@@ -28,7 +25,7 @@ class TrainingSplit:
 
 
 def unlabelled_examples(split: Split, tokenizer: Tokenizer, model: ModelSettings) -> Examples:
-    """Return reviews that nobody has labelled, with one half in the place of their labels."""
+    """Return unlabelled reviews, with 0.5 for each label."""
     encoded = split.encoded.last(model.longest_review)
     features = tokenizer.features(encoded, model.ngrams)
     return Examples(features, encoded.offsets, np.full(len(split), 0.5, np.float32))
@@ -37,14 +34,15 @@ def unlabelled_examples(split: Split, tokenizer: Tokenizer, model: ModelSettings
 def split_training_reviews(
     split: Split, tokenizer: Tokenizer, model: ModelSettings, share: float
 ) -> TrainingSplit:
-    """Hold back `share` of the reviews; which ones depends on their number alone.
+    """Use `share` of the reviews, 0-1, for validation and the rest for training.
 
-    So runs with different seeds are compared on the same reviews.
+    The choice depends on the number of reviews alone, so that runs with different seeds are
+    compared on the same reviews.
     """
     encoded = split.encoded.last(model.longest_review)
     order = np.random.default_rng(0).permutation(len(split))
     count = max(1, round(len(split) * share))
-    held, train = np.sort(order[:count]), np.sort(order[count:])
+    validation, train = np.sort(order[:count]), np.sort(order[count:])
 
     def examples(rows: np.ndarray) -> Examples:
         chosen = encoded.take(rows)
@@ -52,4 +50,4 @@ def split_training_reviews(
         return Examples(features, chosen.offsets, split.labels[rows].astype(np.float32))
 
     truncated = float(np.mean(split.encoded.lengths > model.longest_review))
-    return TrainingSplit(examples(train), examples(held), held, truncated)
+    return TrainingSplit(examples(train), examples(validation), validation, truncated)

@@ -48,7 +48,7 @@ def read_test_split(data: PreparedDataset) -> LabelledTexts:
     """Return the test split of `data`."""
     split = data.split("test")
     texts = [split.text(row) for row in range(len(split))]
-    return LabelledTexts("test", texts, split.labels, data.splits["test"]["digest"])
+    return LabelledTexts("test", texts, split.labels, data.splits["test"].digest)
 
 
 def load_labelled_file(path: Path, text_column: str, label_column: str) -> LabelledTexts:

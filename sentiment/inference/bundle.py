@@ -56,11 +56,6 @@ class Bundle:
         """The name of the run that trained the model."""
         return self.manifest.run.name
 
-    @property
-    def record(self) -> dict[str, Any]:
-        """The manifest as a dict, for callers that do not use `manifest` yet."""
-        return to_json(self.manifest)
-
 
 def write(
     folder: Path,
@@ -68,16 +63,12 @@ def write(
     tokenizer: Tokenizer,
     embedding: np.ndarray,
     weights: dict[str, np.ndarray],
-    manifest: Manifest | None = None,
-    record: dict[str, Any] | None = None,
+    manifest: Manifest,
 ) -> Bundle:
     """Write a bundle, whole or not at all, and open it.
 
-    The files in `manifest` are replaced by those written. `record` is the manifest as a dict, for
-    callers that do not use `manifest` yet.
+    The files in `manifest` are replaced by those written.
     """
-    if manifest is None:
-        manifest = from_json({"files": {}, **(record or {})})
     with files.atomic_dir(folder) as tmp:
         tokenizer.write(tmp)
         table = embedding.astype(np.float16)

@@ -7,15 +7,15 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sentiment import __version__
-from sentiment.data import parquet, readers, writers
+from sentiment.data import formats, readers
 from sentiment.data.readers import Reader, Row
-from sentiment.data.writers import ByteStream
+from sentiment.data.writers import ByteStream, Writer
 from sentiment.errors import InputError, SentimentError
 from sentiment.inference.partial_file import PartialFile
 from sentiment.inference.scoring_job import Chunk, ScoringCounts, ScoringJob, ScoringOptions
@@ -35,9 +35,9 @@ Report = Callable[[int, int], None]  # called with rows done and bytes read
 
 
 class BytesSink:
-    """Writes rows of a text format to a stream of bytes."""
+    """Writes rows to a stream of bytes."""
 
-    def __init__(self, writer: writers.Writer, file: ByteStream):
+    def __init__(self, writer: Writer, file: ByteStream):
         self._writer, self._file = writer, file
 
     def write(self, rows: Sequence[Row], values: Sequence[Sequence[Any]]) -> None:
@@ -45,13 +45,16 @@ class BytesSink:
         self._file.write(self._writer.chunk(rows, values))
         self._file.flush()
 
+    def finish(self) -> None:
+        """Write the bytes that the format has after the last row."""
+        if tail := self._writer.tail():
+            self._file.write(tail)
+
 
 def open_source(path: Path, text_column: str, stack: ExitStack) -> Reader:
     """Open a file of texts in the format that its name ends in."""
     file = stack.enter_context(readers.open_binary(path))
-    if path.suffix.lower() == ".parquet":
-        return parquet.ParquetReader(path, file, text_column)
-    return readers.make_reader(path, file)
+    return formats.make_reader(path, file, text_column)
 
 
 def job_identity(work: ScoringJob, source: Path) -> dict[str, Any]:
@@ -66,19 +69,29 @@ def job_identity(work: ScoringJob, source: Path) -> dict[str, Any]:
     }
 
 
+def _source(work: ScoringJob) -> Path:
+    if work.source is None:
+        raise ValueError("expected a job on a file, got one on typed texts")
+    return work.source
+
+
+def _make_writer(work: ScoringJob) -> Writer:
+    return formats.make_writer(_source(work), work.reader, work.names, defuse=work.rules.defuse)
+
+
 def score_to_stream(work: ScoringJob, file: ByteStream, report: Report) -> None:
     """Write the scored rows to `file`, in the format of the input."""
 
     def after(chunk: Chunk) -> None:
         report(work.tally.rows, chunk.offset)
 
-    if isinstance(work.reader, parquet.ParquetReader):
-        with closing(parquet.ParquetWriter(work.reader, work.names, file)) as sink:
-            work.run(sink, after)
-    else:
-        writer = writers.make_writer(work.reader, work.names, defuse=work.rules.defuse)
-        file.write(writer.head)
-        work.run(BytesSink(writer, file), after)
+    writer = _make_writer(work)
+    file.write(writer.head)
+    sink = BytesSink(writer, file)
+    try:
+        work.run(sink, after)
+    finally:
+        sink.finish()
 
 
 def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume: bool) -> None:
@@ -91,10 +104,10 @@ def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume
     with file_lock(part.lock, f"writing {part.target}"):
         state = part.state() if resume else None
         try:
-            if isinstance(work.reader, parquet.ParquetReader):
-                _whole(work, part, report)
-            else:
+            if formats.file_format(_source(work)).resumable:
                 _resumable(work, part, report, state)
+            else:
+                _whole(work, part, report)
         except SentimentError:
             part.discard()
             raise
@@ -104,12 +117,12 @@ def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume
             hint = "the same command with --resume"
             if not part.resumable():
                 part.discard()
-                hint = f"df -h {shlex.quote(str(part.target.parent))}, which shows the free space"
+                hint = f"df -h {shlex.quote(str(part.target.parent))}"
             raise InputError(f"can't write {part.target}: {error.strerror}", hint=hint) from error
 
 
 def _whole(work: ScoringJob, part: PartialFile, report: Report) -> None:
-    """Write a Parquet file, which can't be resumed: its index is written last."""
+    """Write a file in a format that can't be resumed, such as Parquet."""
     try:
         with part.begin() as file:
             score_to_stream(work, file, report)
@@ -122,12 +135,12 @@ def _whole(work: ScoringJob, part: PartialFile, report: Report) -> None:
 def _resumable(
     work: ScoringJob, part: PartialFile, report: Report, state: dict[str, Any] | None
 ) -> None:
-    """Write a file of text; resume from `state` if there is one."""
+    """Write a file in a format that can be resumed; resume from `state` if there is one."""
     with part.begin() if state is None else part.reopen(state["bytes"]) as file:
         if state is not None:
             work.reader.go_to(state["offset"], state["line"])
             work.tally = ScoringCounts(**state["tally"])
-        writer = writers.make_writer(work.reader, work.names, defuse=work.rules.defuse)
+        writer = _make_writer(work)
         if state is None:
             file.write(writer.head)
 
@@ -136,5 +149,7 @@ def _resumable(
             part.save(file, progress)
             report(work.tally.rows, chunk.offset)
 
-        work.run(BytesSink(writer, file), after)
+        sink = BytesSink(writer, file)
+        work.run(sink, after)
+        sink.finish()
         part.finish(file)

@@ -36,7 +36,7 @@ def build_network(settings: ModelSettings, *, words: int, ngrams: int, seed: int
     """Return the network that maps int32 ids (B, T, K) to logits (B, 1) and final states (B, S).
 
     words: rows of the embedding table for padding, the unknown word and words; ngrams: rows for
-    n-grams. With a `readout` other than `last`, pooled states take the place of final states.
+    n-grams. With a `readout` other than `last`, pooled states replace the final states.
     """
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
     ids = keras.Input((None, settings.ngrams), dtype="int32", name="ids")
@@ -97,13 +97,13 @@ def reseed_dropout(network: keras.Model, index: int) -> None:
 
 def recurrent_layers(network: keras.Model) -> list[RecurrentLayer]:
     """Return the recurrent layers of each direction, from the first to the last."""
-    found = [
+    layers = [
         layer
         for layer in network.layers
         if isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional)
     ]
     result = []
-    for number, layer in enumerate(found, 1):
+    for number, layer in enumerate(layers, 1):
         if isinstance(layer, keras.layers.Bidirectional):
             result.append(RecurrentLayer(number, "forward", layer.forward_layer))
             result.append(RecurrentLayer(number, "backward", layer.backward_layer))

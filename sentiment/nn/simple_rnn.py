@@ -150,20 +150,30 @@ def recur(
                 backward(states, seen, transposed, part, row)
                 for states, part, row in zip(results, parts, first_rows, strict=True)
             ]
-            of_kernel = [
-                tf.matmul(_flat(states[:-1]), _flat(grads), transpose_a=True)
-                for states, (grads, _) in zip(results, gradients, strict=True)
-            ]
-            of_input = tf.concat([grads for grads, _ in gradients], 1)
-            if backwards:
-                of_input = tf.reverse(of_input, [0])
-            return of_input, tf.add_n(of_kernel), tf.concat([start for _, start in gradients], 0)
+            of_input, of_kernel, of_start = _join_gradients(results, gradients)
+            return tf.reverse(of_input, [0]) if backwards else of_input, of_kernel, of_start
 
         if not sequences:
             return tf.concat([states[-1] for states in results], 0), gradient
         return tf.concat([states[1:] for states in results], 1), gradient
 
     return run(projected, kernel, state)
+
+
+def _join_gradients(
+    states: list[Tensor], gradients: list[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of a batch, given the results of both loops for each of its parts.
+
+    They are dL/d(pre-activation), (T, B, H), dL/d(recurrent kernel), (H, H), and dL/dh_0, (B, H).
+    """
+    of_kernel = [
+        tf.matmul(_flat(part[:-1]), _flat(grads), transpose_a=True)
+        for part, (grads, _) in zip(states, gradients, strict=True)
+    ]
+    of_input = tf.concat([grads for grads, _ in gradients], 1)
+    of_start = tf.concat([start for _, start in gradients], 0)
+    return of_input, tf.add_n(of_kernel), of_start
 
 
 def _flat(sequence: Tensor) -> Tensor:

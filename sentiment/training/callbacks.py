@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference import bundle, resolve
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.manifest import Manifest
 from sentiment.inspection import snapshots
 from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
@@ -75,7 +76,7 @@ class Callback:
 class TrackingCallback(Callback):
     """Logs a training to a run.
 
-    record: the part of the manifest that is the same in the bundles of all epochs.
+    manifest: that of the bundles of all epochs, but for temperature and metrics.
     """
 
     def __init__(
@@ -84,13 +85,13 @@ class TrackingCallback(Callback):
         *,
         tokenizer: Tokenizer,
         probes: Probes,
-        record: dict[str, Any],
+        manifest: Manifest,
         schedule: SnapshotSchedule,
         stopwatch: Stopwatch,
     ):
         self.run_id = run.id
         self._run, self._tokenizer, self._probes = run, tokenizer, probes
-        self._record, self._schedule, self._stopwatch = record, schedule, stopwatch
+        self._manifest, self._schedule, self._stopwatch = manifest, schedule, stopwatch
         self._epochs: list[EpochMetrics] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
@@ -156,7 +157,7 @@ class TrackingCallback(Callback):
         if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):
-            settings = flatten_settings(saved.record["settings"])
+            settings = flatten_settings(saved.manifest.settings)
             report = TrainingReport(
                 saved.name, settings, self._epochs, self._snapshots, saved, mistakes
             )
@@ -176,7 +177,7 @@ class TrackingCallback(Callback):
             tokenizer=self._tokenizer,
             embedding=state.embedding,
             weights=state.weights,
-            record={**self._record, "temperature": state.temperature, "metrics": metrics},
+            manifest=replace(self._manifest, temperature=state.temperature, metrics=metrics),
         )
 
     def _log_snapshot(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.prepared import PreparedDataset
+from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
 from sentiment.utils.timestamps import utc_timestamp
 
@@ -84,22 +85,32 @@ class TrainingJob:
             "recipe": self.recipe,
             "track": self.track,
             "snapshots": self.snapshots,
-            "record": self.record(),
+            "record": {
+                "created": self.created,
+                "settings": self.settings,
+                "data": {"dataset": self.dataset, "folder": self.folder, "digests": self.digests},
+                "run": {"id": self.run_id, "name": self.name, "experiment": self.experiment},
+            },
             "workers": self.workers,
         }
 
-    def record(self) -> dict[str, Any]:
-        """Return the part of `bundle.json` that is the same for all epochs."""
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """All settings, by kind and then by name."""
         return {
-            "created": self.created,
-            "settings": {
-                "prepare": self.prepare,
-                "model": asdict(self.model),
-                "train": asdict(self.train),
-            },
-            "data": {"dataset": self.dataset, "folder": self.folder, "digests": self.digests},
-            "run": {"id": self.run_id, "name": self.name, "experiment": self.experiment},
+            "prepare": self.prepare,
+            "model": asdict(self.model),
+            "train": asdict(self.train),
         }
+
+    def manifest(self) -> Manifest:
+        """Return the manifest of a bundle of this job, without what differs between epochs."""
+        return Manifest(
+            created=self.created,
+            settings=self.settings,
+            run=RunInfo(self.run_id, self.name, self.experiment),
+            data=DataInfo(self.dataset, self.folder, self.digests),
+        )
 
     def uses(self, data: PreparedDataset) -> bool:
         """Return True if `data` is the data set of this job."""
@@ -107,4 +118,4 @@ class TrainingJob:
 
 
 def _digests(data: PreparedDataset) -> dict[str, str]:
-    return {name: statistics["digest"] for name, statistics in data.splits.items()}
+    return {name: statistics.digest for name, statistics in data.splits.items()}

@@ -81,7 +81,7 @@ def train(
 
 def resume(
     data: PreparedDataset,
-    found: Checkpoint,
+    resume_from: Checkpoint,
     paths: ProjectPaths,
     *,
     progress: Progress | None = None,
@@ -92,7 +92,7 @@ def resume(
     On one machine it ends with the same weights, to the last bit, as without the interruption.
     Raises InputError if `data` or the number of workers differs from the start of the training.
     """
-    job = TrainingJob.from_checkpoint(found)
+    job = TrainingJob.from_checkpoint(resume_from)
     if not job.uses(data):
         raise InputError(
             f"{data.folder.name} is not the data that {job.name} started with: the digests differ",
@@ -105,7 +105,7 @@ def resume(
             f"{workers}",
             hint=f"{_resume_command(job.name)} --workers {job.workers}",
         )
-    return _Training(data, job, paths, progress, stopwatch).run(found)
+    return _Training(data, job, paths, progress, stopwatch).run(resume_from)
 
 
 class _Training:
@@ -128,7 +128,7 @@ class _Training:
         # Before anything else in TensorFlow is used.
         self._workers = distributed.join_workers(tf_config.current_worker())
 
-    def run(self, found: Checkpoint | None = None) -> TrainingResult:
+    def run(self, resume_from: Checkpoint | None = None) -> TrainingResult:
         """Train from the beginning, or resume from a checkpoint."""
         worker = self._workers.worker
         with distributed.worker_errors(worker, hint=_resume_command(self._job.name)):
@@ -142,31 +142,33 @@ class _Training:
                     workers=self._workers,
                 )
             if worker.is_chief:
-                return self._run_chief(context, found)
-            return self._run_other_worker(context, found)
+                return self._run_chief(context, resume_from)
+            return self._run_other_worker(context, resume_from)
 
-    def _run_chief(self, context: TrainingContext, found: Checkpoint | None) -> TrainingResult:
+    def _run_chief(
+        self, context: TrainingContext, resume_from: Checkpoint | None
+    ) -> TrainingResult:
         """Train, log the run and save the model."""
         with checkpoint.open_writer(self._checkpoints) as writer:
-            self._check_unfinished(found)
-            if found:
-                self._progress.note(f"resuming {self._job.name} after epoch {found.epoch}")
+            self._check_unfinished(resume_from)
+            if resume_from:
+                self._progress.note(f"resuming {self._job.name} after epoch {resume_from.epoch}")
             else:
                 self._progress.note(f"training {self._job.name}")
             with self._open_callback(context) as callback:
                 self._job = replace(self._job, run_id=callback.run_id)
                 rounds = SelfTraining(replace(context, callback=callback))
-                self._train(rounds, writer, found)
+                self._train(rounds, writer, resume_from)
             writer.remove()
         return self._result(rounds, callback.run_id)
 
     def _run_other_worker(
-        self, context: TrainingContext, found: Checkpoint | None
+        self, context: TrainingContext, resume_from: Checkpoint | None
     ) -> TrainingResult:
         """Train together with the chief, which logs and saves."""
         rounds = SelfTraining(context)
-        if found:
-            rounds.restore(found.state["rounds"], found.arrays)
+        if resume_from:
+            rounds.restore(resume_from.state["rounds"], resume_from.arrays)
         rounds.run()
         return self._result(rounds, "")
 
@@ -175,12 +177,12 @@ class _Training:
             self._folder, self._job.name, run_id, rounds.epochs, rounds.best.metrics
         )
 
-    def _check_unfinished(self, found: Checkpoint | None) -> None:
+    def _check_unfinished(self, resume_from: Checkpoint | None) -> None:
         """Raise InputError if another process has finished while this one waited for the lock."""
-        if found is None:
+        if resume_from is None:
             run_name.check_run_name(self._paths, self._job.name)
             return
-        self._last_checkpoint = found.epoch
+        self._last_checkpoint = resume_from.epoch
         if not checkpoint.exists(self._checkpoints):
             raise InputError(
                 f"{self._job.name} has nothing left to train: another process has finished it",
@@ -188,12 +190,12 @@ class _Training:
             )
 
     def _train(
-        self, rounds: SelfTraining, writer: CheckpointWriter, found: Checkpoint | None
+        self, rounds: SelfTraining, writer: CheckpointWriter, resume_from: Checkpoint | None
     ) -> None:
         """Train and save the best epoch; if that is interrupted, save the best one so far."""
         try:
-            if found:
-                rounds.restore(found.state["rounds"], found.arrays)
+            if resume_from:
+                rounds.restore(resume_from.state["rounds"], resume_from.arrays)
             rounds.run(lambda: self._write_checkpoint(rounds, writer))
             self._save(rounds)
         except BaseException as error:
@@ -222,16 +224,16 @@ class _Training:
         best, context = rounds.best, rounds.context
         labels = context.split.validation.labels
         with self._stopwatch.measure("saving"):
-            measured = {
-                "temperature": best.temperature(labels),
-                "metrics": best.metrics.metrics(),
-            }
             saved = bundle.write(
                 self._folder,
                 tokenizer=context.tokenizer,
                 embedding=best.embedding,
                 weights=best.weights,
-                record={**self._job.record(), **measured},
+                manifest=replace(
+                    self._job.manifest(),
+                    temperature=best.temperature(labels),
+                    metrics=best.metrics.metrics(),
+                ),
             )
         # Read after saving: if the data is gone by now, the model is saved all the same.
         reviews = self._data.split("train")
@@ -256,7 +258,7 @@ class _Training:
                 probes=choose_probes(
                     reviews, context.split.validation_rows, self._job.model.longest_review
                 ),
-                record=replace(self._job, run_id=run.id).record(),
+                manifest=replace(self._job, run_id=run.id).manifest(),
                 schedule=SnapshotSchedule.parse(self._job.snapshots),
                 stopwatch=self._stopwatch,
             )
@@ -266,7 +268,7 @@ class _Training:
         job = self._job
         source = {"dataset": job.dataset, "folder": job.folder}
         reviews = Dataset(job.folder, "training", job.digests["train"], source)
-        parameters = {"recipe": job.recipe} | flatten_settings(job.record()["settings"])
+        parameters = {"recipe": job.recipe} | flatten_settings(job.settings)
         if job.workers > 1:
             parameters["workers"] = job.workers
         return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)

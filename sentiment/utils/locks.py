@@ -1,9 +1,11 @@
 """Lock a file, so that one process, and one thread of it, does a piece of work at a time."""
 
 import fcntl
+import gc
 import os
 import shlex
-import threading
+import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,14 @@ from typing import TextIO
 
 from sentiment.errors import InputError
 
-_in_process: dict[Path, threading.Lock] = {}
+_PAUSE = 0.01  # seconds between two attempts to take a lock that a thread of this process holds
+# Who in this process holds each lock. References are weak: an interrupt may come at any line, also
+# before an entry is removed. No second lock guards them, as that one would stay locked as well.
+_holders: dict[Path, weakref.ref["_Holder"]] = {}
+
+
+class _Holder:
+    """A part of this process that holds a lock."""
 
 
 class LockedError(InputError):
@@ -28,10 +37,15 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
     """
     path = path.parent.resolve() / path.name
     # The system's lock belongs to a process: it does not exclude other threads of this one.
-    thread_lock = _in_process.setdefault(path, threading.Lock())
-    if not thread_lock.acquire(blocking=blocking):
-        raise _locked(work, str(os.getpid()))
+    holder = _Holder()
+    entry = weakref.ref(holder)
     try:
+        if not _take(path, entry):
+            gc.collect()  # an interrupted holder may be part of a reference cycle
+        while not _take(path, entry):
+            if not blocking:
+                raise _locked(work, str(os.getpid()))
+            time.sleep(_PAUSE)
         file = _acquire(path, work, blocking=blocking)
         try:
             file.truncate(0)
@@ -44,7 +58,16 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
         finally:
             file.close()
     finally:
-        thread_lock.release()
+        if _holders.get(path) is entry:
+            del _holders[path]
+
+
+def _take(path: Path, entry: weakref.ref[_Holder]) -> bool:
+    """Return True if the holder of `entry` is now the one in this process that holds the lock."""
+    present = _holders.setdefault(path, entry)
+    if present() is None:  # left by an interrupt
+        _holders.pop(path, None)
+    return present is entry
 
 
 def _acquire(path: Path, work: str, *, blocking: bool) -> TextIO:

@@ -180,7 +180,7 @@ def test_json_has_null_for_a_loss_that_is_nan_or_infinite(home, tmp_path, monkey
         (["--html", "no/such/folder/page.html"], 1, "can't write in no/such/folder"),
     ],
 )
-def test_errors_are_reported(home, words, status, part, tmp_path, monkeypatch):
+def test_errors_are_reported(home, tmp_path, monkeypatch, words, status, part):
     monkeypatch.chdir(tmp_path)
     output = " ".join(re.sub("[│╭╰─╮╯]", " ", sentiment(*words, status=status)).split())
     assert part in output and "Traceback" not in output

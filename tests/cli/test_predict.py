@@ -20,13 +20,6 @@ UNNEEDED = ("rich", "pyarrow", "multiprocessing", "urllib.request")  # for a sho
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
 def model(home):
     return tiny_bundle(home / "data" / "models" / "tiny")
 

@@ -3,8 +3,12 @@ import re
 import numpy as np
 import pytest
 
-from sentiment.data import sources
+from sentiment.config import PrepareSettings
+from sentiment.data import prepared, sources
+from sentiment.data.prepare import prepare
+from sentiment.data.sources import Reviews
 from sentiment.errors import InputError, MissingFileError
+from sentiment.utils.paths import ProjectPaths
 
 ROWS = [("good, fine", 1), ("bad\nindeed", 0), ('so "so"', 1)]
 
@@ -30,9 +34,9 @@ def write(path, text, encoding="utf-8"):
         ),
     ],
 )
-def test_every_format_gives_the_same_reviews(tmp_path, name, text):
-    found = sources.read_labelled(write(tmp_path / name, text))
-    assert list(zip(found.texts, found.labels.tolist(), strict=True)) == ROWS
+def test_every_labelled_format_gives_the_same_reviews(tmp_path, name, text):
+    reviews = sources.read_labelled(write(tmp_path / name, text))
+    assert list(zip(reviews.texts, reviews.labels.tolist(), strict=True)) == ROWS
 
 
 def test_columns_can_be_named(tmp_path):
@@ -57,27 +61,27 @@ def test_columns_can_be_named(tmp_path):
         ("a.jsonl", "[" * 100_000, "line 1: not JSON"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_line(tmp_path, name, text, message):
+def test_an_error_names_the_line(tmp_path, name, text, message):
     with pytest.raises(InputError, match=re.escape(message)):
         sources.read_labelled(write(tmp_path / name, text))
 
 
-def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
+def test_a_file_that_is_not_utf_8_is_an_error(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\ncaf\u00e9,1\n", "latin-1")
     with pytest.raises(InputError, match=r"line 2: not UTF-8 text \(byte 3"):
         sources.read_labelled(path)
 
 
-def test_a_file_that_is_not_there_is_missing(tmp_path):
+def test_an_absent_file_is_missing(tmp_path):
     with pytest.raises(MissingFileError, match="no file"):
         sources.read_labelled(tmp_path / "a.csv")
 
 
-def test_a_file_is_split_once_and_for_all(tmp_path):
+def test_a_file_is_always_split_the_same_way(tmp_path):
     rows = "".join(f"text {n},{n % 2}\n" for n in range(50))
     path = write(tmp_path / "a.csv", "text,label\n" + rows)
-    first, again = (sources.load_file(path, "text", "label") for _ in range(2))
-    assert first["test"].texts == again["test"].texts
+    first, second = (sources.load_file(path, "text", "label") for _ in range(2))
+    assert first["test"].texts == second["test"].texts
     assert (len(first["train"].texts), len(first["test"].texts)) == (40, 10)
     assert len({*first["train"].texts, *first["test"].texts}) == 50
     for split in first.values():
@@ -85,26 +89,80 @@ def test_a_file_is_split_once_and_for_all(tmp_path):
 
 
 @pytest.mark.parametrize("rows", ["a,1\nb,0\n", "".join(f"t{n},1\n" for n in range(20))])
-def test_too_little_to_learn_from_is_refused(tmp_path, rows):
+def test_a_file_with_too_few_texts_or_one_label_is_an_error(tmp_path, rows):
     path = write(tmp_path / "a.csv", "text,label\n" + rows)
     with pytest.raises(InputError, match="too little to learn from"):
         sources.load_file(path, "text", "label")
 
 
-def test_the_sample_is_balanced_and_nothing_is_in_two_splits():
-    found = sources.load_sample()
-    counts = {name: np.bincount(split.labels + 1).tolist() for name, split in found.items()}
+def test_the_sample_is_balanced_and_its_texts_are_unique():
+    splits = sources.load_sample()
+    counts = {name: np.bincount(split.labels + 1).tolist() for name, split in splits.items()}
     assert counts == {"train": [0, 120, 120], "test": [0, 40, 40], "unsupervised": [40]}
-    assert len({text for split in found.values() for text in split.texts}) == 360
+    assert len({text for split in splits.values() for text in split.texts}) == 360
 
 
-def test_texts_alone_come_from_a_column_or_line_by_line(tmp_path):
-    table = write(tmp_path / "a.tsv", "n\tsaid\n1\tA fine film.\n2\t\n")
-    assert list(sources.read_texts(table, "said")) == ["A fine film.", ""]
+def test_read_texts_gives_a_column_or_the_lines(tmp_path):
+    table = write(tmp_path / "a.tsv", "n\treview\n1\tA fine film.\n2\t\n")
+    assert list(sources.read_texts(table, "review")) == ["A fine film.", ""]
     lines = write(tmp_path / "a.txt", "\ufeffA fine film.\r\n\nOne\u2028text\r more")
     assert list(sources.read_texts(lines)) == ["A fine film.", "", "One\u2028text\r more"]
-    with pytest.raises(InputError, match="line 2: no column 'text'; it has n, said"):
+    with pytest.raises(InputError, match="line 2: no column 'text'; it has n, review"):
         list(sources.read_texts(table))
     (tmp_path / "b.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(InputError, match="not UTF-8 text"):
         list(sources.read_texts(tmp_path / "b.txt"))
+
+
+@pytest.fixture
+def shouts(monkeypatch):
+    """Register the data source `shouts`, and return the requests that it gets."""
+    monkeypatch.setattr(sources, "SOURCES", dict(sources.SOURCES))
+    requests = []
+
+    @sources.data_source("shouts", identity=lambda request: "shouts:2")
+    def load_shouts(request):
+        requests.append(request)
+        texts = ["good good", "bad bad"]
+        return dict.fromkeys(("train", "test"), Reviews(texts, np.array([1, 0], np.int8)))
+
+    return requests
+
+
+def test_a_registered_source_can_be_prepared(shouts, tmp_path):
+    settings, paths = PrepareSettings(dataset="shouts"), ProjectPaths(tmp_path)
+    dataset, is_new = prepare(settings, paths)
+    assert is_new and len(shouts) == 1 and shouts[0].paths == paths
+    assert dataset.tokenizer.words == ["bad", "good"]
+    assert dataset.split("test").text(0) == "good good"
+    # The identity of the content is in the key, the name alone in the folder's name.
+    key = prepared.settings_key(vars(settings) | {"dataset": "shouts:2"})
+    assert dataset.folder == tmp_path / "data" / "prepared" / f"shouts-{key}"
+    assert dataset.settings["dataset"] == "shouts:2"
+    assert not prepare(settings, paths)[1] and len(shouts) == 1
+
+
+def test_keys_of_datasets_that_exist_do_not_change(tmp_path):
+    paths = ProjectPaths(tmp_path)
+    path = write(tmp_path / "a.csv", "text,label\n" + "good,1\nbad,0\n" * 10)
+    for name in ("sample", str(path)):
+        settings = PrepareSettings(dataset=name)
+        stem = "sample" if name == "sample" else "a"
+        identity = name if name == "sample" else f"a.csv:{sources.file_digest(path)}"
+        key = prepared.settings_key(vars(settings) | {"dataset": identity})
+        assert prepare(settings, paths)[0].folder.name == f"{stem}-{key}"
+
+
+@pytest.mark.parametrize("name", ["sample", "a.csv", "folder/name", ""])
+def test_the_name_of_a_source_is_new_and_no_path(name):
+    with pytest.raises(ValueError, match="expected a new name"):
+        sources.data_source(name)
+
+
+def test_an_unknown_dataset_is_missing(tmp_path):
+    path = tmp_path / "absent.csv"
+    with pytest.raises(MissingFileError) as caught:
+        prepare(PrepareSettings(dataset=str(path)), ProjectPaths(tmp_path))
+    assert caught.value.fact == (
+        f"no dataset {path}: it is neither imdb nor sample nor a readable file"
+    )

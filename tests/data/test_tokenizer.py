@@ -33,24 +33,24 @@ TEXTS = ["a b a b", "b a c", "A B! c"]
         ("Привет 你好", ["привет", "你好"]),
     ],
 )
-def test_texts_become_these_tokens(text, tokens):
+def test_tokens_of_a_text(text, tokens):
     assert tokenize(text) == tokens
 
 
-def test_a_review_of_a_hundred_thousand_words_takes_no_time():
-    started = time.perf_counter()
+def test_a_review_of_a_hundred_thousand_words_takes_linear_time():
+    started = time.process_time()
     assert len(tokenize("<br />word's " * 100_000)) == 100_000
     assert len(tokenize("<" * 100_000 + "a" * 100_000)) == 1
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 60  # seconds of CPU; it takes less than one
 
 
 @given(st.text())
-def test_tokens_are_lower_case_and_hold_no_space_whatever_the_text(text):
+def test_tokens_are_lower_case_and_have_no_spaces(text):
     for token in tokenize(text):
         assert token and token == token.lower() and not any(c.isspace() for c in token)
 
 
-def test_the_vocabulary_is_in_order_of_frequency_and_then_of_the_alphabet():
+def test_words_are_ordered_by_frequency_then_alphabetically():
     # a: 4, b: 4, c: 2, !: 1
     tokenizer, encoded = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 2))
     assert tokenizer.words == ["a", "b", "c", "!"]
@@ -68,7 +68,7 @@ def test_rare_words_and_words_beyond_the_limit_are_unknown():
     assert tokenizer.encode(["c a never"]).tokens.tolist() == [1, 2, 1]
 
 
-def test_features_are_the_word_and_the_known_ngrams_that_end_with_it():
+def test_features_are_the_word_and_the_known_ngrams_that_end_there():
     tokenizer, _ = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 1))
     # After the pairs ab = 6 and ba = 7 come the triples by key: aba (2,3,2), ab! (2,3,5),
     # bac (3,2,4), bab (3,2,3), b!c (3,5,4): by key aba < ab! < bab < bac < b!c.
@@ -79,16 +79,16 @@ def test_features_are_the_word_and_the_known_ngrams_that_end_with_it():
         [3, 6, 0],
         [2, 7, 8],  # aba
         [3, 6, 10],  # bab
-        [2, 0, 0],  # nothing reaches back into the review before
+        [2, 0, 0],  # no n-gram begins in the previous review
         [3, 0, 0],
         [5, 0, 0],
         [4, 0, 12],  # b!c is known, !c is not
         [1, 0, 0],
-        [3, 0, 0],  # nothing spans an unknown word
+        [3, 0, 0],  # no n-gram has an unknown word
     ]
 
 
-def test_fewer_orders_keep_the_ids_of_those_that_stay():
+def test_up_to_keeps_the_ids_of_shorter_ngrams():
     tokenizer, encoded = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 1))
     pairs, words = tokenizer.up_to(2), tokenizer.up_to(1)
     assert (pairs.feature_count, words.feature_count) == (8, 6)
@@ -97,7 +97,7 @@ def test_fewer_orders_keep_the_ids_of_those_that_stay():
     assert not words.features(encoded, 2)[:, 1].any()
 
 
-def test_reviews_can_be_taken_and_cut():
+def test_take_selects_reviews_and_last_cuts_them():
     reviews = EncodedTexts(np.arange(6, dtype=np.int32), np.array([0, 2, 2, 6]))
     assert reviews.lengths.tolist() == [2, 0, 4]
     taken = reviews.take(np.array([2, 0, 1, 0]))
@@ -109,12 +109,12 @@ def test_reviews_can_be_taken_and_cut():
 
 
 @given(st.lists(st.text(alphabet="ab c!", max_size=12), max_size=6), st.randoms())
-def test_texts_are_encoded_alike_together_alone_and_in_any_order(texts, chance):
+def test_a_text_is_encoded_the_same_alone_and_among_others(texts, random):
     tokenizer, _ = fit(TEXTS, most_words=9, least_word=1, least_ngram=(1, 1))
     together = tokenizer.encode(texts)
     features = tokenizer.features(together, 3)
     order = list(range(len(texts)))
-    chance.shuffle(order)
+    random.shuffle(order)
     shuffled = tokenizer.encode([texts[row] for row in order])
     taken = together.take(np.array(order, int))
     np.testing.assert_array_equal(taken.tokens, shuffled.tokens)
@@ -125,7 +125,7 @@ def test_texts_are_encoded_alike_together_alone_and_in_any_order(texts, chance):
         np.testing.assert_array_equal(tokenizer.features(alone, 3), features[own])
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_a_written_vocabulary_is_read_back(tmp_path):
     tokenizer, _ = fit(
         [*TEXTS, "caf\u00e9 \U0001f600"], most_words=9, least_word=1, least_ngram=(1,)
     )
@@ -135,27 +135,29 @@ def test_what_is_written_is_read_back(tmp_path):
     np.testing.assert_array_equal(read.ngrams, tokenizer.ngrams)
 
 
-def test_more_words_than_a_key_can_hold_are_refused():
+def test_more_words_than_a_key_can_hold_are_an_error():
     assert Tokenizer(["word"] * ((1 << 20) - 2)).vocabulary_size == 1 << 20
     with pytest.raises(ValueError, match=r"^expected at most 1048574 words, got 1048575$"):
         Tokenizer(["word"] * ((1 << 20) - 1))
 
 
-def test_no_known_ngram_is_missed_and_no_other_is_taken_for_one():
-    draws = np.random.default_rng(0)
+def test_exactly_the_known_ngrams_have_ids():
+    generator = np.random.default_rng(0)
     words = [f"w{number}" for number in range(300)]
-    rows = draws.integers(1, 302, (50, 200)).astype(np.int32)
+    rows = generator.integers(1, 302, (50, 200)).astype(np.int32)
     encoded = EncodedTexts(rows.ravel(), np.arange(51) * 200)
     size = 302
     pairs = [(int(a), int(b)) for row in rows[::2] for a, b in itertools.pairwise(row)]
     known = sorted({a * size + b for a, b in pairs if min(a, b) > 1})
     tokenizer = Tokenizer(words, np.array(known))
     found = tokenizer.features(encoded, 2)[:, 1].reshape(rows.shape)
-    place = {key: size + number for number, key in enumerate(known)}
+    ids_by_key = {key: size + number for number, key in enumerate(known)}
     for row, ids in zip(rows.tolist(), found.tolist(), strict=True):
         pairs = itertools.pairwise(row)
         assert ids[0] == 0
-        assert ids[1:] == [place.get(a * size + b, 0) if min(a, b) > 1 else 0 for a, b in pairs]
+        assert ids[1:] == [
+            ids_by_key.get(a * size + b, 0) if min(a, b) > 1 else 0 for a, b in pairs
+        ]
 
 
 @pytest.mark.parametrize("texts", [TEXTS, [""], []])
@@ -167,21 +169,21 @@ def test_ids_are_int32_and_offsets_int64(texts):
     assert (found.dtype, found.shape[1]) == (np.int32, 2)
 
 
-def test_a_vocabulary_of_words_alone_has_an_empty_row_of_ngrams():
+def test_a_vocabulary_without_ngrams():
     tokenizer = Tokenizer(["a", "b"])
     assert (tokenizer.ngrams.shape, tokenizer.ngrams.dtype) == ((0,), np.int64)
     assert tokenizer.feature_count == 4
     assert tokenizer.features(tokenizer.encode(["a b"]), 2).tolist() == [[2, 0], [3, 0]]
 
 
-def test_slots_of_the_sieve_are_the_first_bits_of_a_product():
-    # 2^64 / the golden ratio is 0x9E3779B97F4A7C15, of which the first 20 bits are 0x9E377; twice
-    # as much, without what overflows, is 0x3C6EF372FE94F82A.
+def test_a_slot_of_the_sieve_is_the_first_bits_of_a_product():
+    # 2^64 / golden ratio is 0x9E3779B97F4A7C15; its first 20 bits are 0x9E377. Twice that, without
+    # the overflow, is 0x3C6EF372FE94F82A.
     assert module._slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
-    assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # what the cache of a core holds
+    assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # bytes: it fits into the cache of a core
 
 
-def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
+def test_an_unknown_ngram_in_the_slot_of_a_known_one_has_no_id():
     size = 1002
     keys = np.arange(2 * size, size * size)
     keys = keys[keys % size >= 2]
@@ -190,7 +192,7 @@ def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
         known = by_slot.setdefault(slot, key)
         if known != key:
             break
-    assert known < key  # so that the search for `key` ends behind all that is known
+    assert known < key  # so the search for `key` ends after all known keys
     tokenizer = Tokenizer([f"w{number}" for number in range(size - 2)], np.array([known]))
     pairs = np.array([*divmod(key, size), *divmod(known, size)], np.int32)
     found = tokenizer.features(EncodedTexts(pairs, np.array([0, 2, 4])), 2)
@@ -202,20 +204,28 @@ def test_an_ngram_that_shares_its_slot_with_a_known_one_is_not_taken_for_it():
     [
         ("words.txt", lambda path: path.write_bytes(b"good\n\xff\n"), "words.txt can't be read: "),
         ("ngrams.npy", lambda path: path.write_bytes(b""), "ngrams.npy can't be read: "),
-        # The last is above the first, but not above the one before it.
-        ("ngrams.npy", lambda path: np.save(path, np.array([5, 9, 7])), "ngrams.npy holds no asc"),
-        ("ngrams.npy", lambda path: np.save(path, np.array([5.0])), "ngrams.npy holds no asc"),
+        # The last key is above the first, but not above the second.
+        (
+            "ngrams.npy",
+            lambda path: np.save(path, np.array([5, 9, 7])),
+            "ngrams.npy holds no ascending",
+        ),
+        (
+            "ngrams.npy",
+            lambda path: np.save(path, np.array([5.0])),
+            "ngrams.npy holds no ascending",
+        ),
     ],
 )
-def test_what_cannot_be_a_vocabulary_is_refused_by_name(tmp_path, name, write, message):
+def test_the_error_for_an_invalid_vocabulary_names_the_file(tmp_path, name, write, message):
     fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))[0].write(tmp_path)
     write(tmp_path / name)
     with pytest.raises(DamagedFileError) as caught:
-        Tokenizer.read(tmp_path, hint="sentiment again")
+        Tokenizer.read(tmp_path, hint="do this")
     assert caught.value.fact.startswith(f"{tmp_path}/{message}")
-    assert caught.value.hint == "sentiment again"
+    assert caught.value.hint == "do this"
 
 
-def test_words_are_written_in_utf8_one_a_line(tmp_path):
+def test_words_are_written_in_utf_8_one_per_line(tmp_path):
     Tokenizer(["é", "\U0001f600"]).write(tmp_path)
     assert (tmp_path / "words.txt").read_bytes() == b"\xc3\xa9\n\xf0\x9f\x98\x80\n"

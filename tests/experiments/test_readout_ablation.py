@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from sentiment.cli import _compare_readouts, _console, app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.data.prepare import prepare
 from sentiment.errors import InputError
 from sentiment.evaluation.evaluate import evaluate, read_test_split
 from sentiment.experiments import readout_ablation
@@ -28,16 +27,6 @@ class NoteRecorder(Progress):
 
     def note(self, text):
         self.notes.append(text)
-
-
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
-def sample(paths):
-    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 @pytest.fixture(scope="module")

@@ -63,8 +63,8 @@ def test_the_default_space_is_printed_and_valid():
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["sweep", "--resume", "s", "--seed", "1"], "own plan, without --seed"),
-        (["sweep", "--resume", "s", "--space", "x", "--no-track"], "without --no-track, --space"),
+        (["sweep", "--resume", "s", "--seed", "1"], "own plan: leave out --seed"),
+        (["sweep", "--resume", "s", "--space", "x", "--no-track"], "leave out --no-track, --space"),
         (["sweep", "--minutes", "nan"], "expected a number of minutes"),
         (["sweep", "--master", "local", "--no-track"], "not with --no-track"),
         (["train", "--master", "local"], "--master needs --workers"),

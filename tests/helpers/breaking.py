@@ -1,4 +1,4 @@
-"""Work broken off at each of its lines, by an interrupt or by a kill."""
+"""Break off a piece of work at each of its lines, by Ctrl-C or by SIGKILL."""
 
 import os
 import shutil
@@ -10,18 +10,19 @@ import sentiment
 from tests.helpers.slow import SLOW
 
 PACKAGE = Path(sentiment.__file__).parent
-WATCHED = {
+# Work is broken off at lines of these files.
+TRACED = {
     str(PACKAGE / f"{name}.py") for name in ("utils/files", "training/checkpoint", "utils/locks")
 }
 
 
-def broken_off(work, step, effect, watched):
-    """Do `work`, with `effect` before its line number `step`; return whether it had so many."""
+def run_with_break(work, step, effect, traced):
+    """Call `effect` before line number `step` of `work`; return True if it has so many lines."""
     left = step
 
     def trace(frame, event, arg):
         nonlocal left
-        if frame.f_code.co_filename not in watched:
+        if frame.f_code.co_filename not in traced:
             return None
         if event == "line":
             left -= 1
@@ -29,7 +30,7 @@ def broken_off(work, step, effect, watched):
                 effect()
         return trace
 
-    before = sys.gettrace()  # that of `make coverage`
+    before = sys.gettrace()  # `make coverage` sets one
     sys.settrace(trace)
     try:
         work()
@@ -39,39 +40,39 @@ def broken_off(work, step, effect, watched):
 
 
 def interrupted(work, step):
-    """Do `work` until Ctrl-C at a step; return False where it ends before that."""
+    """Run `work` with Ctrl-C at line `step`; return False if it ends before that."""
 
     def effect():
         raise KeyboardInterrupt
 
     try:
-        return broken_off(work, step, effect, WATCHED)
+        return run_with_break(work, step, effect, TRACED)
     except KeyboardInterrupt:
         return True
 
 
 def killed(work, step):
-    """Do `work` in a process that is killed at a step; return False where it ends before that."""
+    """Run `work` in a process killed at line `step`; return False if it ends before that."""
 
     def effect():
         os.kill(os.getpid(), signal.SIGKILL)
 
     child = os.fork()
     if not child:
-        # With shutil's: a folder may be removed half.
-        broken_off(work, step, effect, {*WATCHED, shutil.__file__})
+        # With the lines of shutil, a folder can be left half removed.
+        run_with_break(work, step, effect, {*TRACED, shutil.__file__})
         os._exit(0)
     return os.waitpid(child, 0)[1] != 0
 
 
-def everywhere(how, set_up, work, check):
-    """Break `work` off at each of its lines, each time from anew; return how many times."""
-    # A process for each takes its time: one line in seven, and all of them in `make test-slow`.
+def break_everywhere(how, set_up, work, check):
+    """Break `work` off at each of its lines, after a new `set_up`; return how many times."""
+    # Each kill takes a process of its own, so only every seventh line is tried without --slow.
     stride = 1 if how is interrupted or SLOW else 7
-    times, going_on = 0, True
-    while going_on:
+    times, was_broken = 0, True
+    while was_broken:
         set_up()
-        going_on = how(work, 1 + times * stride)
+        was_broken = how(work, 1 + times * stride)
         check()
-        times += going_on
+        times += was_broken
     return times

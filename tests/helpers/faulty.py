@@ -1,4 +1,4 @@
-"""A server that is ill, or stands before a healthy one and loses or delays what it is told."""
+"""A server that fails, or a proxy that loses or delays the requests to a healthy one."""
 
 import http.client
 import threading
@@ -11,10 +11,10 @@ PASS, LOSE, BREAK, SLEEP, LATE = "pass", "lose", "break", "sleep", "late"
 
 
 class Faulty(ThreadingHTTPServer):
-    """Does with each request what `plan(method, path, body)` says, and counts them in `heard`.
+    """Treats each request as `plan(method, path, body)` says, and lists them in `heard`.
 
-    PASS it on; LOSE the answer, once the server behind has given it; BREAK: answer 500; SLEEP for
-    30 s and answer 500; LATE: pass it on when whoever asked has long given up.
+    PASS: pass it on to the server at `behind`; LOSE: pass it on and lose the answer; BREAK: answer
+    500; SLEEP: answer 500 after 30 s; LATE: pass it on after 2 s and lose the answer.
     """
 
     daemon_threads = True
@@ -28,19 +28,20 @@ class Faulty(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def answer(self):
+    def handle_request(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.heard.append((self.command, self.path))
-        what = self.server.plan(self.command, self.path, body)
-        if what in (BREAK, SLEEP):
-            time.sleep(30 if what == SLEEP else 0)
-            self.send_response(500)
-            self.end_headers()
+        behaviour = self.server.plan(self.command, self.path, body)
+        if behaviour in (BREAK, SLEEP):
+            time.sleep(30 if behaviour == SLEEP else 0)
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.send_response(500)
+                self.end_headers()
             return
-        if what == LATE:
+        if behaviour == LATE:
             time.sleep(2)
-        status, headers, content = self.ask(body)
-        if what != PASS:
+        status, headers, content = self.pass_on(body)
+        if behaviour != PASS:
             self.close_connection = True
             return
         with suppress(BrokenPipeError, ConnectionResetError):
@@ -52,8 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(content)
 
-    def ask(self, body):
-        connection = http.client.HTTPConnection(self.server.behind, timeout=60)
+    def pass_on(self, body):
+        """Return the answer of the server behind: status, headers and content."""
+        connection = http.client.HTTPConnection(self.server.behind)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
         try:
             connection.request(self.command, self.path, body, headers)
@@ -64,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_request  # noqa: N815
 
     def log_message(self, *_):
         pass
@@ -72,9 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def faulty(plan, behind=""):
-    """Run such a server; `plan` is what it does with every request, or a function that says so."""
-    decide = plan if callable(plan) else lambda *_: plan
-    server = Faulty(decide, behind)
+    """Run a Faulty server; `plan` is a function, or what it does with every request."""
+    server = Faulty(plan if callable(plan) else lambda *_: plan, behind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server

@@ -1,12 +1,12 @@
-"""MLflow's pages as a person finds them: where things stand and what to click."""
+"""MLflow's pages as a person uses them: where things are and what to click."""
 
 import re
 
 from playwright.sync_api import expect
 
-# Its assistant covers a third of the page until it is closed for the first time.
-QUIET = """
-if (window === top) {  // a frame in a sandbox may not touch the storage
+# MLflow's assistant covers a third of the page until it has been closed once.
+HIDE_ASSISTANT = """
+if (window === top) {  // a frame in a sandbox has no access to the storage
   localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
   localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 }
@@ -20,40 +20,34 @@ class Runs:
     def __init__(self, page, address):
         self.page, self._address = page, address
 
-    def show(self, mode):
+    def open(self, mode):
         """Open the view CHART, ARTIFACT or TABLE."""
         self.page.goto(self._address.replace("=CHART", f"={mode}"))
         self.page.get_by_text("matching runs").wait_for()
 
     @property
-    def names(self):
-        """What the list of runs shows of their names."""
-        links = self.page.locator("a[href*='/runs/']")
-        return sorted(filter(None, (text.strip() for text in links.all_inner_texts())))
-
-    @property
-    def complaints(self):
-        """What the page says that has gone wrong."""
+    def errors(self):
+        """Return the error messages that the page shows."""
         banners = self.page.locator("[role=alert], [class*=alert], [class*=notification]")
         return [text for text in banners.all_inner_texts() if _ERRORS.search(text)]
 
-    def card(self, name):
-        """Return the chart called `name`, found by the search as a person would."""
+    def chart(self, name):
+        """Return the chart called `name`, found by searching for it."""
         self.page.get_by_placeholder("Search metric charts").fill(name)
         heading = self.page.get_by_title(name, exact=True).first
         heading.wait_for()
         return heading.locator("xpath=ancestor::div[contains(@class, 'react-resizable')][1]")
 
     def images_side_by_side(self, key):
-        """Open the pictures `key` of all runs as large as they get; return them."""
-        card = self.card(key)
+        """Open the images `key` of all runs in full screen; return them."""
+        card = self.chart(key)
         card.get_by_test_id("experiment-view-compare-runs-card-menu").click()
         self.page.get_by_role("menuitem", name="Configure").click()
-        # With all parameters above it each picture would take a row of its own.
+        # With all parameters above it each image would take a row of its own.
         self.page.get_by_role("dialog").get_by_role("switch").click()
         self.page.get_by_role("button", name="Save changes").click()
         self.page.get_by_role("dialog").wait_for(state="detached")
-        self.card(key).locator("[data-component-id=fullscreen_button_chartcard]").click()
+        self.chart(key).locator("[data-component-id=fullscreen_button_chartcard]").click()
         return self.page.get_by_role("dialog").locator("img")
 
     def compare_column(self, name):
@@ -64,7 +58,7 @@ class Runs:
 
 
 def sources(images, count):
-    """Wait for `count` pictures or more, each of them whole; return their addresses."""
+    """Wait until at least `count` images have loaded; return their addresses."""
     images.nth(count - 1).wait_for()
     for image in images.all():
         expect(image).to_have_js_property("complete", True)

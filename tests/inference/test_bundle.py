@@ -223,8 +223,8 @@ def test_any_positive_temperature_is_valid(tiny, temperature):
         ),
         ("embedding.npy", np.array([{}]), "/embedding.npy can't be read: "),
         ("ngrams.npy", np.array([{}]), "/ngrams.npy can't be read: "),
-        ("ngrams.npy", np.zeros(2, "i8"), "/ngrams.npy holds no ascending row"),
-        ("ngrams.npy", np.array(7), "/ngrams.npy holds no ascending row"),
+        ("ngrams.npy", np.zeros(2, "i8"), "/ngrams.npy holds no ascending int64 keys"),
+        ("ngrams.npy", np.array(7), "/ngrams.npy holds no ascending int64 keys"),
     ],
 )
 def test_a_forged_bundle_is_refused(tiny, name, change, message):

@@ -203,7 +203,7 @@ def test_options_that_do_not_fit_are_a_usage_error(words, part, tmp_path, monkey
         ("a.csv", b"", "no column 'text'; it has no header"),
         ("a.csv", b"review\ngood\n", "no column 'text'; it has review"),
         ("a.xlsx", b"", "expected a name that ends in"),
-        ("a.parquet", b"PAR1", "is no Parquet file"),
+        ("a.parquet", b"PAR1", "is not a Parquet file"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(name, data, message, tmp_path):

@@ -178,7 +178,7 @@ def test_an_error_leaves_an_existing_file_unchanged(classifier, tmp_path):
         (["--steps", "first", "fine"], None, 2, "first"),
     ],
 )
-def test_errors_name_their_cause(classifier, words, piped, status, message, tmp_path, monkeypatch):
+def test_errors_name_their_cause(classifier, tmp_path, monkeypatch, words, piped, status, message):
     monkeypatch.chdir(tmp_path)
     result = run(*words, input=piped, env={"COLUMNS": "200"})
     assert result.exit_code == status and message in result.stderr

@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would run: left as they were written, or defused where that is asked."""
+"""Cells that a spreadsheet would run as formulas stay as they are, unless they are defused."""
 
 import csv
 import io
@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.cli._terminal import Meter
-from sentiment.data import readers, writers
+from sentiment.data.readers import CsvReader
+from sentiment.data.writers import CsvWriter
 from sentiment.inference import partial_file
 from tests.helpers.build import tiny_bundle
 
@@ -40,28 +41,28 @@ def score(*words, status=0):
     return result
 
 
-def without_ours(text):
-    """Return a scored CSV file without the two columns that were added."""
+def without_added_columns(text):
+    """Return a scored CSV file without the two columns that scoring added."""
     return re.sub(r",(label,probability|(positive|negative),[0-9.]+)(\r?\n)", r"\3", text)
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_cells_stay_as_they_were_unless_they_are_to_be_defused(mark):
-    Path("in.csv").write_bytes((mark + TABLE).encode())
-    assert without_ours(score("--input", "in.csv").stdout_bytes.decode()) == mark + TABLE
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_cells_do_not_change_without_defuse_formulas(bom):
+    Path("in.csv").write_bytes((bom + TABLE).encode())
+    assert without_added_columns(score("--input", "in.csv").stdout_bytes.decode()) == bom + TABLE
     done = score("--input", "in.csv", "--defuse-formulas", "--output", "out.csv")
     assert not done.stdout
-    assert without_ours(Path("out.csv").read_bytes().decode()) == mark + DEFUSED
+    assert without_added_columns(Path("out.csv").read_bytes().decode()) == bom + DEFUSED
 
 
-def test_in_tsv_commas_divide_nothing():
+def test_commas_do_not_separate_cells_of_a_tsv_file():
     Path("in.tsv").write_text('text\tn\ngood,=film\t"=1\t2"\n')
     done = score("--input", "in.tsv", "--defuse-formulas").stdout.splitlines()
     assert [line.rsplit("\t", 2)[0] for line in done] == ["text\tn", 'good,=film\t"\'=1\t2"']
 
 
 @pytest.mark.parametrize("name", ["in.jsonl", "in.txt", "in.parquet", None])
-def test_where_there_are_no_cells_the_option_is_refused(name):
+def test_formats_without_formulas_do_not_take_the_option(name):
     if name:
         Path(name).write_text('{"text": "good"}\n')
     words = ["--input", name] if name else ["good"]
@@ -74,27 +75,27 @@ CELL = st.text(st.sampled_from("=+-@\t\r\n\",'a1. \u00e9"), max_size=6)
 @settings(max_examples=1000, deadline=None)
 @example([["", '-1"'], ["=", '"=']], ",")
 @given(st.lists(st.lists(CELL, min_size=2, max_size=2), min_size=1), st.sampled_from([",", "\t"]))
-def test_only_cells_that_would_run_change_and_by_one_apostrophe(rows, delimiter):
+def test_only_formulas_change_and_by_one_apostrophe(rows, delimiter):
     given = io.StringIO()
-    # Quoted all or as few as can be: the file tells, and what is no formula stays byte for byte.
+    # Every other row has quotes around all cells.
     for number, row in enumerate([["text", "n"], *rows]):
         quoting = csv.QUOTE_ALL if number % 2 else csv.QUOTE_MINIMAL
         csv.writer(given, delimiter=delimiter, quoting=quoting).writerow(row)
     data = given.getvalue().encode()
-    reader = readers.CsvReader(io.BytesIO(data), delimiter)
-    writer = writers.make_writer(reader, ["label", "probability"], defuse=True)
-    found = list(reader.rows())
-    done = (writer.head + writer.chunk(found, [["x", 0.5]] * len(found))).decode()
-    again = list(csv.reader(io.StringIO(done, newline=""), delimiter=delimiter))[1:]
-    for row, cells in zip(rows, again, strict=True):
+    reader = CsvReader(io.BytesIO(data), delimiter)
+    writer = CsvWriter(reader, ["label", "probability"], defuse=True)
+    parsed = list(reader.rows())
+    scored = (writer.head + writer.chunk(parsed, [["x", 0.5]] * len(parsed))).decode()
+    scored_rows = list(csv.reader(io.StringIO(scored, newline=""), delimiter=delimiter))[1:]
+    for row, cells in zip(rows, scored_rows, strict=True):
         assert cells[2:] == ["x", "0.500000"]
         for before, after in zip(row, cells[:2], strict=True):
             number = re.fullmatch(r"[+-]?[0-9][0-9.,]*", before)
-            runs = before[:1] in set("=+-@\t\r\n") - {""} and before and not number
-            assert after == ("'" + before if runs else before)
+            is_formula = before[:1] in set("=+-@\t\r\n") - {""} and before and not number
+            assert after == ("'" + before if is_formula else before)
 
 
-def test_a_job_goes_on_with_the_same_choice_alone(monkeypatch):
+def test_a_job_resumes_with_the_same_setting_only(monkeypatch):
     Path("in.csv").write_bytes(b"n,text\n" + b'=1,"a good film with a bad heart"\n' * 5000)
 
     def interrupt(meter, rows, offset):

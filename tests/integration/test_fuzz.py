@@ -1,7 +1,7 @@
-"""Whatever comes in, an answer or one sentence comes out: no traceback, no hang, no leak.
+"""Any input gives an answer or a one-sentence error: no traceback, no hang, no leak.
 
-A few thousand inputs, the same ones each time; with --slow a hundred thousand. None may
-take longer than a second, and the memory of the process must not grow with their number.
+A few thousand inputs, the same ones in every run; with --slow a hundred thousand. No input may take
+longer than a second, and the memory of the process must not grow with their number.
 """
 
 import io
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, seed, settings
 from hypothesis import strategies as st
 
-from sentiment.data import readers, sources, writers
+from sentiment.data import formats, sources
 from sentiment.data.tokenizer import fit
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
@@ -28,7 +28,7 @@ from tests.helpers.slow import SLOW
 from tests.helpers.stored import add_run
 from tests.helpers.terminal import OBEYED, call
 
-# Inputs for each target: in every run of the tests, and in the slow ones.
+# Number of inputs for each target: in every run of the tests, and with --slow.
 BUDGET = {
     "tables": (600, 32_000),
     "json": (600, 32_000),
@@ -38,25 +38,25 @@ BUDGET = {
     "records": (200, 4_000),
     "arguments": (200, 5_000),
 }
-BATCH = 1000  # inputs after which Hypothesis may forget what it has tried: it keeps all of them
-MOST_GROWTH = 64 << 20  # bytes
+BATCH = 1000  # inputs per Hypothesis run: it stores all inputs of a run in memory
+MAX_GROWTH = 64 << 20  # bytes
 
 
 def resident():
-    """Return the bytes of memory that this process holds."""
+    """Return the resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Limit:
-    """No input may take a second of work, nor wait for ten.
+    """A limit of one second of CPU time, and of ten seconds of waiting, per input.
 
-    By the processor's clock, as a machine with other work stands still for a second at times.
+    CPU time, because a busy machine may not run this process for a second.
     """
 
-    passed = False  # what is raised in a callback that C calls gets lost
+    exceeded = False  # needed because an exception in a callback from C code is lost
 
-    def late(self, *_):
-        self.passed = True
+    def on_signal(self, *_):
+        self.exceeded = True
         raise TimeoutError("it took longer than a second")
 
     def set(self, work, wait):
@@ -65,8 +65,8 @@ class Limit:
 
 
 def try_all(target, check, *strategies):
-    """Call `check` with as many inputs as the target's budget has."""
-    find(st.text(), lambda _: True)  # the first text ever makes a table of all characters
+    """Call `check` with as many inputs as the budget of the target allows."""
+    find(st.text(), lambda _: True)  # builds Hypothesis's table of characters, before the limit
     total, tried, warm = BUDGET[target][SLOW], 0, None
     limit = Limit()
 
@@ -78,10 +78,10 @@ def try_all(target, check, *strategies):
             check(*values)
         finally:
             limit.set(0, 0)
-        assert not limit.passed
+        assert not limit.exceeded
 
     kinds = (signal.SIGPROF, signal.SIGALRM)
-    before = [signal.signal(kind, limit.late) for kind in kinds]
+    before = [signal.signal(kind, limit.on_signal) for kind in kinds]
     try:
         number = 0
         while tried < total:
@@ -96,14 +96,14 @@ def try_all(target, check, *strategies):
     finally:
         for kind, handler in zip(kinds, before, strict=True):
             signal.signal(kind, handler)
-    assert resident() - warm < MOST_GROWTH
+    assert resident() - warm < MAX_GROWTH
 
 
-def test_the_slow_budget_is_a_hundred_thousand():
+def test_the_slow_budget_is_a_hundred_thousand_inputs():
     assert sum(slow for _, slow in BUDGET.values()) == 100_000
 
 
-# Bytes that readers stumble over, rather than any bytes: those are tried as well.
+# Bytes that are special to readers; random bytes are tried as well.
 PIECES = [b'"', b'""', b",", b"\t", b"\n", b"\r", b"\r\n", b"\x00", b" ", b"\\", b"{", b"}", b"["]
 PIECES += [b'"text"', b"text", b":", b'{"text": "good"}', b"label", b"1e999", b"NaN", b"good film"]
 PIECES += [
@@ -116,70 +116,73 @@ PIECES += [
 ]
 PIECES += [b"=1", b"@", b"-", b"\x1b[2J", "\u202e".encode(), b"&#", b"9" * 5000, b"[" * 2000]
 DATA = st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(PIECES)).map(b"".join))
-# Halves of surrogate pairs too: JSON can hold them.
+# Lone surrogates too: JSON can hold them.
 ANY = st.text(st.characters(codec=None, categories=("L", "M", "N", "P", "S", "Z", "C")))
 LONG = st.tuples(ANY, st.sampled_from([1, 50, 5000])).map(lambda part: part[0] * part[1])
 
 
-def opened(kind, data):
-    return readers.make_reader(Path(f"a{kind}"), io.BytesIO(data))
+def read(suffix, data):
+    return formats.make_reader(Path(f"a{suffix}"), io.BytesIO(data))
 
 
-def test_a_table_comes_out_row_for_row_with_its_cells_as_they_were():
-    def check(kind, data, headed, defuse):
-        data = b"text,n\n".replace(b",", b"\t" if kind == ".tsv" else b",") * headed + data
+def test_every_row_of_a_table_is_written_with_unchanged_cells():
+    def check(suffix, data, has_header, defuse):
+        header = b"text\tn\n" if suffix == ".tsv" else b"text,n\n"
+        data = header * has_header + data
         try:
-            reader = opened(kind, data)
+            reader = read(suffix, data)
         except InputError:
             return
         rows = list(reader.rows())
         assert reader.offset == len(data)
         if not reader.columns:
             return
-        writer = writers.make_writer(reader, ["label", "probability"], defuse=defuse)
-        done = writer.head + writer.chunk(rows, [["x", 0.5]] * len(rows))
-        again = opened(kind, done)
-        assert len(again.columns) == len(reader.columns) + 2
-        assert defuse or again.columns[:-2] == reader.columns
-        names = set(again.columns)
-        for row, written in zip(rows, again.rows(), strict=True):
-            if row.wrong or "label" in reader.columns or len(names) < len(again.columns):
+        writer = formats.make_writer(
+            Path(f"a{suffix}"), reader, ["label", "probability"], defuse=defuse
+        )
+        output = writer.head + writer.chunk(rows, [["x", 0.5]] * len(rows))
+        second = read(suffix, output)
+        assert len(second.columns) == len(reader.columns) + 2
+        assert defuse or second.columns[:-2] == reader.columns
+        names = set(second.columns)
+        for row, written in zip(rows, second.rows(), strict=True):
+            if row.wrong or "label" in reader.columns or len(names) < len(second.columns):
                 continue
             assert (written.fields["label"], written.wrong) == ("x", None)
             assert defuse or row.fields.items() <= written.fields.items()
 
-    kinds = st.sampled_from([".csv", ".tsv"])
-    try_all("tables", check, kinds, DATA, st.booleans(), st.booleans())
+    suffixes = st.sampled_from([".csv", ".tsv"])
+    try_all("tables", check, suffixes, DATA, st.booleans(), st.booleans())
 
 
-def test_every_line_of_json_comes_out_as_one_object():
+def test_every_line_of_json_is_written_as_one_object():
     def check(data):
-        reader = opened(".jsonl", data)
+        reader = read(".jsonl", data)
         rows = list(reader.rows())
         assert reader.offset == len(data)
-        writer = writers.make_writer(reader, ["label", "probability", "warnings"])
-        done = writer.chunk(rows, [["x", 0.5, []]] * len(rows)).split(b"\n")[:-1]
-        assert len(done) == len(rows)
-        for line in done:
+        writer = formats.make_writer(Path("a.jsonl"), reader, ["label", "probability", "warnings"])
+        lines = writer.chunk(rows, [["x", 0.5, []]] * len(rows)).split(b"\n")[:-1]
+        assert len(lines) == len(rows)
+        for line in lines:
             assert "label" in json.loads(line)
 
     try_all("json", check, DATA)
 
 
-def test_labelled_files_are_read_or_refused_by_name(tmp_path):
-    def check(kind, data):
-        path = tmp_path / f"a{kind}"
+def test_a_labelled_file_is_read_or_named_in_an_error(tmp_path):
+    def check(suffix, data):
+        path = tmp_path / f"a{suffix}"
         path.write_bytes(data)
-        for read in (sources.read_labelled, lambda path: list(sources.read_texts(path))):
+        for load in (sources.read_labelled, lambda path: list(sources.read_texts(path))):
             try:
-                read(path)
+                load(path)
             except InputError as error:
                 assert str(path) in error.fact
 
     try_all("labelled", check, st.sampled_from([".csv", ".tsv", ".jsonl"]), DATA)
 
 
-def test_any_text_has_an_id_for_each_of_its_tokens():
+def test_any_text_has_an_id_for_each_token():
     texts = ["a good film", "good film"]
     tokenizer = fit(texts, most_words=9, least_word=1, least_ngram=(1, 1))[0]
 
@@ -191,8 +194,10 @@ def test_any_text_has_an_id_for_each_of_its_tokens():
         assert tokenizer.features(encoded, 3).max(initial=0) < tokenizer.feature_count
 
     by_bytes = DATA.map(lambda data: data.decode("utf-8", "surrogateescape"))
-    piled = st.text("\u0301\u0316\u05b0\uff9e", min_size=2, max_size=3).map(lambda t: t * 20_000)
-    try_all("texts", check, st.one_of(*[LONG] * 4, *[by_bytes] * 4, piled))
+    many_marks = st.text("\u0301\u0316\u05b0\uff9e", min_size=2, max_size=3).map(
+        lambda t: t * 20_000
+    )
+    try_all("texts", check, st.one_of(*[LONG] * 4, *[by_bytes] * 4, many_marks))
 
 
 @pytest.fixture(scope="module")
@@ -201,64 +206,66 @@ def model(tmp_path_factory):
 
 
 @st.composite
-def spoiled(draw, whole):
-    """Return other bytes in the place of a file's, or its own with a stretch replaced."""
+def damaged(draw, original):
+    """Return other bytes than those of a file, or its own with a part replaced."""
     if draw(st.integers(0, 3)) == 0:
         return draw(st.binary(max_size=200))
-    start = draw(st.integers(0, len(whole)))
-    if draw(st.integers(0, 3)) == 0:  # numbers that are too large, in the place of others
+    start = draw(st.integers(0, len(original)))
+    if draw(st.integers(0, 3)) == 0:  # replace numbers with extreme ones
         extreme = st.sampled_from([b"\xff\xff\x7f\x7f", b"\xff\xff\x7f\xff"])
-        many = b"".join(draw(st.lists(extreme, min_size=2, max_size=4))) * 20
-        start = max(128, start - start % 4)  # behind the header of an array
-        return (whole[:start] + many)[: len(whole)] + whole[start + len(many) :]
-    end = draw(st.integers(start, min(len(whole), start + 8)))
-    return whole[:start] + draw(st.binary(max_size=8)) + whole[end:]
+        numbers = b"".join(draw(st.lists(extreme, min_size=2, max_size=4))) * 20
+        start = max(128, start - start % 4)  # after the header of an array
+        return (original[:start] + numbers)[: len(original)] + original[start + len(numbers) :]
+    end = draw(st.integers(start, min(len(original), start + 8)))
+    return original[:start] + draw(st.binary(max_size=8)) + original[end:]
 
 
 @st.composite
-def respoiled(draw, whole):
-    """Return an archive of which one member is spoiled, and which is sound itself."""
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+def with_damaged_member(draw, original):
+    """Return a valid archive with one damaged member."""
+    with zipfile.ZipFile(io.BytesIO(original)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = draw(st.sampled_from(sorted(members)))
-    members[name] = draw(spoiled(members[name]))
-    done = io.BytesIO()
-    with zipfile.ZipFile(done, "w") as archive:
+    members[name] = draw(damaged(members[name]))
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return done.getvalue()
+    return output.getvalue()
 
 
-def says_or_refuses(folder):
-    """Read a bundle and predict with it, or have it refused by a sentence that names it."""
+def assert_predicts_or_names(folder):
+    """Assert that a bundle predicts probabilities, or that an error names it."""
     try:
-        said = Classifier(bundle.read(folder)).predict(["a good film", "heart", ""])
+        probabilities = Classifier(bundle.read(folder)).predict(["a good film", "heart", ""])
     except DamagedFileError as error:
         assert str(folder) in error.fact
     else:
-        assert ((said >= 0) & (said <= 1)).all() and said.shape == (3,)
+        assert ((probabilities >= 0) & (probabilities <= 1)).all()
+        assert probabilities.shape == (3,)
 
 
 PARTS = ["words.txt", "ngrams.npy", "embedding.npy", "weights.npz"]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_part_of_a_model_that_holds_anything_is_refused_or_speaks(model):
+def test_a_model_with_a_damaged_file_predicts_or_is_named_in_an_error(model):
     def check(data):
         name = data.draw(st.sampled_from(PARTS))
         path = model / name
-        whole, record = path.read_bytes(), (model / "bundle.json").read_bytes()
+        original, manifest = path.read_bytes(), (model / "bundle.json").read_bytes()
         in_archive = name == "weights.npz" and data.draw(st.booleans())
-        path.write_bytes(data.draw(respoiled(whole) if in_archive else spoiled(whole)))
+        strategy = with_damaged_member if in_archive else damaged
+        path.write_bytes(data.draw(strategy(original)))
         try:
-            # With the digests of what is there now: otherwise those alone would be tried.
-            stated = json.loads(record)
-            stated["files"][name] = files.checksums(model)[name]
-            (model / "bundle.json").write_text(json.dumps(files.add_checksum(stated)), "utf-8")
-            says_or_refuses(model)
+            # With new digests, because the old ones would reveal the damage.
+            content = json.loads(manifest)
+            content["files"][name] = files.checksums(model)[name]
+            (model / "bundle.json").write_text(json.dumps(files.add_checksum(content)), "utf-8")
+            assert_predicts_or_names(model)
         finally:
-            path.write_bytes(whole)
-            (model / "bundle.json").write_bytes(record)
+            path.write_bytes(original)
+            (model / "bundle.json").write_bytes(manifest)
 
     try_all("parts", check, st.data())
 
@@ -271,30 +278,31 @@ JSON = st.recursive(
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_record_that_holds_anything_is_refused_or_its_model_speaks(model):
+def test_a_model_with_any_manifest_predicts_or_is_named_in_an_error(model):
     def check(data):
         path = model / "bundle.json"
-        record = path.read_bytes()
-        stated = json.loads(record)
-        at, names = stated, sorted(stated)
+        original = path.read_bytes()
+        content = json.loads(original)
+        table, names = content, sorted(content)
         while True:
             name = data.draw(st.sampled_from(names))
-            if not (isinstance(at[name], dict) and at[name] and data.draw(st.booleans())):
+            if not (isinstance(table[name], dict) and table[name] and data.draw(st.booleans())):
                 break
-            at = at[name]
-            names = sorted(at)
-        at[name] = data.draw(JSON)
-        by_bytes = data.draw(st.none() | spoiled(record))
+            table = table[name]
+            names = sorted(table)
+        table[name] = data.draw(JSON)
+        by_bytes = data.draw(st.none() | damaged(original))
         try:
-            path.write_bytes(by_bytes or json.dumps(files.add_checksum(stated)).encode())
-            says_or_refuses(model)
+            path.write_bytes(by_bytes or json.dumps(files.add_checksum(content)).encode())
+            assert_predicts_or_names(model)
         finally:
-            path.write_bytes(record)
+            path.write_bytes(original)
 
     try_all("records", check, st.data())
 
 
-# What a shell passes: no NUL, and what is not UTF-8 as lone halves. No path out of the folder.
+# Arguments as a shell passes them: no NUL, and lone surrogates for bytes that are not UTF-8. No
+# slash, so that no path leads out of the folder.
 RAW = st.lists(st.binary(max_size=8) | st.sampled_from(PIECES[:-2])).map(b"".join)
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=20) | RAW.map(
     lambda raw: raw.translate(None, b"/\0").decode("utf-8", "surrogateescape")
@@ -307,8 +315,8 @@ METRIC = st.sampled_from(["units", "units=16", "validation/loss", "validation/lo
 MODEL = {"--model": st.sampled_from(["tiny", ".", "models:/sentiment@champion"]) | WORD}
 EXPERIMENT = {"--experiment": st.just("sentiment") | WORD}
 NUMBERS = ["--units", "--epochs", "--dropout", "--seed", "--learning-rate", "--batch-size"]
-# The options of each command with what may follow them. Nothing here trains, downloads or serves:
-# two have a file that is too short to learn from.
+# The options of each command and the values that may follow them. No command trains, downloads or
+# serves: the file of those that would train is too short.
 GRAMMAR = {
     ("predict",): {
         "": WORD | st.sampled_from(["a good film", "-"]), "--input": FILE, "--output": OUT,
@@ -320,6 +328,10 @@ GRAMMAR = {
     ("predict", "--on-error", "null", "--input"): {
         "": FILE, "--output": OUT, "--defuse-formulas": None, "--text-column": COLUMN,
         "--resume": None, "--neutral": st.tuples(NUMBER, NUMBER),
+    },
+    ("predict", "a good film"): {
+        "": WORD, "--json": None, "--trace": None, "--why": None, "--quiet": None,
+        "--threshold": NUMBER, "--html": OUT,
     },
     ("states",): {
         "": WORD | st.sampled_from(["a good film", "-"]), "--input": FILE, "--output": OUT,
@@ -351,7 +363,7 @@ GRAMMAR = {
 
 @st.composite
 def typed(draw):
-    """Return the words of a command: most in their places, one in ten anywhere."""
+    """Return the arguments of a command; in one case of ten, one of them is replaced."""
     command = draw(st.sampled_from(list(GRAMMAR)))
     words = list(command)
     for name in draw(st.lists(st.sampled_from(sorted(GRAMMAR[command])), max_size=4)):
@@ -380,32 +392,32 @@ def at_home(tmp_path, model, monkeypatch):
         add_run(
             ProjectPaths(root), name, settings={"units": 16}, losses=(0.5, 0.3), right="+++++++-"
         )
-    # All that is imported when it is needed first takes longer than a second.
+    # Imports on first use take longer than a second, so they happen here.
     for words in (["runs"], ["compare", "--html", "x.html"], ["states", "a"], ["train", "--show"]):
         assert call(*words).status == 0
 
 
-def test_any_arguments_end_in_an_answer_or_a_sentence(at_home):
-    ends = Counter()
+def test_any_arguments_give_an_answer_or_an_error_message(at_home):
+    statuses = Counter()
 
     def check(words, fed, terminal):
-        said = call(*words, fed=fed, terminal=terminal)
-        assert said.status in (0, 1, 2)
-        assert "Traceback" not in said.err and "unexpected error" not in said.err, said.err
-        # A pipe gets the data as they are.
-        assert not OBEYED.search(said.err + said.out * terminal)
-        assert said.status == 0 or said.err or not words
-        ends[said.status] += 1
+        result = call(*words, fed=fed, terminal=terminal)
+        assert result.status in (0, 1, 2)
+        assert "Traceback" not in result.err and "unexpected error" not in result.err, result.err
+        # A pipe gets the data unchanged.
+        assert not OBEYED.search(result.err + result.out * terminal)
+        assert result.status == 0 or result.err or not words
+        statuses[result.status] += 1
 
     fed = st.one_of(st.just(b"a good film\n"), DATA)
     try_all("arguments", check, typed(), fed, st.booleans())
-    # Else it would have tried usage errors alone.
-    assert min(ends[0], ends[1], ends[2]) > sum(ends.values()) / 10, ends
+    # Otherwise most inputs would be usage errors.
+    assert min(statuses[0], statuses[1], statuses[2]) > sum(statuses.values()) / 10, statuses
 
 
-def test_the_options_that_are_drawn_exist(monkeypatch):
+def test_every_option_in_the_grammar_exists(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     for command, options in GRAMMAR.items():
         listed = call(*command[:1], "--help", terminal=False).out
-        # `--no-track` is listed behind `--track`, as ` --no-track`.
+        # `--no-track` is listed after `--track`.
         assert not [name for name in options if name not in listed]

@@ -29,13 +29,6 @@ MANY = 10**12  # the rows that a forged header claims
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
 def model(home):
     return tiny_bundle(home / "data" / "models" / "tiny").folder
 
@@ -295,7 +288,9 @@ def test_a_row_without_end_is_refused_before_it_fills_the_memory(kind, home, mod
     endless = b'good,"film\n' + b"heart\n" * 400_000 if kind == "csv" else b"x" * (2 << 20)
     path.write_bytes({"csv": b"n,text\n1,good\n"}.get(kind, b"") + endless)
     message = run("predict", "--input", path, "--on-error", "skip")
-    assert f"what begins in line {3 if kind == 'csv' else 1} is longer than 1 MiB" in message
+    assert (
+        f"the row that begins in line {3 if kind == 'csv' else 1} is longer than 1 MiB" in message
+    )
 
 
 @pytest.mark.parametrize(

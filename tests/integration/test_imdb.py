@@ -48,7 +48,7 @@ def model(home):
 
 
 def test_all_three_splits_exist(prepared):
-    counts = {name: stats["reviews"] for name, stats in prepared.splits.items()}
+    counts = {name: stats.reviews for name, stats in prepared.splits.items()}
     assert counts == {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
     for name in ("train", "test"):
         assert np.bincount(prepared.split(name).labels).tolist() == [12_500, 12_500]
@@ -59,7 +59,7 @@ def test_the_vocabulary_comes_from_the_training_split_alone(prepared):
     train, test = prepared.split("train"), prepared.split("test")
     seen = np.unique(train.encoded.tokens)
     assert len(seen) == prepared.tokenizer.vocabulary_size - 1  # all but padding
-    assert prepared.splits["test"]["unknown_share"] > prepared.splits["train"]["unknown_share"]
+    assert prepared.splits["test"].unknown_share > prepared.splits["train"].unknown_share
     assert set(np.unique(test.encoded.tokens)) <= set(seen)
 
 

@@ -1,4 +1,4 @@
-"""Two processes at once in one folder: both come to their end, and nothing is lost or torn."""
+"""Two processes at once in one project: both finish, and nothing is lost or half written."""
 
 import subprocess
 import sys
@@ -26,10 +26,10 @@ SETTINGS = TrainSettings(epochs=2, own_labels=0)
 WORDS = ["--dataset", "sample", "--own-labels", "0", "--units", "4", "--longest-review", "32"]
 
 
-def python(code, *words):
-    """Start Python, which prints a line when it is ready."""
+def start_python(code, *arguments):
+    """Start Python with `code`, its streams connected to pipes."""
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, words)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -37,91 +37,92 @@ def python(code, *words):
     )
 
 
-@pytest.mark.parametrize("more", [[], ["--again"]])
-def test_two_that_prepare_the_same_make_one_set(tmp_path, more):
+@pytest.mark.parametrize("options", [[], ["--again"]])
+def test_two_processes_that_prepare_the_same_dataset_write_one(tmp_path, options):
     source = tmp_path / "many.csv"
     rows = (f"what a {'good' if n % 2 else 'bad'} film number {n},{n % 2}\n" for n in range(9_000))
     source.write_text("text,label\n" + "".join(rows))
-    both = [start("prepare", "--dataset", str(source), *more, home=tmp_path) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    (folder,) = (tmp_path / "data" / "prepared").iterdir()  # and nothing aside
-    found = prepared.open_dataset(folder)
-    assert sum(len(found.split(name)) for name in found.splits) == 9_000
+    words = ["prepare", "--dataset", str(source), *options]
+    processes = [start(*words, home=tmp_path) for _ in range(2)]
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    (folder,) = (tmp_path / "data" / "prepared").iterdir()  # and no temporary files
+    dataset = prepared.open_dataset(folder)
+    assert sum(len(dataset.split(name)) for name in dataset.splits) == 9_000
 
 
-class Overtaken(Progress):
-    """Lets another prepare the same while this one does."""
+class PreparedMeanwhile(Progress):
+    """Prepares the same dataset while it is being prepared."""
 
-    def __init__(self, folders):
-        self._folders = folders
+    def __init__(self, paths):
+        self._paths = paths
 
-    def follow(self, items, what, total):
+    def track(self, items, what, total):
         if what == "encoding test":
-            self.made = prepare(PrepareSettings(dataset="sample"), self._folders)[0]
-            self.place = self.made.folder.stat().st_ino
-        return items
+            self.other = prepare(PrepareSettings(dataset="sample"), self._paths)[0]
+            self.inode = self.other.folder.stat().st_ino
+        return iter(items)
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_set_that_may_be_read_already_stays_unless_another_is_asked_for(tmp_path, again):
-    folders = ProjectPaths(tmp_path)
-    progress = Overtaken(folders)
-    made, new = prepare(PrepareSettings(dataset="sample"), folders, again=again, progress=progress)
-    assert new and made.manifest == progress.made.manifest
-    assert list(folders.prepared.iterdir()) == [made.folder]
-    assert (made.folder.stat().st_ino == progress.place) is not again
+def test_a_dataset_that_appears_meanwhile_stays_unless_a_new_one_is_requested(tmp_path, again):
+    paths = ProjectPaths(tmp_path)
+    progress = PreparedMeanwhile(paths)
+    settings = PrepareSettings(dataset="sample")
+    dataset, is_new = prepare(settings, paths, again=again, progress=progress)
+    assert is_new and dataset.manifest == progress.other.manifest
+    assert list(paths.prepared.iterdir()) == [dataset.folder]
+    assert (dataset.folder.stat().st_ino == progress.inode) is not again
 
 
-def histories(folders):
-    """Return for each run by its model its status and the steps of its metrics."""
-    client = MlflowClient(store.tracking_uri(folders))
-    found = {}
+def logged_runs(paths):
+    """Return the status of each run and the steps of its metrics, by the name of its model."""
+    client = MlflowClient(store.tracking_uri(paths))
+    runs = {}
     for run in client.search_runs(["1"]):
         steps = {
             name: [point.step for point in client.get_metric_history(run.info.run_id, name)]
             for name in run.data.metrics
         }
-        found[run.data.tags["model"]] = (run.info.status, steps)
-    return found
+        runs[run.data.tags["model"]] = (run.info.status, steps)
+    return runs
 
 
-def test_two_trainings_and_those_who_ask_them_meanwhile(tmp_path):
-    # Nothing is there yet: both prepare the reviews, make the store and choose a name.
-    folders = ProjectPaths(tmp_path)
+def test_two_trainings_at_once_and_predictions_meanwhile(tmp_path):
+    # The project is empty: both prepare the reviews, create the store and choose a name.
+    paths = ProjectPaths(tmp_path)
     words = [*WORDS, "--no-evaluate", "--snapshots", "off"]
-    both = [start("train", *words, home=tmp_path) for _ in range(2)]
-    spoken = set()
-    while any(process.poll() is None for process in both):
-        name = resolve.resolve_model(None, folders).name
-        if name not in spoken:
-            spoken.add(name)
-            asked = start("predict", "--quiet", "a good film", home=tmp_path)
-            assert asked.communicate()[0].startswith(("positive", "negative"))
-            assert asked.returncode == 0
+    trainings = [start("train", *words, home=tmp_path) for _ in range(2)]
+    used = set()
+    while any(process.poll() is None for process in trainings):
+        name = resolve.resolve_model(None, paths).name
+        if name not in used:
+            used.add(name)
+            predicting = start("predict", "--quiet", "a good film", home=tmp_path)
+            assert predicting.communicate()[0].startswith(("positive", "negative"))
+            assert predicting.returncode == 0
         time.sleep(0.02)
-    told = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
-    models = {path.name: bundle.read(path) for path in folders.models.iterdir()}
+    outputs = [process.communicate() for process in trainings]
+    assert [process.returncode for process in trainings] == [0, 0], outputs
+    models = {path.name: bundle.read(path) for path in paths.models.iterdir()}
     assert len(models) == 2
-    assert len(list(folders.prepared.iterdir())) == 1
-    assert not [path for path in folders.checkpoints.iterdir() if path.name[0] != "."]
-    found = histories(folders)
-    assert found.keys() == models.keys()
-    for status, steps in found.values():
+    assert len(list(paths.prepared.iterdir())) == 1
+    assert not [path for path in paths.checkpoints.iterdir() if path.name[0] != "."]
+    runs = logged_runs(paths)
+    assert runs.keys() == models.keys()
+    for status, steps in runs.values():
         assert status == "FINISHED"
         assert steps["validation/loss"] == [1, 2] and set(map(tuple, steps.values())) == {(1, 2)}
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    return prepare(
-        PrepareSettings(dataset="sample"), ProjectPaths(tmp_path_factory.mktemp("data"))
-    )[0]
+    paths = ProjectPaths(tmp_path_factory.mktemp("data"))
+    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
-def test_a_name_that_another_trains_is_refused_until_that_one_is_dead(sample, tmp_path):
-    folders = ProjectPaths(tmp_path)
+def test_a_name_that_another_process_trains_is_refused_until_that_process_ends(sample, tmp_path):
+    paths = ProjectPaths(tmp_path)
     code = """
 import sys
 from pathlib import Path
@@ -130,179 +131,183 @@ with open_writer(Path(sys.argv[1])):
     print("training", flush=True)
     sys.stdin.read()
 """
-    other = python(code, folders.checkpoints / "mine")
+    other = start_python(code, paths.checkpoints / "mine")
     assert other.stdout.readline() == "training\n"
-    refused = f"process {other.pid} is already training mine"
-    with pytest.raises(InputError, match=refused) as raised:
-        train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
-    assert raised.value.hint == f"wait for it, or end it: kill {other.pid}"
+    with pytest.raises(InputError, match=f"process {other.pid} is already training mine") as caught:
+        train(sample, SMALL, SETTINGS, paths, name="mine", track=False)
+    assert caught.value.hint == f"wait for it, or end it: kill {other.pid}"
     other.kill()
     other.communicate()
-    with checkpoint.open_writer(folders.checkpoints / "mine"):
+    with checkpoint.open_writer(paths.checkpoints / "mine"):
         pass
-    assert not list(folders.checkpoints.iterdir())
+    assert not list(paths.checkpoints.iterdir())
 
 
-def test_a_name_that_another_has_finished_meanwhile_is_refused(sample, tmp_path, monkeypatch):
-    folders, check, checked = ProjectPaths(tmp_path), run_name.check_run_name, []
+def test_a_name_that_another_process_finishes_meanwhile_is_refused(sample, tmp_path, monkeypatch):
+    paths, check, finished = ProjectPaths(tmp_path), run_name.check_run_name, []
 
-    def finished(folders, name):
-        check(folders, name)
-        if not checked:
-            checked.append(tiny_bundle(folders.models / name))
+    def check_and_finish(paths, name):
+        """Check a name, and write its model right after the first check."""
+        check(paths, name)
+        if not finished:
+            finished.append(tiny_bundle(paths.models / name))
 
-    monkeypatch.setattr(run_name, "check_run_name", finished)
+    monkeypatch.setattr(run_name, "check_run_name", check_and_finish)
     with pytest.raises(InputError, match="mine already exists"):
-        train(sample, SMALL, SETTINGS, folders, name="mine", track=False)
-    assert bundle.read(folders.models / "mine").record == checked[0].record
+        train(sample, SMALL, SETTINGS, paths, name="mine", track=False)
+    assert bundle.read(paths.models / "mine").manifest == finished[0].manifest
 
 
-def test_two_names_made_in_one_second_differ(sample, tmp_path):
+def test_names_chosen_at_once_differ(sample, tmp_path):
     code = """
 import sys
 from pathlib import Path
-from sentiment.training import run_name as naming
 from sentiment.config import ModelSettings, TrainSettings
+from sentiment.training.run_name import claim_run_name
 from sentiment.utils.paths import ProjectPaths
-home = ProjectPaths(Path(sys.argv[1]))
+paths = ProjectPaths(Path(sys.argv[1]))
 for _ in range(50):
-    print(naming.claim_run_name(home, "r", "d", ModelSettings(), TrainSettings()))
+    print(claim_run_name(paths, "r", "d", ModelSettings(), TrainSettings()))
 """
-    racers = [python(code, tmp_path) for _ in range(3)]
-    names = [name for racer in racers for name in racer.communicate()[0].split()]
+    processes = [start_python(code, tmp_path) for _ in range(3)]
+    names = [name for process in processes for name in process.communicate()[0].split()]
     assert len(names) == len(set(names)) == 150
 
 
-class Meanwhile(Progress):
-    """Does something once the first epoch is over."""
+class AfterFirstEpoch(Progress):
+    """Calls a function after the first epoch."""
 
-    def __init__(self, act):
-        self._act = act
+    def __init__(self, function):
+        self._function = function
 
     def epoch(self, report):
         if report.epoch == 1:
-            self._act()
+            self._function()
 
 
 def test_a_training_goes_on_while_its_data_is_prepared_again(tmp_path):
-    folders = ProjectPaths(tmp_path)
-    data, _ = prepare(PrepareSettings(dataset="sample"), folders)
+    paths = ProjectPaths(tmp_path)
+    data, _ = prepare(PrepareSettings(dataset="sample"), paths)
     before = data.folder.stat().st_ino
 
-    def again():
-        words = ["prepare", "--dataset", "sample", "--again"]
-        assert start(*words, home=tmp_path).wait(timeout=60) == 0
+    def prepare_again():
+        assert start("prepare", "--dataset", "sample", "--again", home=tmp_path).wait() == 0
         assert data.folder.stat().st_ino != before
 
-    # With a round that is to come, which reads what has taken the place of the data.
+    # The second round reads the new files.
     settings = TrainSettings(epochs=1, own_labels=1)
-    made = train(data, SMALL, settings, folders, track=False, progress=Meanwhile(again))
-    assert len(made.epochs) == 2 and bundle.read(made.folder).name == made.name
+    progress = AfterFirstEpoch(prepare_again)
+    trained = train(data, SMALL, settings, paths, track=False, progress=progress)
+    assert len(trained.epochs) == 2 and bundle.read(trained.folder).name == trained.name
 
 
 REPLACE = """
+import itertools
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from tests.helpers.build import tiny_bundle
 print("ready", flush=True)
-for number in range(1, 100):
+for number in itertools.count(1):
     tiny_bundle(Path(sys.argv[1]), seed=number % 2)
 """
 
 
-def test_who_reads_a_model_that_is_replaced_gets_the_one_or_the_other(tmp_path):
-    # As a training does that goes on after Ctrl-C, when the model of before it is there.
-    whole = {}
+def test_a_model_that_is_replaced_while_it_is_read_is_the_old_or_the_new_one(tmp_path):
+    # A resumed training replaces the model that was saved at the interruption.
+    expected = {}
     for seed in range(2):
-        made = tiny_bundle(tmp_path / "of" / f"{seed}", seed=seed)
-        whole[made.record["created"]] = (made.embedding.tobytes(), made.weights)
-    place = tmp_path / "models" / "model"
-    tiny_bundle(place)
-    writer, read = python(REPLACE, place, Path(__file__).parents[2]), 0
+        model = tiny_bundle(tmp_path / "expected" / f"{seed}", seed=seed)
+        expected[model.manifest.created] = (model.embedding.tobytes(), model.weights)
+    path = tmp_path / "models" / "model"
+    tiny_bundle(path)
+    writer = start_python(REPLACE, path, Path(__file__).parents[2])
     assert writer.stdout.readline() == "ready\n"
-    while writer.poll() is None:
+    read = []
+    while len(read) < 60 or len(set(read)) < 2:
+        assert writer.poll() is None, writer.stderr.read()
         try:
-            opened = bundle.read(place)
+            model = bundle.read(path)
         except MissingFileError:
-            continue  # the instant between two renames
-        embedding, weights = whole[opened.record["created"]]
-        assert opened.embedding.tobytes() == embedding
-        assert all((opened.weights[name] == array).all() for name, array in weights.items())
-        read += 1
-    assert writer.returncode == 0, writer.stderr.read()
-    assert read > 50
+            continue  # the moment between two renames
+        embedding, weights = expected[model.manifest.created]
+        assert model.embedding.tobytes() == embedding
+        assert all((model.weights[name] == array).all() for name, array in weights.items())
+        read.append(model.manifest.created)
+    writer.kill()
+    writer.communicate()
 
 
 LOG = """
 import sys
 from pathlib import Path
+from sentiment.tracking.offline import tracker
+from sentiment.tracking.run_logger import Dataset
 from sentiment.utils.paths import ProjectPaths
-from sentiment.tracking.offline import logging as delivery
-from sentiment.tracking import run as runs
 home, model, number = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()
-used = [runs.Dataset(f"the same {n}", "training", "0" * 64, {}) for n in range(20)]
-begins = delivery.RunStart("many", number, {"seed": number}, used)
-with delivery.track_run(ProjectPaths(Path(home)), begins, print) as run:
+datasets = [Dataset(f"the same {n}", "training", "0" * 64, {}) for n in range(20)]
+start = tracker.RunStart("many", number, {"seed": number}, datasets)
+with tracker.track_run(ProjectPaths(Path(home)), start, print) as run:
     for step in range(1, 6):
         values = {f"validation/{n}": int(number) + step + n / 100 for n in range(40)}
         run.log_epoch(values, step, Path(model))
 """
 
 
-def test_of_four_that_log_at_once_none_loses_a_metric(tmp_path):
+def test_four_processes_that_log_at_once_lose_no_metric(tmp_path):
     model = tiny_bundle(tmp_path / "bundle").folder
-    four = [python(LOG, tmp_path, model, 1000 * number) for number in range(1, 5)]
-    for process in four:
+    processes = [start_python(LOG, tmp_path, model, 1000 * number) for number in range(1, 5)]
+    for process in processes:
         assert process.stdout.readline() == "ready\n"
-    # All at once, into a store that is not there yet.
-    for process in four:
+    # All at once, and the store does not exist yet.
+    for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=300)[1] for process in four]
-    assert [process.returncode for process in four] == [0, 0, 0, 0], told
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
     client = MlflowClient(store.tracking_uri(ProjectPaths(tmp_path)))
     (experiment,) = client.search_experiments(filter_string="name = 'many'")
-    found = client.search_runs([experiment.experiment_id])
-    assert sorted(run.data.params["seed"] for run in found) == ["1000", "2000", "3000", "4000"]
-    for run in found:
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted(run.data.params["seed"] for run in runs) == ["1000", "2000", "3000", "4000"]
+    for run in runs:
         assert run.info.status == "FINISHED" and len(run.data.metrics) == 40
-        begin = int(run.data.params["seed"])
+        seed = int(run.data.params["seed"])
         for n in range(40):
             points = client.get_metric_history(run.info.run_id, f"validation/{n}")
             values = [(point.step, point.value) for point in points]
-            assert values == [(step, begin + step + n / 100) for step in range(1, 6)]
+            assert values == [(step, seed + step + n / 100) for step in range(1, 6)]
 
 
 @pytest.mark.slow  # two starts of TensorFlow
-def test_of_two_trainings_of_one_name_one_is_refused(tmp_path):
-    both = [start("train", *WORDS, "--name", "same", home=tmp_path) for _ in range(2)]
-    told = [process.communicate(timeout=300) for process in both]
-    assert sorted(process.returncode for process in both) == [0, 1], told
-    refused = next(told[n][1] for n, process in enumerate(both) if process.returncode)
-    assert refused.startswith("Error: ")
-    assert "is already training same" in refused or "the training same has started" in refused
-    assert refused.count("Error: ") == 1 and "Try: " in refused
+def test_of_two_trainings_with_one_name_one_is_refused(tmp_path):
+    processes = [start("train", *WORDS, "--name", "same", home=tmp_path) for _ in range(2)]
+    outputs = [process.communicate() for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 1], outputs
+    errors = next(outputs[n][1] for n, process in enumerate(processes) if process.returncode)
+    assert errors.startswith("Error: ")
+    assert "is already training same" in errors or "the training same has started" in errors
+    assert errors.count("Error: ") == 1 and "Try: " in errors
     assert bundle.read(tmp_path / "data" / "models" / "same").name == "same"
     assert not checkpoint.exists(tmp_path / "data" / "checkpoints" / "same")
-    (status, _) = histories(ProjectPaths(tmp_path))["same"]
+    (status, _) = logged_runs(ProjectPaths(tmp_path))["same"]
     assert status == "FINISHED"
 
 
 @pytest.mark.slow  # a start of MLflow a second
-def test_promoting_and_asking_while_a_training_ends(tmp_path):
+def test_promoting_and_predicting_while_a_training_ends(tmp_path):
     assert start("train", *WORDS, "--name", "first", home=tmp_path).wait() == 0
     second = start("train", *WORDS, "--name", "second", home=tmp_path)
-    told = []
+    errors = []
     while second.poll() is None:
-        promoted = start("promote", home=tmp_path)
-        asked = start("predict", "--model", "models:/sentiment@champion", "good", home=tmp_path)
-        for process in (promoted, asked):
-            told.append(process.communicate(timeout=120)[1])
-            assert "Traceback" not in told[-1]
-            assert process.returncode == 0 or "\nTry: " in told[-1], told[-1]
+        promoting = start("promote", home=tmp_path)
+        champion = "models:/sentiment@champion"
+        predicting = start("predict", "--model", champion, "good", home=tmp_path)
+        for process in (promoting, predicting):
+            errors.append(process.communicate()[1])
+            assert "Traceback" not in errors[-1]
+            assert process.returncode == 0 or "\nTry: " in errors[-1], errors[-1]
     assert second.returncode == 0, second.communicate()
-    assert len(told) > 2
+    assert len(errors) > 2
     assert start("promote", "second", home=tmp_path).wait() == 0

@@ -1,4 +1,4 @@
-"""A tracking store that is away, ill or dies: training goes on, and nothing is lost or doubled."""
+"""A tracking server that is away, fails or dies: training goes on, and nothing is logged twice."""
 
 import itertools
 import json
@@ -34,11 +34,12 @@ from tests.helpers.slow import SLOW
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 EPOCHS = 3
-load_test_split.__test__ = False  # a function of the stage, not a test
+AWAY = "http://127.0.0.1:9"  # a port for which a server needs root, and on which none listens
+load_test_split.__test__ = False  # pytest would take it for a test
 
 
-class Listener(Progress):
-    """Keeps what is said, and does something after an epoch."""
+class Notes(Progress):
+    """Collects notes, and calls a function after some epochs, by their number."""
 
     def __init__(self, after=None):
         self.notes, self._after = [], after or {}
@@ -49,24 +50,23 @@ class Listener(Progress):
     def epoch(self, report):
         self._after.get(report.epoch, lambda: None)()
 
-    def said(self, what):
-        return [note for note in self.notes if what in note]
+    def with_text(self, text):
+        return [note for note in self.notes if text in note]
 
 
-class Served:
-    """MLflow's server over a store of its own, which can be killed and started again."""
+class TrackingServer:
+    """MLflow's server over a store of its own, which can be killed and restarted."""
 
     def __init__(self, root):
         (root / "mlruns").mkdir(parents=True)
-        self._folders, self._port = ProjectPaths(root), free_port(0)
+        self._paths, self._port = ProjectPaths(root), free_port(0)
         self.address = f"http://127.0.0.1:{self._port}"
-        self._running = None
 
     def start(self):
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # it would be the server's store
-            self._process = server.start_ui(self._folders, self._port)
-        server._wait(self._process, f"{self.address}/health")
+            self._process = server.start_ui(self._paths, self._port)
+        server.wait_until_ready(self._process, f"{self.address}/health")
 
     def kill(self):
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -74,51 +74,56 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    made = Served(tmp_path_factory.mktemp("server"))
-    made.start()
-    yield made
-    made.kill()
+def tracking_server(tmp_path_factory):
+    started = TrackingServer(tmp_path_factory.mktemp("server"))
+    started.start()
+    yield started
+    started.kill()
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    folders = ProjectPaths(tmp_path_factory.mktemp("sample"))
-    return prepare(PrepareSettings(dataset="sample"), folders)[0]
+    paths = ProjectPaths(tmp_path_factory.mktemp("sample"))
+    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 @pytest.fixture
-def folders(sample, tmp_path, monkeypatch):
+def paths(sample, tmp_path, monkeypatch):
     shutil.copytree(sample.folder, tmp_path / "data" / "prepared" / sample.folder.name)
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return ProjectPaths(tmp_path)
 
 
-def trained(data, folders, progress=None, epochs=EPOCHS, **options):
+def run_training(data, paths, progress=None, epochs=EPOCHS, **options):
     settings = TrainSettings(epochs=epochs, own_labels=0, patience=epochs)
-    return train(data, SMALL, settings, folders, progress=progress, **options)
+    return train(data, SMALL, settings, paths, progress=progress, **options)
 
 
-def evaluated(made, folders, progress=None):
-    opened = read(made.folder)
-    data = load_test_split(opened, folders)
-    return log_evaluation(opened, evaluate(opened, data), data, folders, progress)
+def run_evaluation(trained, paths, progress=None):
+    bundle = read(trained.folder)
+    data = load_test_split(bundle, paths)
+    return log_evaluation(bundle, evaluate(bundle, data), data, paths, progress)
 
 
 def sync():
     return CliRunner().invoke(app, ["sync"])
 
 
-def pending(folders):
-    return len(list(folders.spool.glob("[!.]*/[0-9]*-*")))
+def queues(paths):
+    return list(paths.spool.glob("[!.]*"))
 
 
-def check_whole(address, experiment, epochs=EPOCHS, evaluations=1, stopped=0):
-    """Look for one run in a store, with everything once."""
+def pending(paths):
+    """Return how many operations wait in all queues."""
+    return len(list(paths.spool.glob("[!.]*/[0-9]*-*")))
+
+
+def assert_one_complete_run(address, experiment, epochs=EPOCHS, evaluations=1, interruptions=0):
+    """Check that an experiment has one run, with everything once; return the run."""
     client = MlflowClient(address)
-    number = client.get_experiment_by_name(experiment).experiment_id
-    (run,) = client.search_runs([number])
+    experiment_id = client.get_experiment_by_name(experiment).experiment_id
+    (run,) = client.search_runs([experiment_id])
     assert run.info.status == "FINISHED" and "failure" not in run.data.tags
     steps = list(range(1, epochs + 1))
     for name in ("train/loss", "validation/loss"):
@@ -126,87 +131,92 @@ def check_whole(address, experiment, epochs=EPOCHS, evaluations=1, stopped=0):
     if evaluations:
         assert len(client.get_metric_history(run.info.run_id, "test/accuracy")) == evaluations
         assert len(client.list_artifacts(run.info.run_id, "evaluation")) == 2
-    models = client.search_logged_models([number])
+    models = client.search_logged_models([experiment_id])
     measured = [m.step for model in models for m in model.metrics if m.key == "validation/loss"]
     assert Counter(measured) == Counter(steps) and len(models) == epochs
     versions = client.search_model_versions(f"run_id = '{run.info.run_id}'")
-    sources = [version.source for version in sorted(versions, key=lambda one: int(one.version))]
+    versions.sort(key=lambda version: int(version.version))
+    sources = [version.source for version in versions]
     assert sources[-1] == f"models:/{run.data.tags['model_id']}"
-    # The best by the time when it was stopped may be another one.
-    assert len(sources) == len(set(sources)) <= 1 + stopped
+    # At an interruption another epoch may have been the best so far.
+    assert len(sources) == len(set(sources)) <= 1 + interruptions
     images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
     assert len(images) == 2 * 3 * (1 + epochs)
-    found = {item.path for item in client.list_artifacts(run.info.run_id, "hidden_states")}
-    assert found == {f"hidden_states/epoch_{n:02d}.npz" for n in (0, *steps)} | {
+    hidden_states = {item.path for item in client.list_artifacts(run.info.run_id, "hidden_states")}
+    assert hidden_states == {f"hidden_states/epoch_{n:02d}.npz" for n in (0, *steps)} | {
         "hidden_states/probes.json"
     }
-    assert {item.path for item in client.list_artifacts(run.info.run_id)} >= {"report.html"}
+    assert "report.html" in {item.path for item in client.list_artifacts(run.info.run_id)}
     assert len(run.inputs.dataset_inputs) == 1 + bool(evaluations)
     return run
 
 
-def test_a_server_that_dies_gets_everything_later_and_once(served, sample, folders, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
+def test_a_server_that_dies_receives_everything_later_and_once(
+    tracking_server, sample, paths, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_server.address)
 
     def kill():
-        end = time.monotonic() + 30  # until the courier has sent something
-        while list(folders.spool.glob("*/000003-*")) and time.monotonic() < end:
+        while list(paths.spool.glob("*/000003-*")):  # until the uploader has sent something
             time.sleep(0.05)
-        served.kill()
+        tracking_server.kill()
 
-    progress = Listener({1: kill})
-    made = trained(sample, folders, progress, experiment="dies")
-    assert read(made.folder).record["run"]["id"] == made.run_id
-    assert len(progress.said("does not answer")) == 2  # when it went, and at the end
-    assert str(folders.spool) in progress.notes[-1]
+    progress = Notes({1: kill})
+    trained = run_training(sample, paths, progress, experiment="dies")
+    assert read(trained.folder).manifest.run.id == trained.run_id
+    assert len(progress.with_text("does not answer")) == 2  # at the time, and at the end
+    assert str(paths.spool) in progress.notes[-1]
     assert progress.notes[-1].endswith("\nTry: sentiment sync")
-    assert evaluated(made, folders, progress)
-    before = pending(folders)
+    assert run_evaluation(trained, paths, progress)
+    before = pending(paths)
     assert before
     result = sync()
     assert result.exit_code == 1 and "does not answer" in result.stderr
-    assert "nothing is lost" in result.stderr and "Traceback" not in result.output
-    assert pending(folders) == before
-    served.start()
-    assert "1 run is waiting" in CliRunner().invoke(app, ["runs", "--experiment", "dies"]).output
+    assert f"not sent, and safe in {paths.spool}" in result.stderr
+    assert "Traceback" not in result.output
+    assert pending(paths) == before
+    tracking_server.start()
+    listed = CliRunner().invoke(app, ["runs", "--experiment", "dies"]).output
+    assert "Not sent to the tracking store yet: 1 run." in listed
     result = sync()
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == "1 run sent."
-    assert f"sending {made.name}: {before}" in result.stdout
+    assert f"sending {trained.name}: {before}" in result.stdout
     assert "Nothing to send" in sync().stdout
-    assert check_whole(served.address, "dies").data.tags["model"] == made.name
+    run = assert_one_complete_run(tracking_server.address, "dies")
+    assert run.data.tags["model"] == trained.name
 
 
-def kept(sample, folders, monkeypatch, experiment, **options):
-    """Train and evaluate while nothing answers."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    made = trained(sample, folders, experiment=experiment, **options)
-    assert evaluated(made, folders)
-    return made
+def train_while_away(sample, paths, monkeypatch, experiment, **options):
+    """Train and evaluate while no server answers."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    trained = run_training(sample, paths, experiment=experiment, **options)
+    assert run_evaluation(trained, paths)
+    return trained
 
 
-def readdress(folders, address):
-    """Have what waits go to another address, that of the server which was away."""
-    for path in folders.spool.glob("*/spool.json"):
-        path.write_text(path.read_text().replace("http://127.0.0.1:9", address))
+def redirect(paths, address):
+    """Let the waiting queues be sent to another address than AWAY."""
+    for path in paths.spool.glob("*/spool.json"):
+        path.write_text(path.read_text().replace(AWAY, address))
 
 
-def test_answers_that_are_lost_double_nothing(served, sample, folders, monkeypatch):
-    kept(sample, folders, monkeypatch, "lost")
+def test_lost_answers_duplicate_nothing(tracking_server, sample, paths, monkeypatch):
+    train_while_away(sample, paths, monkeypatch, "lost")
     lost = set()
 
     def plan(method, path, body):
         """Lose the answer to every request that changes something, once."""
-        # What is made anew for another attempt is the same here: a model's id, a picture's name.
-        place = re.sub(r"m-[0-9a-f]{32}|[0-9a-f-]{36}", "ID", path.partition("?")[0])
-        asked = (method, place, len(body) if "log" in path else 0)
-        if method == "GET" or path.endswith("/search") or asked in lost:
+        # Each attempt has new ids for models and new names for images.
+        target = re.sub(r"m-[0-9a-f]{32}|[0-9a-f-]{36}", "ID", path.partition("?")[0])
+        request = (method, target, len(body) if "log" in path else 0)
+        if method == "GET" or path.endswith("/search") or request in lost:
             return PASS
-        lost.add(asked)
+        lost.add(request)
         return LOSE
 
-    with faulty(plan, served.address) as between:
-        readdress(folders, between.address)
+    with faulty(plan, tracking_server.address) as proxy:
+        redirect(paths, proxy.address)
         results = [sync()]
         while results[-1].exit_code:
             assert "does not answer" in results[-1].stderr, results[-1].output
@@ -215,11 +225,13 @@ def test_answers_that_are_lost_double_nothing(served, sample, folders, monkeypat
     kinds = {path.rpartition("mlflow/")[2] for _, path, _ in lost}
     assert {"runs/create", "runs/update", "model-versions/create"} <= kinds, kinds
     assert len(results) > 15
-    check_whole(served.address, "lost")
+    assert_one_complete_run(tracking_server.address, "lost")
 
 
-def test_a_request_that_is_heard_late_leaves_no_second_one(served, sample, folders, monkeypatch):
-    kept(sample, folders, monkeypatch, "late", epochs=1)
+def test_a_request_that_arrives_late_leaves_no_duplicate(
+    tracking_server, sample, paths, monkeypatch
+):
+    train_while_away(sample, paths, monkeypatch, "late", epochs=1)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     creating = ["runs/create", "mlflow/logged-models", "model-versions/create"]
     late = []
@@ -232,285 +244,300 @@ def test_a_request_that_is_heard_late_leaves_no_second_one(served, sample, folde
                 return LATE
         return PASS
 
-    with faulty(plan, served.address) as between:
-        readdress(folders, between.address)
+    with faulty(plan, tracking_server.address) as proxy:
+        redirect(paths, proxy.address)
         while (result := sync()).exit_code:
             assert "does not answer" in result.stderr
     assert len(late) == 3
-    check_whole(served.address, "late", epochs=1)
+    assert_one_complete_run(tracking_server.address, "late", epochs=1)
 
 
 @pytest.mark.parametrize("number", range(1, 60, 4) if SLOW else [9])
-def test_a_sync_that_is_killed_is_taken_up_and_two_are_one_too_many(
-    served, sample, folders, monkeypatch, number
+def test_a_killed_sync_can_be_repeated_and_a_second_one_at_once_is_refused(
+    tracking_server, sample, paths, monkeypatch, number
 ):
     experiment = f"killed {number}"
-    kept(sample, folders, monkeypatch, experiment, epochs=1)
+    train_while_away(sample, paths, monkeypatch, experiment, epochs=1)
     changes = []
 
     def plan(method, path, _):
-        """Answer the request of that number, among those that change something, never."""
+        """Do not answer the request with that number among those that change something."""
         if method != "GET" and not path.endswith("/search"):
             changes.append(path)
         return SLEEP if len(changes) == number else PASS
 
-    with faulty(plan, served.address) as between:
-        readdress(folders, between.address)
-        first = start("sync", home=folders.root)
+    with faulty(plan, tracking_server.address) as proxy:
+        redirect(paths, proxy.address)
+        first = start("sync", home=paths.root)
         while len(changes) < number and first.poll() is None:
             time.sleep(0.05)
         if first.poll() is None:
             second = sync()
-            assert (
-                second.exit_code == 1 and f"process {first.pid} is already sending" in second.stderr
-            )
+            assert second.exit_code == 1
+            assert f"process {first.pid} is already sending" in second.stderr
             first.kill()
-        first.communicate(timeout=60)
+        first.communicate()
         changes += [""]
         result = sync()
         assert result.exit_code == 0, result.output
-    check_whole(served.address, experiment, epochs=1)
+    assert_one_complete_run(tracking_server.address, experiment, epochs=1)
 
 
-@pytest.mark.parametrize("ill", [BREAK, SLEEP, None], ids=["answers 500", "sleeps", "is not there"])
-def test_an_ill_server_does_not_hold_training_up(sample, folders, monkeypatch, ill):
-    with faulty(ill) as there:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", there.address if ill else "http://127.0.0.1:9")
-        plain = time.monotonic()
-        trained(sample, folders, epochs=1, track=False)
-        progress, started = Listener(), time.monotonic()
-        made = trained(sample, folders, progress, epochs=1, snapshots="off")
-        assert evaluated(made, folders, progress)
-        # The first call takes 3 s at most, and no other is waited for.
-        assert time.monotonic() - started < (started - plain) + 10
-    read(made.folder)
-    assert len(progress.said("does not answer")) == 2
-    assert len(progress.said("Try: sentiment sync")) == 1
+@pytest.mark.parametrize("behaviour", [BREAK, SLEEP, None], ids=["fails", "sleeps", "is away"])
+def test_training_waits_for_one_call_of_three_seconds_to_a_failing_server(
+    sample, paths, monkeypatch, behaviour
+):
+    limits, connect = [], connection.connection
+
+    def count(paths, uri, *, seconds=None):
+        limits.append(seconds)
+        return connect(paths, uri, seconds=seconds)
+
+    # In this process alone: the uploader is another one.
+    monkeypatch.setattr(connection, "connection", count)
+    with faulty(behaviour) as failing:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", failing.address if behaviour else AWAY)
+        progress = Notes()
+        trained = run_training(sample, paths, progress, epochs=1, snapshots="off")
+        assert run_evaluation(trained, paths, progress)
+    assert limits == [3]
+    read(trained.folder)
+    assert len(progress.with_text("does not answer")) == 2
+    assert len(progress.with_text("Try: sentiment sync")) == 1
     # start, begin, epoch, best, end, evaluation
-    assert pending(folders) == 6
+    assert pending(paths) == 6
 
 
-def stopper():
+def interrupt():
     raise KeyboardInterrupt
 
 
-def stopped(sample, folders, name):
+def train_and_interrupt(sample, paths, name):
+    """Train a run called `name` and interrupt it after epoch 2."""
     with pytest.raises(KeyboardInterrupt):
-        trained(sample, folders, Listener({2: stopper}), name=name, experiment=name)
+        run_training(sample, paths, Notes({2: interrupt}), name=name, experiment=name)
 
 
-def gone_on(sample, folders, name, progress=None):
-    found = checkpoint.newest(folders.checkpoints / name, pytest.fail)
-    return resume(sample, found, folders, progress=progress)
+def resume_training(sample, paths, name):
+    newest = checkpoint.newest(paths.checkpoints / name, pytest.fail)
+    return resume(sample, newest, paths)
 
 
-WAYS = list(itertools.product((False, True), repeat=3))
-FEW = [(False, False, True), (False, True, False), (True, False, False)]
+ALL_CASES = list(itertools.product((False, True), repeat=3))
+CASES = [(False, False, True), (False, True, False), (True, False, False)]
 
 
-@pytest.mark.parametrize(("first", "between", "then"), WAYS if SLOW else FEW)
-def test_a_run_that_goes_on_is_the_same(served, sample, folders, monkeypatch, first, between, then):
-    """`first`, `between` and `then` say whether the server answers at that time."""
-    answers = first
-    name = f"resumed {first} {between} {then}"
-    with faulty(lambda *_: PASS if answers else BREAK, served.address) as there:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", there.address)
-        stopped(sample, folders, name)
-        # Where it answers, a slow machine may leave something all the same.
-        assert first or pending(folders)
+@pytest.mark.parametrize(("at_first", "between", "at_last"), ALL_CASES if SLOW else CASES)
+def test_a_resumed_training_goes_on_in_the_same_run(
+    tracking_server, sample, paths, monkeypatch, at_first, between, at_last
+):
+    """`at_first`, `between` and `at_last` say whether the server answers at that time."""
+    answers = at_first
+    name = f"resumed {at_first} {between} {at_last}"
+    with faulty(lambda *_: PASS if answers else BREAK, tracking_server.address) as proxy:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.address)
+        train_and_interrupt(sample, paths, name)
+        # On a slow machine something may wait even if the server answers.
+        assert at_first or pending(paths)
         if between:
             answers = True
             assert sync().exit_code == 0
-        answers = then
-        progress = Listener()
-        gone_on(sample, folders, name, progress)
-        assert then or pending(folders)
+        answers = at_last
+        resume_training(sample, paths, name)
+        assert at_last or pending(paths)
         answers = True
         assert sync().exit_code == 0
-    run = check_whole(served.address, name, evaluations=0, stopped=1)
+    run = assert_one_complete_run(tracking_server.address, name, evaluations=0, interruptions=1)
     assert run.data.tags["process"].split()[0] == str(os.getpid())
 
 
-def test_a_process_killed_while_the_server_is_away_goes_on_in_the_same_run(
-    served, sample, folders, monkeypatch
+def test_a_training_that_is_killed_while_the_server_is_away_is_resumed_in_the_same_run(
+    tracking_server, sample, paths, monkeypatch
 ):
     words = ["--dataset", "sample", "--units", "4", "--embedding", "4", "--no-bidirectional"]
     words += ["--epochs", "3", "--patience", "3", "--own-labels", "0", "--no-evaluate"]
-    away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     words += ["--name", "cut", "--experiment", "cut"]
-    process = start("train", *words, home=folders.root, **away)
+    process = start("train", *words, home=paths.root, MLFLOW_TRACKING_URI=AWAY)
     assert any(line.startswith("epoch 2/") for line in process.stdout)
     process.kill()
-    process.communicate(timeout=60)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    gone_on(sample, folders, "cut")
-    assert len(list(folders.spool.glob("[!.]*"))) == 1
-    readdress(folders, served.address)
+    process.communicate()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    resume_training(sample, paths, "cut")
+    assert len(queues(paths)) == 1
+    redirect(paths, tracking_server.address)
     assert sync().exit_code == 0
-    check_whole(served.address, "cut", evaluations=0)
+    assert_one_complete_run(tracking_server.address, "cut", evaluations=0)
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_spool_that_can_not_be_written_is_said_once(sample, folders, monkeypatch, epoch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+def test_a_queue_that_can_not_be_written_is_reported_once(sample, paths, monkeypatch, epoch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
 
-    def spoil():
-        if folders.spool.exists():
-            folders.spool.rename(folders.root / "aside")
-        folders.spool.write_text("in the way")
+    def obstruct():
+        """Put a file where the folder of queues belongs."""
+        if paths.spool.exists():
+            paths.spool.rename(paths.root / "moved")
+        paths.spool.write_text("in the way")
 
-    progress = Listener({epoch: spoil})
+    progress = Notes({epoch: obstruct})
     if epoch == 0:
-        spoil()
-    made = trained(sample, folders, progress)
-    read(made.folder)
-    assert len(progress.said("tracked")) == 1 and len(progress.said(str(folders.spool))) == 1
-    assert evaluated(made, folders, progress) or not made.run_id
+        obstruct()
+    trained = run_training(sample, paths, progress)
+    read(trained.folder)
+    assert len(progress.with_text("tracked")) == 1
+    assert len(progress.with_text(str(paths.spool))) == 1
+    assert run_evaluation(trained, paths, progress) or not trained.run_id
 
 
-def test_a_spool_that_loses_its_head_ends_no_training(sample, folders, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+def test_a_queue_whose_header_is_damaged_stops_no_training(sample, paths, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
 
-    def spoil():
-        (header,) = folders.spool.glob("*/spool.json")
+    def damage():
+        (header,) = paths.spool.glob("*/spool.json")
         header.write_text("{")
 
-    progress = Listener({2: spoil})
-    read(trained(sample, folders, progress).folder)
-    assert progress.said("spool.json can't be read")
+    progress = Notes({2: damage})
+    read(run_training(sample, paths, progress).folder)
+    assert progress.with_text("spool.json can't be read")
 
 
-def test_a_server_that_refuses_a_run_does_so_before_anything_is_trained(
-    served, sample, folders, monkeypatch
+def test_a_server_that_refuses_a_run_does_so_before_training_starts(
+    tracking_server, sample, paths, monkeypatch
 ):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
-    client = MlflowClient(served.address)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_server.address)
+    client = MlflowClient(tracking_server.address)
     client.delete_experiment(client.create_experiment("refused"))
     with pytest.raises(UnavailableError, match="'refused' has been deleted"):
-        trained(sample, folders, experiment="refused")
-    assert not list(folders.spool.glob("[!.]*")) and not folders.models.exists()
+        run_training(sample, paths, experiment="refused")
+    assert not queues(paths) and not paths.models.exists()
 
 
-def test_a_run_that_the_server_does_not_know_does_not_go_on(served, sample, folders, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
-    stopped(sample, folders, "known")
+def test_a_run_that_the_server_lacks_is_not_resumed(tracking_server, sample, paths, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_server.address)
+    train_and_interrupt(sample, paths, "known")
     assert sync().exit_code == 0
-    client = MlflowClient(served.address)
+    client = MlflowClient(tracking_server.address)
     (run,) = client.search_runs([client.get_experiment_by_name("known").experiment_id])
     client.delete_run(run.info.run_id)
     with pytest.raises(UnavailableError, match="the run known has been deleted") as caught:
-        gone_on(sample, folders, "known")
+        resume_training(sample, paths, "known")
     assert f"mlflow runs restore --run-id {run.info.run_id}" in caught.value.hint
-    found = checkpoint.newest(folders.checkpoints / "known", pytest.fail)
-    found.state["job"]["record"]["run"]["id"] = "0" * 32
+    newest = checkpoint.newest(paths.checkpoints / "known", pytest.fail)
+    newest.state["job"]["record"]["run"]["id"] = "0" * 32
     with pytest.raises(MissingFileError, match="the run known is not in"):
-        resume(sample, found, folders)
-    assert not list(folders.spool.glob("[!.]*"))
+        resume(sample, newest, paths)
+    assert not queues(paths)
     client.restore_run(run.info.run_id)
-    gone_on(sample, folders, "known")
+    resume_training(sample, paths, "known")
     assert sync().exit_code == 0
-    check_whole(served.address, "known", evaluations=0, stopped=1)
+    assert_one_complete_run(tracking_server.address, "known", evaluations=0, interruptions=1)
 
 
-@pytest.mark.parametrize("early", [False, True])
-def test_a_run_in_a_file_goes_on_whether_its_spool_can_be_sent_or_not(sample, folders, early):
-    address, number = store.tracking_uri(folders), []
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_a_run_in_a_file_is_resumed_whether_its_queue_can_be_sent_or_not(
+    sample, paths, is_restored
+):
+    address, deleted = store.tracking_uri(paths), []
 
     def delete():
         client = MlflowClient(address)
-        number.append(client.get_experiment_by_name("file").experiment_id)
-        client.delete_experiment(number[0])
+        deleted.append(client.get_experiment_by_name("file").experiment_id)
+        client.delete_experiment(deleted[0])
 
     with pytest.raises(KeyboardInterrupt):
-        trained(sample, folders, Listener({1: delete, 2: stopper}), name="file", experiment="file")
-    assert pending(folders)
-    if early:
-        MlflowClient(address).restore_experiment(number[0])
-    made = gone_on(sample, folders, "file")
-    assert bool(pending(folders)) != early
-    if not early:
-        assert evaluated(made, folders)  # with its run
-        MlflowClient(address).restore_experiment(number[0])
+        progress = Notes({1: delete, 2: interrupt})
+        run_training(sample, paths, progress, name="file", experiment="file")
+    assert pending(paths)
+    if is_restored:
+        MlflowClient(address).restore_experiment(deleted[0])
+    trained = resume_training(sample, paths, "file")
+    assert bool(pending(paths)) != is_restored
+    if not is_restored:
+        assert run_evaluation(trained, paths)  # into the queue of its run
+        MlflowClient(address).restore_experiment(deleted[0])
         assert sync().exit_code == 0
-    check_whole(address, "file", evaluations=int(not early), stopped=1)
+    evaluations = int(not is_restored)
+    assert_one_complete_run(address, "file", evaluations=evaluations, interruptions=1)
 
 
-def test_an_evaluation_is_said_of_no_other_run(served, sample, folders, monkeypatch):
-    made = trained(sample, folders, epochs=1, snapshots="off")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
-    assert not evaluated(made, folders)
-    assert not list(folders.spool.glob("[!.]*"))
-    # Away, it waits; a second one, of another process, joins it.
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    for expected in ("is kept in", "with its run"):
-        progress = Listener()
-        assert evaluated(made, folders, progress)
-        assert progress.said(expected) and progress.said("Try: sentiment sync")
-        for header in folders.spool.glob("*/spool.json"):
-            told = json.loads(header.read_text())
-            header.write_text(json.dumps(told | {"writer": {}}))
-    assert pending(folders) == 2
+def test_an_evaluation_is_logged_to_no_other_run(tracking_server, sample, paths, monkeypatch):
+    trained = run_training(sample, paths, epochs=1, snapshots="off")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_server.address)
+    assert not run_evaluation(trained, paths)
+    assert not queues(paths)
+    # If the server is away it waits; a second one, from another process, joins it.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+    for expected in ("the evaluation waits in", "with its run"):
+        progress = Notes()
+        assert run_evaluation(trained, paths, progress)
+        assert progress.with_text(expected) and progress.with_text("Try: sentiment sync")
+        for path in paths.spool.glob("*/spool.json"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"writer": {}}))
+    assert pending(paths) == 2
 
 
-@pytest.mark.parametrize("through", ["a server", "a file"])
-def test_an_experiment_deleted_between_two_epochs_costs_no_epoch(
-    served, sample, folders, monkeypatch, through
+@pytest.mark.parametrize("kind", ["a server", "a file"])
+def test_an_experiment_that_is_deleted_between_two_epochs_costs_no_epoch(
+    tracking_server, sample, paths, monkeypatch, kind
 ):
-    if through == "a server":
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
-    address, number = store.tracking_uri(folders), []
+    if kind == "a server":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_server.address)
+    address, deleted = store.tracking_uri(paths), []
 
     def delete():
         client = MlflowClient(address)
-        number.append(client.get_experiment_by_name("deleted").experiment_id)
-        client.delete_experiment(number[0])
+        deleted.append(client.get_experiment_by_name("deleted").experiment_id)
+        client.delete_experiment(deleted[0])
 
-    progress = Listener({1: delete})
-    made = trained(sample, folders, progress, experiment="deleted")
-    assert evaluated(made, folders, progress)
-    assert progress.said("Try: sentiment sync") and pending(folders)
+    progress = Notes({1: delete})
+    trained = run_training(sample, paths, progress, experiment="deleted")
+    assert run_evaluation(trained, paths, progress)
+    assert progress.with_text("Try: sentiment sync") and pending(paths)
     result = sync()
     assert result.exit_code == 1 and "'deleted' has been deleted" in result.stderr
     restore = f"MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id"
-    assert f"Try: {restore} {number[0]}" in result.stderr
-    MlflowClient(address).restore_experiment(number[0])
+    assert f"Try: {restore} {deleted[0]}" in result.stderr
+    MlflowClient(address).restore_experiment(deleted[0])
     assert sync().exit_code == 0
-    check_whole(address, "deleted")
+    assert_one_complete_run(address, "deleted")
 
 
-def test_nothing_to_send_is_a_sentence(folders):
+def test_a_sync_without_queues_says_so(paths):
     result = sync()
     assert result.exit_code == 0 and "Nothing to send" in result.stdout
 
 
-def test_a_damaged_spool_holds_no_other_up(served, sample, folders, monkeypatch):
-    kept(sample, folders, monkeypatch, "other", epochs=1)
-    readdress(folders, served.address)
-    (folders.spool / "0-damaged").mkdir()
-    (folders.spool / "0-damaged" / "spool.json").write_text("{")
+def test_a_damaged_queue_does_not_hold_up_the_others(tracking_server, sample, paths, monkeypatch):
+    train_while_away(sample, paths, monkeypatch, "other", epochs=1)
+    redirect(paths, tracking_server.address)
+    (paths.spool / "0-damaged").mkdir()
+    (paths.spool / "0-damaged" / "spool.json").write_text("{")
     result = sync()
     assert result.exit_code == 1 and "0-damaged" in result.stderr and "1 run sent" in result.stdout
-    check_whole(served.address, "other", epochs=1)
+    assert_one_complete_run(tracking_server.address, "other", epochs=1)
 
 
-def test_a_run_that_is_being_sent_is_left_to_who_sends_it(served, sample, folders, monkeypatch):
-    made = kept(sample, folders, monkeypatch, "busy", epochs=1)
-    readdress(folders, served.address)
-    (waiting,) = queue.list_queues(folders)
-    with waiting.held() as mine:
-        assert mine
+def test_a_queue_that_another_process_sends_is_left_to_it(
+    tracking_server, sample, paths, monkeypatch
+):
+    trained = train_while_away(sample, paths, monkeypatch, "busy", epochs=1)
+    redirect(paths, tracking_server.address)
+    (waiting,) = queue.list_queues(paths)
+    with waiting.try_lock() as locked:
+        assert locked
         result = sync()
-    assert result.exit_code == 1 and f"the training of {made.name} is sending it" in result.stderr
+    assert result.exit_code == 1
+    assert f"the training of {trained.name} is sending it" in result.stderr
     assert sync().exit_code == 0
-    check_whole(served.address, "busy", epochs=1)
+    assert_one_complete_run(tracking_server.address, "busy", epochs=1)
 
 
-def test_what_a_store_says_is_told_apart():
-    """A store that is away may take a run later; one that refuses it will refuse it again."""
-    away = MlflowException("busy", error_code=TEMPORARILY_UNAVAILABLE)
+def test_a_store_that_is_away_is_told_apart_from_one_that_refuses():
+    """The first may take a run later; the second would refuse it again."""
+    busy = MlflowException("busy", error_code=TEMPORARILY_UNAVAILABLE)
     with pytest.raises(connection.StoreUnreachableError, match="does not answer: busy"):
-        raise connection._named(away, "http://there")
+        raise connection._translate(busy, "http://server")
     refusal = MlflowException("no", error_code=INVALID_PARAMETER_VALUE)
-    assert "refuses a run: no" in connection._named(refusal, "http://there").fact
+    assert "refuses the run: no" in connection._translate(refusal, "http://server").fact
     own = UnavailableError("it is deleted")
-    assert connection._named(own, "http://there") is own
+    assert connection._translate(own, "http://server") is own

@@ -1,7 +1,7 @@
 """Three runs in MLflow's own pages, in a real browser.
 
-With SENTIMENT_PICTURES=FOLDER the runs are of the real reviews and the pictures go there: that is
-how `make pictures` makes those of the README.
+With SENTIMENT_PICTURES=FOLDER the runs train on the real reviews and the pictures are saved there:
+so `make pictures` makes those of the README.
 """
 
 import os
@@ -18,7 +18,7 @@ from sentiment.tracking import history
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.browser import chromium, needs_browser
 from tests.helpers.commands import interrupt, start
-from tests.helpers.mlflow_ui import QUIET, Runs, sources
+from tests.helpers.mlflow_ui import HIDE_ASSISTANT, Runs, sources
 
 pytestmark = needs_browser
 PICTURES = os.environ.get("SENTIMENT_PICTURES")
@@ -26,8 +26,8 @@ TRAININGS = (["--seed", "0"], ["--seed", "1"], ["--recipe", "words"])
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """A project with three runs: of two recipes, and of two seeds."""
+def paths(tmp_path_factory):
+    """Train three runs, with two recipes and two seeds."""
     home = Path("data/pictures").absolute() if PICTURES else tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIMENT_HOME", str(home))
@@ -42,16 +42,16 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(folders):
-    found = history.list_runs(folders)
-    assert len(found) == len(TRAININGS)
-    return found
+def runs(paths):
+    runs = history.list_runs(paths)
+    assert len(runs) == len(TRAININGS)
+    return runs
 
 
 @pytest.fixture(scope="module")
-def address(folders, runs):
-    """Run `sentiment ui` as a process and give the link that it prints."""
-    process = start("ui", "--port", "5123", home=folders.root)
+def address(paths, runs):
+    """Run `sentiment ui` as a process; give the link that it prints."""
+    process = start("ui", home=paths.root)
     lines = iter(process.stdout.readline, "")
     yield next(line.split()[-1] for line in lines if line.startswith("The runs are at"))
     rest, errors = interrupt(process)
@@ -67,50 +67,49 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    made = browser.new_page(viewport={"width": 1500, "height": 1000})
-    made.add_init_script(QUIET)
-    made.wrong = []
-    made.on("pageerror", lambda error: made.wrong.append(str(error)))
-    yield made
-    assert made.wrong == []
-    made.close()
+    page, errors = browser.new_page(viewport={"width": 1500, "height": 1000}), []
+    page.add_init_script(HIDE_ASSISTANT)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []
+    page.close()
 
 
 @pytest.fixture
-def keep(page, tmp_path):
-    """Return a function that takes a picture of the page, as high as what there is to see."""
+def save_picture(page, tmp_path):
+    """Return a function that saves a picture of the top of the page, `height` pixels high."""
 
-    def take(name, height=1000, folder=Path(PICTURES or tmp_path)):
+    def save(name, height=1000, folder=Path(PICTURES or tmp_path)):
         page.set_viewport_size({"width": 1500, "height": height})
         path = folder / f"{name}.png"
         page.screenshot(path=path)
         assert path.stat().st_size > 20_000  # an empty page has 5,000 bytes
 
-    return take
+    return save
 
 
-def test_the_link_opens_the_curves_of_all_runs(page, address, runs, keep):
-    shown = Runs(page, address)
-    shown.show("CHART")
+def test_the_link_opens_the_curves_of_all_runs(page, address, runs, save_picture):
+    runs_page = Runs(page, address)
+    runs_page.open("CHART")
     for metric in ("train/loss", "validation/accuracy", "validation/loss"):
-        shown.card(metric).locator("path.js-line").nth(len(runs) - 1).wait_for()
-    bars = shown.card("test/accuracy").locator(".bars .point")
+        runs_page.chart(metric).locator("path.js-line").nth(len(runs) - 1).wait_for()
+    bars = runs_page.chart("test/accuracy").locator(".bars .point")
     bars.nth(len(runs) - 1).wait_for()
     assert bars.count() == len(runs)
     page.get_by_placeholder("Search metric charts").fill("validation/")
     page.locator(".js-plotly-plot").nth(1).wait_for()
-    listed = page.locator("body").inner_text()
+    text = page.locator("body").inner_text()
     for run in runs:
         assert re.match(r"\d\d\.\d\d% (sample-)?(default-birnn16|words-rnn32)-last-seed", run.name)
-        assert run.name in listed
-    assert shown.complaints == []
-    keep("mlflow", height=660)
+        assert run.name in text
+    assert runs_page.errors == []
+    save_picture("mlflow", height=660)
 
 
-def test_hidden_states_lie_side_by_side_under_one_slider(page, address, runs, keep):
-    shown = Runs(page, address)
-    shown.show("CHART")
-    images = shown.images_side_by_side("hidden_states")
+def test_hidden_states_are_side_by_side_under_one_slider(page, address, runs, save_picture):
+    runs_page = Runs(page, address)
+    runs_page.open("CHART")
+    images = runs_page.images_side_by_side("hidden_states")
     before = sources(images, len(runs))
     page.get_by_role("dialog").get_by_role("slider").press("ArrowRight")
     expect(images.first).not_to_have_attribute("src", before[0])
@@ -120,33 +119,35 @@ def test_hidden_states_lie_side_by_side_under_one_slider(page, address, runs, ke
     for left, right in pairwise(boxes):
         assert left["x"] + left["width"] < right["x"]
         assert abs(left["y"] - right["y"]) < left["height"] / 4
-    assert shown.complaints == []
-    keep("mlflow_hidden_states", height=620)
+    assert runs_page.errors == []
+    save_picture("mlflow_hidden_states", height=620)
 
 
-def test_the_table_compares_what_each_run_says_of_each_probe(page, address, runs, keep, tmp_path):
-    shown = Runs(page, address)
-    shown.show("ARTIFACT")
+def test_the_table_compares_the_predictions_of_the_runs_for_each_probe(
+    page, address, runs, save_picture, tmp_path
+):
+    runs_page = Runs(page, address)
+    runs_page.open("ARTIFACT")
     page.get_by_text("hidden_states/probes.json").wait_for()
-    said = page.get_by_text(re.compile(r"^(positive|negative) [01]\.\d\d$"))
-    said.first.wait_for()
-    assert said.count() >= 2 * len(runs)
+    predictions = page.get_by_text(re.compile(r"^(positive|negative) [01]\.\d\d$"))
+    predictions.first.wait_for()
+    assert predictions.count() >= 2 * len(runs)
     for run in runs:
         assert page.get_by_text(run.name).count()
-    shown.compare_column("trajectory")
+    runs_page.compare_column("trajectory")
     assert len(sources(page.locator("img[src*=table_images]"), 2 * len(runs))) >= 2 * len(runs)
-    assert shown.complaints == []
-    keep("mlflow_table", folder=tmp_path)
+    assert runs_page.errors == []
+    save_picture("mlflow_table", folder=tmp_path)
 
 
-def test_the_report_opens_in_the_artifact_viewer(page, address, runs, keep):
+def test_the_report_opens_in_the_artifact_viewer(page, address, runs, save_picture):
     base = address.split("/#")[0]
-    number = re.search(r"experiments/(\d+)", address)[1]
-    place = f"experiments/{number}/runs/{runs[-1].id}/artifacts/report.html"
-    page.goto(f"{base}/#/{place}?workflowType=machine_learning")
+    experiment_id = re.search(r"experiments/(\d+)", address)[1]
+    path = f"experiments/{experiment_id}/runs/{runs[-1].id}/artifacts/report.html"
+    page.goto(f"{base}/#/{path}?workflowType=machine_learning")
     frame = page.frame_locator("iframe")
     frame.locator("[data-ready=yes]").wait_for()
     frame.get_by_role("link", name="Projection").click()
     assert frame.locator("#projection canvas").count()
     assert page.locator("iframe").get_attribute("sandbox") is not None
-    keep("mlflow_report")
+    save_picture("mlflow_report")

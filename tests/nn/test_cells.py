@@ -75,7 +75,8 @@ def test_a_registered_cell_can_be_diagnosed(registered, cell, readout):
     settings = with_cell(cell, readout=readout)
     built = build(cell, readout=readout)
     examples = Examples(IDS.reshape(-1, 1), np.arange(0, 25, 6), BATCH[1])
-    assert all(0 < norm < 10 for norm in diagnostics.gradient_norms(built, settings, examples))
+    # 0 if the maximum does not come from that step.
+    assert all(0 <= norm < 10 for norm in diagnostics.gradient_norms(built, settings, examples))
 
 
 def test_the_cell_is_a_simple_rnn_unless_the_settings_name_another():

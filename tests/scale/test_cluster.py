@@ -1,4 +1,4 @@
-"""Several workers that train together: one network, as one process has it with the whole batch."""
+"""Several workers train the same network as one process does with the whole batch."""
 
 import json
 import os
@@ -25,23 +25,23 @@ SAMPLE = ["--dataset", "sample", "--own-labels", "0", "--no-evaluate", "--snapsh
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    place = tmp_path_factory.mktemp("cluster")
-    prepare(PrepareSettings(dataset="sample"), ProjectPaths(place))
-    return place
+    root = tmp_path_factory.mktemp("cluster")
+    prepare(PrepareSettings(dataset="sample"), ProjectPaths(root))
+    return root
 
 
 def addresses(count):
     return [f"127.0.0.1:{port}" for port in free_ports(count)]
 
 
-def trained(home, name, workers, *, batch, dropout):
-    """Train in so many processes; return all weights and losses of each."""
-    script, there = str(Path(__file__).with_name("worker.py")), addresses(workers)
+def train_workers(home, name, workers, *, batch, dropout):
+    """Train in `workers` processes; return all weights and losses of each."""
+    script, hosts = str(Path(__file__).with_name("worker.py")), addresses(workers)
     outputs = [home / f"{name}-{index}.npz" for index in range(workers)]
     processes = [
         subprocess.Popen(
             [sys.executable, script, str(home), str(output), str(batch), str(dropout)],
-            env=os.environ | (tf_config.worker_environment(there, index) if workers > 1 else {}),
+            env=os.environ | (tf_config.worker_environment(hosts, index) if workers > 1 else {}),
             stderr=subprocess.PIPE,
         )
         for index, output in enumerate(outputs)
@@ -52,29 +52,29 @@ def trained(home, name, workers, *, batch, dropout):
     return [dict(np.load(output)) for output in outputs]
 
 
-def furthest(first, second):
+def max_difference(first, second):
     assert first.keys() == second.keys()
     return max(np.abs(first[name] - second[name]).max() for name in first)
 
 
-def test_two_workers_make_the_network_that_one_makes_with_twice_the_batch(home):
-    # 216 reviews, then 256: batches of 64 do not come out even, nor does the last one's half.
-    (alone,) = trained(home, "alone", 1, batch=62, dropout=0)
-    first, second = trained(home, "pair", 2, batch=31, dropout=0)
-    assert furthest(first, second) == 0
-    assert furthest(first, alone) <= 1e-6
+def test_two_workers_train_the_network_of_one_with_twice_the_batch(home):
+    # 216 reviews, then 256: neither the last batch nor its halves are full.
+    (alone,) = train_workers(home, "alone", 1, batch=62, dropout=0)
+    first, second = train_workers(home, "pair", 2, batch=31, dropout=0)
+    assert max_difference(first, second) == 0
+    assert max_difference(first, alone) <= 1e-6
 
 
-def test_workers_stay_one_network_though_each_drops_what_it_draws(home):
-    first, second = trained(home, "drawn", 2, batch=32, dropout=0.4)
-    assert furthest(first, second) == 0
+def test_workers_stay_equal_although_each_draws_its_own_dropout(home):
+    first, second = train_workers(home, "dropout", 2, batch=32, dropout=0.4)
+    assert max_difference(first, second) == 0
 
 
 def run(home, *words, status=0, **environment):
     process = start("train", *SAMPLE, *words, home=home, **environment)
-    said, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == status, errors
-    return said, errors
+    return output, errors
 
 
 def weights(home, name):
@@ -82,19 +82,19 @@ def weights(home, name):
     return {"embedding": np.asarray(opened.embedding), **opened.weights}
 
 
-def test_only_the_chief_logs_and_the_run_knows_the_cluster(home):
-    said, _ = run(home, "--epochs", "1", "--name", "logged", "--workers", "2")
-    assert "Validation accuracy" in said
-    (found,) = MlflowClient(f"sqlite:///{home}/mlruns/mlflow.db").search_runs(["1"])
-    assert found.info.status == "FINISHED"
-    assert found.data.params["workers"] == "2"
+def test_only_the_chief_logs_and_the_run_has_the_number_of_workers(home):
+    output, _ = run(home, "--epochs", "1", "--name", "logged", "--workers", "2")
+    assert "Validation accuracy" in output
+    (logged,) = MlflowClient(f"sqlite:///{home}/mlruns/mlflow.db").search_runs(["1"])
+    assert logged.info.status == "FINISHED"
+    assert logged.data.params["workers"] == "2"
     assert [path.name for path in (home / "data" / "models").iterdir()] == ["logged"]
 
 
-def test_a_killed_worker_ends_the_other_and_both_go_on_together(home):
+def test_a_killed_worker_ends_the_other_and_both_can_be_resumed(home):
     words = ["--epochs", "3", "--patience", "9", "--batch-size", "16", "--no-track"]
     run(home, *words, "--name", "whole", "--workers", "2")
-    there = addresses(2)
+    hosts = addresses(2)
     chief, other = (
         start(
             "train",
@@ -103,7 +103,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_together(home):
             "--name",
             "cut",
             home=home,
-            **tf_config.worker_environment(there, index),
+            **tf_config.worker_environment(hosts, index),
         )
         for index in range(2)
     )
@@ -115,32 +115,32 @@ def test_a_killed_worker_ends_the_other_and_both_go_on_together(home):
     _, errors = chief.communicate(timeout=60)
     assert time.monotonic() - killed < 30
     assert chief.returncode == 1 and "Traceback" not in errors
-    assert "worker 0 of 2 has lost the others" in errors
+    assert "worker 0 of 2 lost the other workers" in errors
     assert "Try: sentiment train --resume cut" in errors
     other.communicate()
-    run_again = [
+    hosts = addresses(2)
+    resumed = [
         start("train", "--resume", "cut", "--no-evaluate", home=home,
-              **tf_config.worker_environment(addresses_again, index))
-        for addresses_again in [addresses(2)]
+              **tf_config.worker_environment(hosts, index))
         for index in range(2)
     ]  # fmt: skip
-    for process in run_again:
+    for process in resumed:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     first, second = weights(home, "whole"), weights(home, "cut")
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_workers_on_spark_make_the_same_network(home):
+def test_workers_on_spark_train_the_same_network(home):
     words = ["--epochs", "2", "--no-track", "--workers", "2"]
     run(home, *words, "--name", "by-hand")
-    said, _ = run(home, *words, "--name", "on-spark", "--master", "local-cluster[2,1,1024]")
-    assert "Validation accuracy" in said
+    output, _ = run(home, *words, "--name", "on-spark", "--master", "local-cluster[2,1,1024]")
+    assert "Validation accuracy" in output
     first, second = weights(home, "by-hand"), weights(home, "on-spark")
     assert all((first[name] == second[name]).all() for name in first)
 
 
-def test_a_training_goes_on_with_as_many_workers_as_it_began_with(home):
+def test_a_training_resumes_with_the_number_of_workers_it_started_with(home):
     process = start(
         "train", *SAMPLE, "--epochs", "50", "--patience", "50", "--name", "long", "--no-track",
         home=home,
@@ -153,14 +153,14 @@ def test_a_training_goes_on_with_as_many_workers_as_it_began_with(home):
     command = start("train", "--resume", "long", "--workers", "2", home=home)
     _, errors = command.communicate(timeout=120)
     assert command.returncode == 1
-    assert "began with 1 workers, and here are 2" in errors
+    assert "started with 1 worker, and now there are 2" in errors
 
 
 @pytest.mark.parametrize(
-    "stated",
+    "config",
     ["{", "[]", '{"cluster": {"worker": ["a:1"]}}', json.dumps({
         "cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}})],
 )  # fmt: skip
-def test_what_names_no_worker_is_told(stated, home):
-    _, errors = run(home, "--no-track", status=1, TF_CONFIG=stated)
-    assert "TF_CONFIG names no worker of a cluster" in errors and "Try: TF_CONFIG=" in errors
+def test_a_wrong_tf_config_is_an_error(config, home):
+    _, errors = run(home, "--no-track", status=1, TF_CONFIG=config)
+    assert "TF_CONFIG does not describe a worker" in errors and "Try: TF_CONFIG=" in errors

@@ -30,11 +30,6 @@ def local_store():
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project with spaces"))
-
-
-@pytest.fixture(scope="module")
 def ids(paths):
     points = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
     return {

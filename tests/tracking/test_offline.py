@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from sentiment.errors import DamagedFileError
 from sentiment.tracking import history, process, store
-from sentiment.tracking.offline import operations, queue, replay
+from sentiment.tracking.offline import operations, queue, replay, uploader
 from sentiment.tracking.offline.queue import OfflineQueue
 from sentiment.tracking.offline.run import FallbackRun
 from sentiment.tracking.offline.sync import sync
@@ -187,6 +187,65 @@ def test_a_queue_is_removed_once_its_process_has_ended_and_all_is_sent(paths, ne
     assert new_queue.remove_if_done() and not queue.list_queues(paths)
 
 
+class UploaderProcess:
+    """Stands for the process that sends: sends an operation at each of some times, in seconds."""
+
+    def __init__(self, queue, times):
+        self.queue, self.times, self.now, self.killed = queue, times, 0.0, False
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        while self.times and self.times[0] <= self.now:
+            self.times.pop(0)
+            self.queue.mark_sent(next(self.queue.operations()))
+
+    def poll(self):
+        return None
+
+    def kill(self):
+        self.killed = True
+
+    def wait(self):
+        assert self.killed
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds", "left"),
+    [
+        ([], 5.0, 40),  # nothing is sent
+        ([1.0] * 40, 1.0, 0),  # all is sent at once
+        ([n / 5 for n in range(1, 41)], 8.0, 0),  # a quick store receives all
+        ([n * 2.0 for n in range(1, 41)], 5.75, 38),  # two operations, a quarter second for each
+    ],
+)
+def test_the_end_of_a_training_waits_only_for_a_quick_store(
+    paths, new_queue, monkeypatch, times, seconds, left
+):
+    for _ in range(40):
+        new_queue.append(operations.Tag("name", "text"))
+    process = UploaderProcess(new_queue, list(times))
+    monkeypatch.setattr(uploader, "time", process)
+    sending = uploader.Uploader(paths, new_queue)
+    sending._process = process
+    sending.finish()
+    assert process.killed and new_queue.pending() == left
+    assert process.now == pytest.approx(seconds, abs=0.3)
+
+
+def test_the_end_of_a_training_does_not_wait_for_a_store_that_fails(paths, new_queue, monkeypatch):
+    new_queue.append(operations.Tag("name", "text"))
+    new_queue.last_error = "the tracking store does not answer"
+    process = UploaderProcess(new_queue, [])
+    monkeypatch.setattr(uploader, "time", process)
+    sending = uploader.Uploader(paths, new_queue)
+    sending._process = process
+    sending.finish()
+    assert process.killed and process.now == 0 and new_queue.pending() == 1
+
+
 class FailingRun:
     """A run whose store fails from a moment on."""
 
@@ -195,7 +254,7 @@ class FailingRun:
     def __init__(self):
         self.tags, self.fails = {}, False
 
-    def tag(self, name, text):
+    def set_tag(self, name, text):
         if self.fails:
             raise OSError("the disk is gone")
         self.tags[name] = text

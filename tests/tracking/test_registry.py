@@ -34,11 +34,6 @@ TEXTS = ["A wonderful film.", "Dreadful, dull and far too long."]
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
 def trained(paths):
     """Train two models; the first is the champion."""
     data = prepare(PrepareSettings(dataset="sample"), paths)[0]

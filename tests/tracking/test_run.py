@@ -20,7 +20,6 @@ import pytest
 from mlflow import MlflowClient
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
-from sentiment.data.prepare import prepare
 from sentiment.errors import InputError, SentimentError, UnavailableError
 from sentiment.evaluation.evaluate import evaluate, load_test_split, save_metrics
 from sentiment.inference.bundle import read
@@ -37,16 +36,6 @@ from tests.helpers.faulty import BREAK, faulty
 EPOCHS = 2
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 load_test_split.__test__ = False  # pytest would take it for a test
-
-
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    return ProjectPaths(tmp_path_factory.mktemp("project with spaces"))
-
-
-@pytest.fixture(scope="module")
-def sample(paths):
-    return prepare(PrepareSettings(dataset="sample"), paths)[0]
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +104,8 @@ def test_curves_have_a_point_for_each_epoch(trained, client):
 def test_datasets_are_inputs_with_their_digests(trained, client, sample):
     inputs = client.get_run(trained.run_id).inputs.dataset_inputs
     assert {entry.tags[0].value: entry.dataset.digest for entry in inputs} == {
-        "training": sample.splits["train"]["digest"][:16],
-        "testing": sample.splits["test"]["digest"][:16],
+        "training": sample.splits["train"].digest[:16],
+        "testing": sample.splits["test"].digest[:16],
     }
 
 
@@ -270,8 +259,8 @@ def imported_files(package, path):
 def test_an_evaluation_is_logged_to_the_run_that_made_the_model(trained, client):
     run = client.get_run(trained.run_id)
     assert run.info.status == "FINISHED"
-    record = read(trained.folder).record
-    assert run.data.metrics["test/accuracy"] == pytest.approx(record["metrics"]["test/accuracy"])
+    expected = read(trained.folder).manifest.metrics["test/accuracy"]
+    assert run.data.metrics["test/accuracy"] == pytest.approx(expected)
     names = {"evaluation/test_mistakes.json", "evaluation/test_predictions.npz"}
     assert artifacts(client, trained.run_id, "evaluation") == names
     model = client.get_logged_model(run.data.tags["model_id"])

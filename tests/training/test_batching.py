@@ -1,3 +1,5 @@
+"""Batches of reviews: their rows, widths and order."""
+
 import numpy as np
 import pytest
 
@@ -12,13 +14,13 @@ TINY = Examples(
 )
 
 
-def of_lengths(lengths):
+def examples_of(lengths):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     features = np.ones((offsets[-1], 1), np.int32)
     return Examples(features, offsets, np.zeros(len(lengths), np.float32))
 
 
-def test_a_batch_is_padded_at_the_end_and_filled_with_rows_that_weigh_nothing():
+def test_a_batch_is_padded_at_the_end_and_filled_with_rows_of_weight_zero():
     ids, labels, weights = batching.fill_batch(TINY, np.array([2, 1]), size=3)
     assert ids.shape == (3, 16, 2)
     assert ids[0, :4].tolist() == [[7, 0], [8, 80], [9, 90], [0, 0]]
@@ -34,18 +36,18 @@ def test_widths_are_few(length, width):
 
 @pytest.mark.parametrize("order", [None, np.random.default_rng(0)])
 def test_every_review_is_in_exactly_one_batch(order):
-    examples = of_lengths(np.random.default_rng(1).integers(0, 900, 101))
-    found = batching.arrange_batches(examples, 8, order)
-    assert sorted(np.concatenate(found)) == list(range(101))
-    assert max(len(rows) for rows in found) == 8
+    examples = examples_of(np.random.default_rng(1).integers(0, 900, 101))
+    batches = batching.arrange_batches(examples, 8, order)
+    assert sorted(np.concatenate(batches)) == list(range(101))
+    assert max(len(rows) for rows in batches) == 8
 
 
-def test_neighbours_in_length_share_a_batch_in_an_order_that_the_seed_decides():
-    examples = of_lengths(np.random.default_rng(1).integers(10, 900, 400))
-    first, again, other = (
+def test_reviews_of_similar_length_share_a_batch_and_the_seed_decides_the_order():
+    examples = examples_of(np.random.default_rng(1).integers(10, 900, 400))
+    first, second, other = (
         batching.arrange_batches(examples, 8, np.random.default_rng(seed)) for seed in (0, 0, 1)
     )
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
     lengths = np.diff(examples.offsets)
     # Noise of a tenth either way: a batch spans 1.1 / 0.9 and the distance of 8 neighbours of 400.
@@ -53,8 +55,8 @@ def test_neighbours_in_length_share_a_batch_in_an_order_that_the_seed_decides():
     assert np.median(spans) < 1.3
 
 
-def test_a_stream_gives_every_batch_in_order():
+def test_a_dataset_gives_every_batch_in_order():
     rows = [np.array([0, 1]), np.array([2])]
-    found = list(batching.make_dataset(TINY, rows, size=2))
-    assert [ids.shape for ids, _, _ in found] == [(2, 16, 2), (2, 16, 2)]
-    assert [weights.numpy().tolist() for _, _, weights in found] == [[1, 1], [1, 0]]
+    batches = list(batching.make_dataset(TINY, rows, size=2))
+    assert [ids.shape for ids, _, _ in batches] == [(2, 16, 2), (2, 16, 2)]
+    assert [weights.numpy().tolist() for _, _, weights in batches] == [[1, 1], [1, 0]]

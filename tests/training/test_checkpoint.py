@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whole or not at all, two deep, told apart by digest."""
+"""Checkpoints on disk: written as a whole, two of them at a time, checked by digest."""
 
 import subprocess
 import sys
@@ -30,62 +30,63 @@ def flip(path):
     path.write_bytes(raw)
 
 
-def test_what_was_written_is_read_back_to_the_last_bit(tmp_path):
+def test_a_checkpoint_is_read_back_to_the_last_bit(tmp_path):
     write(tmp_path / "run", 3)
     found = newest(tmp_path / "run", pytest.fail)
     assert (found.epoch, found.state) == (3, {"loss": 0.1 * 3})
     np.testing.assert_array_equal(found.arrays["network.00"], ARRAYS["network.00"])
 
 
-def test_two_checkpoints_are_kept_and_what_a_killed_process_left_is_removed(tmp_path):
-    left = tmp_path / "run" / ".epoch-0001.xyz"
-    left.mkdir(parents=True)
+def test_the_newest_two_remain_and_an_unfinished_one_is_removed(tmp_path):
+    unfinished = tmp_path / "run" / ".epoch-0001.xyz"
+    unfinished.mkdir(parents=True)
     write(tmp_path / "run", 3)
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == ["epoch-0002", "epoch-0003"]
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("harm", [truncate, flip])
+@pytest.mark.parametrize("damage", [truncate, flip])
 @pytest.mark.parametrize("name", ["arrays.npz", "state.json"])
-def test_of_a_damaged_checkpoint_the_one_before_is_used_and_said(tmp_path, harm, name):
+def test_instead_of_a_damaged_checkpoint_the_one_before_is_used(tmp_path, damage, name):
     write(tmp_path / "run", 2)
-    harm(tmp_path / "run" / "epoch-0002" / name)
-    said = []
-    assert newest(tmp_path / "run", said.append).epoch == 1
-    assert len(said) == 1
-    assert f"epoch-0002/{name} is damaged" in said[0] and "the checkpoint before it" in said[0]
+    damage(tmp_path / "run" / "epoch-0002" / name)
+    notes = []
+    assert newest(tmp_path / "run", notes.append).epoch == 1
+    assert len(notes) == 1
+    assert f"epoch-0002/{name} is damaged" in notes[0]
+    assert notes[0].endswith(": using the checkpoint before it")
 
 
-def test_a_truncated_record_is_damage_too(tmp_path):
+def test_a_truncated_manifest_counts_as_damage(tmp_path):
     write(tmp_path / "run", 2)
     truncate(tmp_path / "run" / "epoch-0002" / "checkpoint.json")
-    said = []
-    assert newest(tmp_path / "run", said.append).epoch == 1 and len(said) == 1
+    notes = []
+    assert newest(tmp_path / "run", notes.append).epoch == 1 and len(notes) == 1
 
 
-def test_where_none_is_whole_that_is_the_error(tmp_path):
+def test_if_all_are_damaged_that_is_the_error(tmp_path):
     write(tmp_path / "run", 2)
     for path in (tmp_path / "run").glob("epoch-*"):
         truncate(path / "arrays.npz")
     with pytest.raises(DamagedFileError) as caught:
         newest(tmp_path / "run", lambda text: None)
-    assert caught.value.fact == f"no checkpoint in {tmp_path / 'run'} is whole"
+    assert caught.value.fact == f"all checkpoints in {tmp_path / 'run'} are damaged"
     assert caught.value.hint == "sentiment train"
 
 
 def forge(path, **parts):
-    """Change files of a checkpoint and record their digests, as somebody who forges one would."""
+    """Change files of a checkpoint and record their new digests, as a forger would."""
     for name, write in parts.items():
         write(path / name.replace("_", "."))
     written = {
-        name: stated for name, stated in files.checksums(path).items() if "check" not in name
+        name: recorded for name, recorded in files.checksums(path).items() if "check" not in name
     }
     files.write_json(path / "checkpoint.json", {"format": 1, "files": written})
 
 
 @pytest.mark.parametrize(
-    ("harm", "fact"),
+    ("damage", "fact"),
     [
         (lambda path: (path / "checkpoint.json").unlink(), "/checkpoint.json can't be read: "),
         (
@@ -119,18 +120,18 @@ def forge(path, **parts):
         ),
     ],
 )
-def test_what_is_no_checkpoint_is_refused(tmp_path, harm, fact):
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path, damage, fact):
     write(tmp_path / "run", 1)
     path = tmp_path / "run" / "epoch-0001"
     assert checkpoint.read(path).epoch == 1
-    harm(path)
+    damage(path)
     with pytest.raises(DamagedFileError) as caught:
         checkpoint.read(path)
     assert caught.value.fact.startswith(str(path)) and fact in caught.value.fact
     assert caught.value.hint == "sentiment train"
 
 
-def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
+def test_a_failed_write_leaves_the_earlier_checkpoints(tmp_path):
     write(tmp_path / "run", 2)
     with open_writer(tmp_path / "run") as writer, pytest.raises(TypeError):
         writer.write(3, {"no JSON": object()}, ARRAYS)
@@ -138,7 +139,7 @@ def test_a_write_that_fails_leaves_the_checkpoints_before(tmp_path):
     assert not list((tmp_path / "run").glob(".epoch*"))
 
 
-def test_one_run_is_not_trained_by_two_at_once(tmp_path):
+def test_two_processes_cannot_train_one_run(tmp_path):
     code = """
 import sys
 from pathlib import Path
@@ -162,13 +163,13 @@ with open_writer(Path(sys.argv[1])):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_run_without_checkpoints_leaves_nothing(tmp_path):
+def test_a_run_without_checkpoints_leaves_no_folder(tmp_path):
     with open_writer(tmp_path / "run"):
         (tmp_path / "run").mkdir()
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):
+def test_runs_that_can_be_resumed_are_listed_and_the_last_is_found(tmp_path):
     for name, fact in (
         ("last", "no training can be resumed"),
         ("", "no training called '' can be resumed"),
@@ -190,7 +191,7 @@ def test_runs_that_can_be_resumed_are_named_and_the_last_is_found(tmp_path):
     assert caught.value.hint == "sentiment train --resume second"
 
 
-def test_the_last_training_is_told_by_time_and_not_by_name(tmp_path):
+def test_the_last_training_is_the_newest_by_time_and_not_by_name(tmp_path):
     for name in ("b", "c", "a"):
         write(tmp_path / name, 1)
     assert checkpoint.find(tmp_path, "last").name == "a"
@@ -198,7 +199,7 @@ def test_the_last_training_is_told_by_time_and_not_by_name(tmp_path):
         checkpoint.find(tmp_path, "d")
 
 
-def test_a_name_leads_to_no_other_folder(tmp_path):
+def test_a_name_cannot_lead_to_another_folder(tmp_path):
     write(tmp_path / "elsewhere" / "run", 1)
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(MissingFileError, match="no training called"):
@@ -215,7 +216,7 @@ def test_the_tenth_epoch_comes_after_the_ninth(tmp_path):
     assert newest(tmp_path / "run", pytest.fail).epoch == 11
 
 
-def test_what_cannot_be_removed_troubles_nobody(tmp_path):
+def test_files_that_cannot_be_removed_are_no_error(tmp_path):
     write(tmp_path / "run", 1)
     (tmp_path / "run" / ".epoch-0002.abc").touch()  # no folder
     write(tmp_path / "run", 3)
@@ -226,7 +227,7 @@ def test_what_cannot_be_removed_troubles_nobody(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_where_nothing_can_be_written_that_is_said(tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError) as caught, open_writer(tmp_path / "file" / "run"):
         pass

@@ -1,3 +1,5 @@
+"""Measurements on a network that does not learn, and the advice that follows."""
+
 import dataclasses
 
 import numpy as np
@@ -8,6 +10,12 @@ from sentiment.data.examples import Examples
 from sentiment.data.prepare import prepare
 from sentiment.errors import DivergedError
 from sentiment.inference import bundle
+from sentiment.inference.weights import (
+    CELL_PARTS,
+    CLASSIFIER_BIAS,
+    CLASSIFIER_KERNEL,
+    weight_name,
+)
 from sentiment.nn import network
 from sentiment.tracking import store
 from sentiment.training import diagnostics
@@ -28,6 +36,8 @@ def sample(tmp_path_factory):
 
 
 class Listener(Progress):
+    """Collects the notes of a training."""
+
     def __init__(self):
         self.notes = []
 
@@ -35,18 +45,18 @@ class Listener(Progress):
         self.notes.append(text)
 
 
-def states_by_hand(entering, weights, direction):
+def states_by_hand(inputs, weights, direction):
     """Return the initial state and the state after each step of one review, (T + 1, H)."""
     kernel, recurrent_kernel, bias = (
-        weights[f"rnn_1.{direction}.{part}"] for part in ("kernel", "recurrent_kernel", "bias")
+        weights[weight_name(1, direction, part)] for part in CELL_PARTS
     )
     states = [np.zeros(4)]
-    for vector in entering:
+    for vector in inputs:
         states.append(np.tanh(vector @ kernel + states[-1] @ recurrent_kernel + bias))
     return np.array(states)
 
 
-READ_BY_HAND = {
+READOUTS_BY_HAND = {
     "last": lambda states: states[-1],
     "mean": lambda states: states[1:].mean(axis=0),
     "max": lambda states: states[1:].max(axis=0),
@@ -58,46 +68,47 @@ SHARES_BY_HAND = {  # d readout / d h_t, (T, H)
 }
 
 
-def by_hand(model, table, weights, ids, label):
-    """Return the norm of dL/dh_t, read forward, at every step of one review by the formulas."""
+def norms_by_hand(model, table, weights, ids, label):
+    """Return the norm of dL/dh_t, forward direction, at every step of one review by formula."""
     states = states_by_hand(table[ids], weights, "forward")
-    read = READ_BY_HAND[model.readout]
-    seen = [read(states)]
+    read = READOUTS_BY_HAND[model.readout]
+    readouts = [read(states)]
     if model.bidirectional:
-        seen.append(read(states_by_hand(table[ids][::-1], weights, "backward")))
-    out = weights["classifier.kernel"][:, 0]
-    probability = 1 / (1 + np.exp(-(np.concatenate(seen) @ out + weights["classifier.bias"][0])))
+        readouts.append(read(states_by_hand(table[ids][::-1], weights, "backward")))
+    out = weights[CLASSIFIER_KERNEL][:, 0]
+    probability = 1 / (1 + np.exp(-(np.concatenate(readouts) @ out + weights[CLASSIFIER_BIAS][0])))
     direct = (probability - label) * out[:4] * SHARES_BY_HAND[model.readout](states)
+    recurrent_kernel = weights[weight_name(1, "forward", "recurrent_kernel")]
     later, norms = np.zeros(4), []
     for share, state in zip(direct[::-1], states[:0:-1], strict=True):
         gradient = share + later
         norms.append(np.linalg.norm(gradient))
-        later = (gradient * (1 - state**2)) @ weights["rnn_1.forward.recurrent_kernel"].T
+        later = (gradient * (1 - state**2)) @ recurrent_kernel.T
     return norms[::-1]
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("readout", ["last", "mean", "max"])
-def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
+def test_gradient_norms_follow_the_formulas(readout, bidirectional):
     model = dataclasses.replace(SMALL, readout=readout, bidirectional=bidirectional)
-    made = network.build_network(model, words=20, ngrams=0, seed=0)
-    draws = np.random.default_rng(0)
-    table = made.get_layer("embedding").table
-    table.set_weights([draws.normal(0, 0.5, (20, 3))])
-    ids = draws.integers(1, 20, (2, 7))
+    built = network.build_network(model, words=20, ngrams=0, seed=0)
+    random = np.random.default_rng(0)
+    table = built.get_layer("embedding").table
+    table.set_weights([random.normal(0, 0.5, (20, 3))])
+    ids = random.integers(1, 20, (2, 7))
     examples = Examples(
         ids.reshape(-1, 1).astype(np.int32), np.array([0, 7, 14]), np.array([1, 0], np.float32)
     )
-    table, weights = network.get_arrays(made)
+    table, weights = network.get_arrays(built)
     expected = np.mean(
         [
-            by_hand(model, table, weights, row, label)
+            norms_by_hand(model, table, weights, row, label)
             for row, label in zip(ids, (1, 0), strict=True)
         ],
         axis=0,
     )
-    found = diagnostics.gradient_norms(made, model, examples)
-    np.testing.assert_allclose(found, expected[[0, 3, 6]], rtol=1e-4)
+    norms = diagnostics.gradient_norms(built, model, examples)
+    np.testing.assert_allclose(norms, expected[[0, 3, 6]], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +119,14 @@ def test_gradient_norms_are_those_of_the_formulas(readout, bidirectional):
         ModelSettings(units=4, readout="max", bidirectional=True),
     ],
 )
-def test_gradients_can_be_measured_in_every_shape_of_network(model):
-    made = network.build_network(model, words=20, ngrams=0, seed=0)
+def test_gradients_can_be_measured_in_networks_of_every_shape(model):
+    built = network.build_network(model, words=20, ngrams=0, seed=0)
     features = np.random.default_rng(0).integers(1, 20, (21, model.ngrams)).astype(np.int32)
     examples = Examples(features, np.array([0, 9, 9, 21]), np.array([1, 0, 1], np.float32))
-    assert all(0 < norm < 10 for norm in diagnostics.gradient_norms(made, model, examples))
+    assert all(0 < norm < 10 for norm in diagnostics.gradient_norms(built, model, examples))
 
 
-def test_chance_is_the_share_of_the_larger_class():
+def test_chance_is_always_predicting_the_larger_class():
     even, uneven = np.array([0, 1, 0, 1]), np.array([1, 1, 1, 0])
     assert near_chance(0.54, even) and not near_chance(0.56, even)
     assert near_chance(0.79, uneven) and not near_chance(0.81, uneven)
@@ -133,44 +144,45 @@ def test_chance_is_the_share_of_the_larger_class():
         ({}, "nothing stands out"),
     ],
 )
-def test_findings_name_what_was_measured_and_what_to_change(changes, option):
-    measured, *advice = Diagnosis(**(HEALTHY | changes)).findings()
-    assert "first step" in measured and "saturated" in measured and "learning rate" in measured
+def test_findings_state_the_measurements_and_one_advice(changes, option):
+    measurements, *advice = Diagnosis(**(HEALTHY | changes)).findings()
+    for words in ("first step", "saturated", "learning rate"):
+        assert words in measurements
     assert len(advice) == 1 and option in advice[0]
 
 
-def test_training_that_does_not_learn_says_so_while_it_runs(sample, tmp_path):
+def test_training_reports_while_it_runs_that_it_does_not_learn(sample, tmp_path):
     listener = Listener()
     settings = TrainSettings(epochs=3, learning_rate=1e-7, prior=0.0)
     train(sample, SMALL, settings, ProjectPaths(tmp_path), track=False, progress=listener)
-    told = [note for note in listener.notes if "near chance" in note]
-    assert told and "raise --learning-rate" in told[0]
+    notes = [note for note in listener.notes if "near chance" in note]
+    assert notes and "raise --learning-rate" in notes[0]
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_the_best_epoch_is_kept(
-    sample, tmp_path, monkeypatch
-):
+def test_a_diverged_training_stops_and_its_best_epoch_is_saved(sample, tmp_path, monkeypatch):
     from mlflow import MlflowClient
 
     networks, build = [], network.build_network
     monkeypatch.setattr(
-        network, "build", lambda *a, **k: networks.append(build(*a, **k)) or networks[0]
+        network, "build_network", lambda *a, **k: networks.append(build(*a, **k)) or networks[0]
     )
 
     class Saboteur(Listener):
+        """Makes a weight NaN after the first epoch."""
+
         def epoch(self, report):
             bias = networks[0].get_layer("classifier").bias
             bias.assign([float("nan")])
 
-    folders, saboteur = ProjectPaths(tmp_path), Saboteur()
+    paths, saboteur = ProjectPaths(tmp_path), Saboteur()
     settings = TrainSettings(learning_rate=0.003)
     with pytest.raises(DivergedError, match="no longer a number in epoch 2, batch 1") as caught:
-        train(sample, SMALL, settings, folders, name="diverges", progress=saboteur)
+        train(sample, SMALL, settings, paths, name="diverges", progress=saboteur)
     assert "--clip 1 --learning-rate 0.001" in caught.value.hint
-    kept = bundle.read(folders.models / "diverges")
-    assert np.isfinite(kept.weights["classifier.bias"]).all()
-    assert any("epoch 1, the best so far, is kept in" in note for note in saboteur.notes)
-    (run,) = MlflowClient(store.tracking_uri(folders)).search_runs(["1"])
+    saved = bundle.read(paths.models / "diverges")
+    assert np.isfinite(saved.weights[CLASSIFIER_BIAS]).all()
+    assert any("epoch 1, the best so far, is saved in" in note for note in saboteur.notes)
+    (run,) = MlflowClient(store.tracking_uri(paths)).search_runs(["1"])
     assert run.info.status == "FAILED"
     assert "no longer a number" in run.data.tags["failure"]
 
@@ -180,11 +192,11 @@ def test_clipping_bounds_the_norm_of_the_gradient():
     batch = [(ids, np.array([1, 0, 1, 0], np.float32), np.ones(4, np.float32))]
     moved = {}
     for clip in (0.0, 1e6, 1e-9):
-        made = network.build_network(SMALL, words=20, ngrams=0, seed=0)
-        before = made.get_layer("classifier").get_weights()[0]
+        built = network.build_network(SMALL, words=20, ngrams=0, seed=0)
+        before = built.get_layer("classifier").get_weights()[0]
         settings = TrainSettings(clip=clip, batch_size=4, learning_rate=0.01)
-        list(Trainer(made, settings, steps=10).run_epoch(batch))
-        moved[clip] = np.abs(made.get_layer("classifier").get_weights()[0] - before).max()
+        list(Trainer(built, settings, steps=10).run_epoch(batch))
+        moved[clip] = np.abs(built.get_layer("classifier").get_weights()[0] - before).max()
     # Adam's first step is rate·g / (|g| + 1e-7): the rate, unless |g| is far below 1e-7.
     assert moved[0.0] == moved[1e6] == pytest.approx(0.01, rel=1e-3)
     assert moved[1e-9] < 0.01 * 0.01

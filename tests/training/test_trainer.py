@@ -1,3 +1,5 @@
+"""The training step: learning rates, label smoothing and the reported loss."""
+
 import numpy as np
 import pytest
 
@@ -14,28 +16,29 @@ BATCH = (
 
 
 def trainer(**settings):
-    made = network.build_network(MODEL, words=20, ngrams=0, seed=0)
-    return made, Trainer(made, TrainSettings(batch_size=4, **settings), steps=10)
+    """Return a network and its trainer."""
+    built = network.build_network(MODEL, words=20, ngrams=0, seed=0)
+    return built, Trainer(built, TrainSettings(batch_size=4, **settings), steps=10)
 
 
 @pytest.mark.parametrize("direction", ["forward_layer", "backward_layer"])
-def test_weights_of_the_recurrence_learn_at_their_own_rates(direction):
-    made, training = trainer(learning_rate=0.01, input_rate=0.5, recurrent_rate=0.1)
-    cell = getattr(made.get_layer("rnn_1"), direction).get_weights
-    before, head = cell(), made.get_layer("classifier").get_weights()[0]
+def test_recurrent_weights_have_learning_rates_of_their_own(direction):
+    built, training = trainer(learning_rate=0.01, input_rate=0.5, recurrent_rate=0.1)
+    cell = getattr(built.get_layer("rnn_1"), direction).get_weights
+    before, head = cell(), built.get_layer("classifier").get_weights()[0]
     list(training.run_epoch([BATCH]))
     moved = [np.abs(new - old).max() for new, old in zip(cell(), before, strict=True)]
-    # Adam's first step is the rate itself: of kernel, recurrent kernel and bias.
+    # Adam's first step is the rate itself: for kernel, recurrent kernel and bias.
     np.testing.assert_allclose(moved, [0.005, 0.001, 0.001], rtol=1e-2)
-    assert np.abs(made.get_layer("classifier").get_weights()[0] - head).max() == pytest.approx(
+    assert np.abs(built.get_layer("classifier").get_weights()[0] - head).max() == pytest.approx(
         0.01, rel=1e-2
     )
 
 
-def test_the_loss_reported_is_of_the_labels_as_they_are_and_of_rows_that_weigh():
+def test_the_reported_loss_ignores_smoothing_and_rows_of_weight_zero():
     for smoothing in (0.0, 0.5):
-        made, training = trainer(label_smoothing=smoothing)
-        logits = made(BATCH[0])["logit"].numpy()[:, 0]
+        built, training = trainer(label_smoothing=smoothing)
+        logits = built(BATCH[0])["logit"].numpy()[:, 0]
         (step,) = training.run_epoch([BATCH])
         expected = np.logaddexp(0, logits) - BATCH[1] * logits
         assert step.loss == pytest.approx(expected[:3].sum(), rel=1e-5)
@@ -44,7 +47,7 @@ def test_the_loss_reported_is_of_the_labels_as_they_are_and_of_rows_that_weigh()
 
 
 def test_smoothed_labels_pull_towards_one_half():
-    # With labels moved all but to one half, the logits shrink rather than grow.
+    # With labels close to one half, the logits shrink instead of growing.
     _, training = trainer(label_smoothing=0.9, learning_rate=0.05)
     smoothed = [step.loss for _ in range(10) for step in training.run_epoch([BATCH])]
     _, training = trainer(label_smoothing=0.0, learning_rate=0.05)
@@ -58,9 +61,9 @@ def test_the_learning_rate_falls_to_zero():
     assert float(training.optimizer.learning_rate) == pytest.approx(0.005)
 
 
-def test_loss_and_accuracy_of_an_outcome_by_hand():
-    outcome = ModelOutputs(np.array([0.0, np.log(3)], np.float32), np.zeros((2, 1), np.float32))
+def test_loss_and_accuracy_by_hand():
+    outputs = ModelOutputs(np.array([0.0, np.log(3)], np.float32), np.zeros((2, 1), np.float32))
     # Probabilities 1/2 and 3/4; labels 1 and 0: losses log 2 and log 4.
-    assert outcome.loss(np.array([1, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
-    assert outcome.accuracy(np.array([1, 0])) == 0.5
-    np.testing.assert_allclose(outcome.probabilities, [0.5, 0.75])
+    assert outputs.loss(np.array([1, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert outputs.accuracy(np.array([1, 0])) == 0.5
+    np.testing.assert_allclose(outputs.probabilities, [0.5, 0.75])

@@ -13,7 +13,7 @@ from sentiment.utils import files, npz
 
 
 class Trap:
-    """Makes a file wherever it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self._path = path
@@ -29,39 +29,39 @@ def array(shape, numbers, major=1):
     return b"\x93NUMPY" + bytes([major, 0]) + length + header + numbers
 
 
-def refused(read, fact):
-    """Tell that `read` says that a file is damaged, beginning with `fact`, and what to type."""
+def assert_damaged(read, fact):
+    """Assert that `read` raises DamagedFileError with a fact that begins with `fact`."""
     with pytest.raises(DamagedFileError) as caught:
         read()
     assert caught.value.fact.startswith(fact)
-    assert caught.value.hint == "again"
+    assert caught.value.hint == "do this"
 
 
-def test_a_folder_that_was_not_filled_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), files.atomic_dir(tmp_path / "b" / "a" / "set") as aside:
-        (aside / "part").write_text("half")
+def test_a_failed_atomic_dir_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), files.atomic_dir(tmp_path / "b" / "a" / "set") as temporary:
+        (temporary / "part").write_text("half")
         raise RuntimeError
     assert not list((tmp_path / "b" / "a").iterdir())
 
 
-def test_a_folder_has_its_name_only_once_it_is_filled(tmp_path):
+def test_atomic_dir_names_the_folder_when_it_is_complete(tmp_path):
     target = tmp_path / "set"
-    with files.atomic_dir(target) as aside:
-        (aside / "part").write_text("new")
+    with files.atomic_dir(target) as temporary:
+        (temporary / "part").write_text("new")
         assert not target.exists()
-        assert aside.parent == tmp_path and aside.name.startswith(".set.")
+        assert temporary.parent == tmp_path and temporary.name.startswith(".set.")
     assert (target / "part").read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o755
-    with files.atomic_dir(target) as aside:
-        (aside / "other").write_text("newer")
+    with files.atomic_dir(target) as temporary:
+        (temporary / "other").write_text("newer")
     assert [path.name for path in target.iterdir()] == ["other"]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
-def test_a_folder_below_a_file_is_refused(tmp_path):
+def test_a_folder_below_a_file_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    for whole in (files.atomic_dir, files.atomic_file):
-        with pytest.raises(InputError) as caught, whole(tmp_path / "file" / "set"):
+    for atomic in (files.atomic_dir, files.atomic_file):
+        with pytest.raises(InputError) as caught, atomic(tmp_path / "file" / "set"):
             pass
         assert caught.value.fact in (
             f"can't write in {tmp_path}/file: Not a directory",
@@ -70,22 +70,22 @@ def test_a_folder_below_a_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"contenT", b"conten", b"content!", None])
-def test_damage_is_noticed(tmp_path, damage):
+def test_verify_file_detects_damage(tmp_path, damage):
     path = tmp_path / "part"
     path.write_bytes(b"content")
-    recorded = files.checksums(tmp_path)["part"]
-    files.verify_file(path, recorded, hint="again")
-    assert recorded == {"bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
+    expected = files.checksums(tmp_path)["part"]
+    files.verify_file(path, expected, hint="do this")
+    assert expected == {"bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest()}
     path.unlink() if damage is None else path.write_bytes(damage)
-    refused(
-        lambda: files.verify_file(path, recorded, hint="again"),
+    assert_damaged(
+        lambda: files.verify_file(path, expected, hint="do this"),
         f"{path} is missing"
         if damage is None
         else f"{path} is damaged: its digest is not the one recorded",
     )
 
 
-def test_json_is_replaced_whole(tmp_path):
+def test_write_json_is_atomic(tmp_path):
     path = tmp_path / "record.json"
     files.write_json(path, {"a": "é"})
     with pytest.raises(TypeError):
@@ -97,27 +97,27 @@ def test_json_is_replaced_whole(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
-def test_what_is_no_json_object_is_refused(tmp_path, text):
+def test_read_json_raises_unless_there_is_an_object(tmp_path, text):
     (tmp_path / "record.json").write_text(text)
     message = "holds no JSON object" if text == "[]" else "can't be read: "
-    refused(
-        lambda: files.read_json(tmp_path / "record.json", hint="again"),
+    assert_damaged(
+        lambda: files.read_json(tmp_path / "record.json", hint="do this"),
         f"{tmp_path / 'record.json'} {message}",
     )
 
 
-def test_an_array_that_would_run_code_is_refused(tmp_path):
+def test_an_array_that_would_run_code_is_not_read(tmp_path):
     np.save(tmp_path / "evil.npy", np.array([{}], object), allow_pickle=True)
-    (tmp_path / "worse.npy").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    (tmp_path / "worse.npy").write_bytes(pickle.dumps(Trap(tmp_path / "executed")))
     for name in ("evil.npy", "worse.npy"):
-        refused(
-            lambda path=tmp_path / name: npz.read_array(path, hint="again"),
+        assert_damaged(
+            lambda path=tmp_path / name: npz.read_array(path, hint="do this"),
             f"{tmp_path / name} can't be read: ",
         )
-    assert not (tmp_path / "sprung").exists()
+    assert not (tmp_path / "executed").exists()
 
 
-def test_a_text_has_a_maximum_size_and_is_a_regular_file(tmp_path, monkeypatch):
+def test_read_text_has_a_size_limit_and_reads_regular_files_only(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_MAX_TEXT_BYTES", 2 << 20)
     path = tmp_path / "text"
     path.write_bytes(b"a" * (2 << 20))
@@ -131,19 +131,21 @@ def test_a_text_has_a_maximum_size_and_is_a_regular_file(tmp_path, monkeypatch):
         files.read_text(tmp_path / "none")
 
 
-def test_arrays_have_a_maximum_size(tmp_path):
+def test_read_arrays_has_a_size_limit(tmp_path):
     numbers = np.arange(100, dtype=np.float32)
     size = 128 + 400  # NumPy's header and the numbers
     np.savez(tmp_path / "plain.npz", numbers=numbers)
     np.savez_compressed(tmp_path / "small.npz", numbers=numbers)
     assert (tmp_path / "small.npz").stat().st_size < size < (tmp_path / "plain.npz").stat().st_size
-    for name, most in (("plain", None), ("plain", size), ("small", size)):
-        read = npz.read_arrays(tmp_path / f"{name}.npz", hint="again", max_bytes=most)
+    for name, max_bytes in (("plain", None), ("plain", size), ("small", size)):
+        read = npz.read_arrays(tmp_path / f"{name}.npz", hint="do this", max_bytes=max_bytes)
         np.testing.assert_array_equal(read["numbers"], numbers)
-    for name, most in (("plain", size - 1), ("small", size - 1), ("small", None)):
+    for name, max_bytes in (("plain", size - 1), ("small", size - 1), ("small", None)):
         path = tmp_path / f"{name}.npz"
-        refused(
-            lambda path=path, most=most: npz.read_arrays(path, hint="again", max_bytes=most),
+        assert_damaged(
+            lambda path=path, max_bytes=max_bytes: npz.read_arrays(
+                path, hint="do this", max_bytes=max_bytes
+            ),
             f"{path} can't be read: its arrays would take {size} bytes",
         )
 
@@ -151,93 +153,88 @@ def test_arrays_have_a_maximum_size(tmp_path):
 @pytest.mark.parametrize(
     ("name", "compression", "content", "fact"),
     [
-        (
-            "way",
-            zipfile.ZIP_BZIP2,
-            array((3,), b"\0" * 12),
-            "has a compression that NumPy never writes",
-        ),
+        ("bzip", zipfile.ZIP_BZIP2, array((3,), b"\0" * 12), "has a compression that NumPy never"),
         ("form", zipfile.ZIP_STORED, array((3,), b"\0" * 12, 2), "is not an array of format 1.0"),
         ("more", zipfile.ZIP_STORED, array((3,), b"\0" * 11), "does not hold the (3,) numbers"),
         ("less", zipfile.ZIP_STORED, array((3,), b"\0" * 13), "does not hold the (3,) numbers"),
     ],
 )
-def test_an_array_of_another_form_is_refused(tmp_path, name, compression, content, fact):
+def test_an_unsupported_array_is_named(tmp_path, name, compression, content, fact):
     path = tmp_path / "arrays.npz"
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr(f"{name}.npy", content)
-    refused(
-        lambda: npz.read_arrays(path, hint="again", max_bytes=1 << 20),
+    assert_damaged(
+        lambda: npz.read_arrays(path, hint="do this", max_bytes=1 << 20),
         f"{path} can't be read: {name}.npy {fact}",
     )
 
 
-def test_a_checksum_shows_what_was_changed(tmp_path):
-    # Keys in order of the alphabet, ASCII, with the spaces that Python's json writes.
+def test_verify_checksum_detects_changed_content(tmp_path):
+    # JSON with sorted keys, in ASCII, with the spaces that Python writes.
     digest = hashlib.sha256(b'{"a": "\\u00e9", "b": [1, 2]}').hexdigest()
     content = {"b": [1, 2], "a": "é"}
     assert files.add_checksum(content) == {**content, "digest": digest}
-    assert files.add_checksum({**content, "digest": "of before"}) == {**content, "digest": digest}
-    files.verify_checksum(tmp_path, {"a": "é", "b": [1, 2], "digest": digest}, hint="again")
-    files.verify_checksum(tmp_path, content, hint="again")  # as before there were seals
-    refused(
+    assert files.add_checksum({**content, "digest": "old"}) == {**content, "digest": digest}
+    files.verify_checksum(tmp_path, {"a": "é", "b": [1, 2], "digest": digest}, hint="do this")
+    files.verify_checksum(tmp_path, content, hint="do this")  # written by an early version
+    assert_damaged(
         lambda: files.verify_checksum(
-            tmp_path, {**content, "a": "e", "digest": digest}, hint="again"
+            tmp_path, {**content, "a": "e", "digest": digest}, hint="do this"
         ),
         f"{tmp_path} is damaged: its digest is not the one recorded",
     )
 
 
-def test_a_file_has_its_name_only_once_it_is_written(tmp_path):
+def test_atomic_file_names_the_file_when_it_is_complete(tmp_path):
     target = tmp_path / "part"
     target.write_text("old")
-    with pytest.raises(RuntimeError), files.atomic_file(target) as aside:
-        aside.write_text("half")
-        assert aside.parent == tmp_path and aside.name.startswith(".part.")
+    with pytest.raises(RuntimeError), files.atomic_file(target) as temporary:
+        temporary.write_text("half")
+        assert temporary.parent == tmp_path and temporary.name.startswith(".part.")
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["part"] and target.read_text() == "old"
-    with files.atomic_file(target) as aside:
-        aside.write_text("new")
+    with files.atomic_file(target) as temporary:
+        temporary.write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["part"] and target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o644
 
 
-def test_what_is_written_whole_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_content_is_synced_to_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     synced = []
 
     def sync(handle):
         synced.append((os.fstat(handle).st_ino, (tmp_path / "set").exists()))
 
     monkeypatch.setattr(os, "fsync", sync)
-    with files.atomic_dir(tmp_path / "set") as aside:
-        (aside / "part").write_text("new")
-    # The file, the folder that holds it, and last, with the name in it, the folder above.
-    places = (tmp_path / "set" / "part", tmp_path / "set", tmp_path)
-    numbers = [path.stat().st_ino for path in places]
+    with files.atomic_dir(tmp_path / "set") as temporary:
+        (temporary / "part").write_text("new")
+    # The file, then its folder, and after renaming the parent folder.
+    paths = (tmp_path / "set" / "part", tmp_path / "set", tmp_path)
+    numbers = [path.stat().st_ino for path in paths]
     assert synced == list(zip(numbers, (False, False, True), strict=True))
     del synced[:]
-    with files.atomic_file(tmp_path / "file") as aside:
-        aside.write_text("new")
+    with files.atomic_file(tmp_path / "file") as temporary:
+        temporary.write_text("new")
         assert not synced
     assert [number for number, _ in synced] == [(tmp_path / "file").stat().st_ino]
 
 
-def next_handle():
-    """Return the lowest number that no open file has."""
+def next_descriptor():
+    """Return the lowest file descriptor that is free."""
     with Path(os.devnull).open() as file:
         return file.fileno()
 
 
-def test_file_handles_are_closed(tmp_path):
-    before = next_handle()
-    with files.atomic_dir(tmp_path / "set") as aside:
-        (aside / "part").write_text("new")
+def test_file_descriptors_are_closed(tmp_path):
+    before = next_descriptor()
+    with files.atomic_dir(tmp_path / "set") as temporary:
+        (temporary / "part").write_text("new")
     files.write_json(tmp_path / "record.json", {})
-    assert next_handle() == before
+    assert next_descriptor() == before
 
 
 @pytest.mark.parametrize(
-    ("error", "why", "hint"),
+    ("error", "reason", "hint"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "df -h "),
         (OSError(errno.EFBIG, "File too large"), "File too large", "df -h "),
@@ -245,7 +242,7 @@ def test_file_handles_are_closed(tmp_path):
         (OSError(errno.EACCES, "Permission denied"), "Permission denied", "ls -ld "),
     ],
 )
-def test_a_write_error_names_the_outermost_folder_and_the_reason(tmp_path, error, why, hint):
+def test_a_write_error_names_the_outermost_folder_and_the_reason(tmp_path, error, reason, hint):
     folder = tmp_path / "a b"
     with (
         pytest.raises(InputError) as caught,
@@ -253,26 +250,26 @@ def test_a_write_error_names_the_outermost_folder_and_the_reason(tmp_path, error
         files.write_errors(tmp_path / "x"),
     ):
         raise error
-    assert caught.value.fact == f"can't write in {folder}: {why}"
+    assert caught.value.fact == f"can't write in {folder}: {reason}"
     assert caught.value.hint == f"{hint}'{folder}'"
 
 
-def test_a_folder_can_not_be_written_as_a_file(tmp_path):
+def test_atomic_file_does_not_replace_a_folder(tmp_path):
     with pytest.raises(InputError) as caught, files.atomic_file(tmp_path):
         pass
     assert caught.value.fact == f"{tmp_path} is a folder"
     assert caught.value.hint == "name a file in that folder"
 
 
-def test_a_folder_that_can_not_be_renamed_leaves_the_one_before(tmp_path, monkeypatch):
-    target, replaced = tmp_path / "model", Path.replace
+def test_a_failed_rename_keeps_the_old_folder(tmp_path, monkeypatch):
+    target, original_replace = tmp_path / "model", Path.replace
     with files.atomic_dir(target) as folder:
         (folder / "a").write_text("before")
 
     def replace(path, to):
         if path.name != "model" and Path(to) == target and (path / "a").read_text() == "after":
             raise OSError(errno.EIO, "Input/output error")
-        return replaced(path, to)
+        return original_replace(path, to)
 
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises((OSError, InputError)), files.atomic_dir(target, replace=True) as folder:
