@@ -80,14 +80,14 @@ def test_all_formats_have_the_same_content(classifier, tmp_path, steps):
     source = tmp_path / "texts.txt"
     source.write_text("\n".join(TEXTS) + "\n", "utf-8")
     for kind in ("csv", "parquet", "npz"):
-        output = tmp_path / f"made.{kind}"
+        output = tmp_path / f"states.{kind}"
         result = run("--input", str(source), "--steps", steps, "--output", str(output))
         assert result.exit_code == 0 and not result.stdout, result.output
     expected = [[str(value) for value in row[:3]] for row in part.rows()]
-    words, numbers = parse_csv((tmp_path / "made.csv").read_text("utf-8"))
+    words, numbers = parse_csv((tmp_path / "states.csv").read_text("utf-8"))
     assert words == expected
     np.testing.assert_array_equal(numbers, part.states)
-    table = pyarrow.read_table(tmp_path / "made.parquet")
+    table = pyarrow.read_table(tmp_path / "states.parquet")
     assert table.column_names == ["text", "step", "word", *hidden_states.column_names(classifier)]
     assert [
         [str(row[name]) for name in hidden_states.TEXT_COLUMNS] for row in table.to_pylist()
@@ -97,33 +97,33 @@ def test_all_formats_have_the_same_content(classifier, tmp_path, steps):
     )
     assert stored.dtype == np.float32
     np.testing.assert_array_equal(stored, part.states)
-    with np.load(tmp_path / "made.npz", allow_pickle=False) as made:
-        np.testing.assert_array_equal(made["states"], part.states)
-        assert made["states"].dtype == np.float32
-        assert made["tokens"].tolist() == WORDS and made["offsets"].tolist() == [0, 3, 3, 6]
+    with np.load(tmp_path / "states.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["states"], part.states)
+        assert arrays["states"].dtype == np.float32
+        assert arrays["tokens"].tolist() == WORDS and arrays["offsets"].tolist() == [0, 3, 3, 6]
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
-        "texts.txt", "made.csv", "made.parquet", "made.npz",
+        "texts.txt", "states.csv", "states.parquet", "states.npz",
     }  # fmt: skip
 
 
 def test_without_texts_the_file_has_no_rows(classifier, tmp_path):
     names = hidden_states.column_names(classifier)
     for kind in ("csv", "npz"):
-        hidden_states.write_states(tmp_path / f"made.{kind}", names, iter([]))
-    assert (tmp_path / "made.csv").read_text() == ",".join(
+        hidden_states.write_states(tmp_path / f"states.{kind}", names, iter([]))
+    assert (tmp_path / "states.csv").read_text() == ",".join(
         [*hidden_states.TEXT_COLUMNS, *names]
     ) + "\n"
-    with np.load(tmp_path / "made.npz") as made:
-        assert made["states"].shape == (0, 6) and made["offsets"].tolist() == [0]
+    with np.load(tmp_path / "states.npz") as arrays:
+        assert arrays["states"].shape == (0, 6) and arrays["offsets"].tolist() == [0]
 
 
 def test_a_single_text_without_words_is_written(classifier, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     parts = hidden_states.compute_states(classifier, [""], "all")
     hidden_states.write_states(
-        tmp_path / "made.parquet", hidden_states.column_names(classifier), parts
+        tmp_path / "states.parquet", hidden_states.column_names(classifier), parts
     )
-    assert parquet.read_table(tmp_path / "made.parquet").num_rows == 0
+    assert parquet.read_table(tmp_path / "states.parquet").num_rows == 0
 
 
 def test_texts_come_from_arguments_a_pipe_or_a_column_of_a_file(classifier, tmp_path):
@@ -155,21 +155,21 @@ def test_a_terminal_gets_a_table(classifier, monkeypatch):
 
 
 def test_an_error_leaves_an_existing_file_unchanged(classifier, tmp_path):
-    output = tmp_path / "made.csv"
+    output = tmp_path / "states.csv"
     output.write_text("before")
     source = tmp_path / "texts.jsonl"
     source.write_text('{"text": "fine"}\n{"txt": "fine"}\n')
     result = run("--input", str(source), "--output", str(output))
     assert result.exit_code == 1 and "line 2: no column 'text'" in result.stderr
     assert output.read_text() == "before"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "made.csv", "texts.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "states.csv", "texts.jsonl"]
 
 
 @pytest.mark.parametrize(
     ("words", "piped", "status", "message"),
     [
-        (["--output", "made.xls", "fine"], None, 1, "ends in .csv, .parquet or .npz"),
-        (["--output", "missing/made.csv", "fine"], None, 1, "can't write in missing"),
+        (["--output", "states.xls", "fine"], None, 1, "ends in .csv, .parquet or .npz"),
+        (["--output", "missing/states.csv", "fine"], None, 1, "can't write in missing"),
         (["--input", "missing.csv"], None, 1, "no file missing.csv"),
         (["--model", "missing", "fine"], None, 1, "no model in missing"),
         (["-"], b"fine\ncaf\xe9\n", 1, "line 2 of standard input is not UTF-8"),
@@ -188,9 +188,9 @@ def test_errors_name_their_cause(classifier, tmp_path, monkeypatch, words, piped
 def test_without_pyarrow_the_error_says_what_to_install(classifier, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UnavailableError, match="need pyarrow, which is not installed") as raised:
-        hidden_states.write_states(tmp_path / "made.parquet", [], iter([]))
+        hidden_states.write_states(tmp_path / "states.parquet", [], iter([]))
     assert raised.value.hint == "pip install pyarrow"
-    assert not (tmp_path / "made.parquet").exists()
+    assert not (tmp_path / "states.parquet").exists()
 
 
 def test_a_closed_pipe_is_no_error(classifier):

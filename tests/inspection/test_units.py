@@ -30,22 +30,22 @@ def make_bundle(folder, **weights):
 @pytest.mark.parametrize(("weight", "expected"), [(0.9, 7), (0.5, 1), (0.99, 69), (1.0, math.inf)])
 def test_an_unsaturated_unit_forgets_at_the_rate_of_its_weight(weight, expected):
     # Around zero an effect is w to the power of n: half at ln 0.5 / ln w = 6.58, 1, 68.97.
-    found = units.decay(
+    effects = units.decay(
         np.zeros((100, 1), np.float32), np.array([0, 100]),
         np.array([[weight]], np.float32), np.array([0]),
     )  # fmt: skip
-    assert found.shape == (100, 1)
-    np.testing.assert_allclose(found[:, 0], weight ** np.arange(100), rtol=1e-4, atol=1e-12)
-    assert make_unit(found[:, 0]).half_life == expected
+    assert effects.shape == (100, 1)
+    np.testing.assert_allclose(effects[:, 0], weight ** np.arange(100), rtol=1e-4, atol=1e-12)
+    assert make_unit(effects[:, 0]).half_life == expected
 
 
 def test_a_partly_saturated_unit_forgets_sooner():
     # At h = 0.6 the slope is 1 - 0.36 = 0.64, and 0.64 · 0.64 is below a half.
-    found = units.decay(
+    effects = units.decay(
         np.full((4, 1), 0.6, np.float32), np.array([0, 4]), np.eye(1, dtype="f4"), np.array([0])
     )
-    np.testing.assert_allclose(found[:, 0], [1, 0.64, 0.4096, 0.262144], rtol=1e-6)
-    assert make_unit(found[:, 0]).half_life == 2
+    np.testing.assert_allclose(effects[:, 0], [1, 0.64, 0.4096, 0.262144], rtol=1e-6)
+    assert make_unit(effects[:, 0]).half_life == 2
 
 
 def run(inputs, recurrent_kernel, start=0, state=None):
@@ -82,23 +82,23 @@ def test_effects_equal_finite_differences(backward):
                 differences.append((finals[0] - finals[1]) / 2e-6)
             expected[text, back] = np.linalg.norm(np.array(differences), axis=0)
     flat = np.concatenate([rows[::-1] if backward else rows for rows in states])
-    found = units.decay(
+    effects = units.decay(
         flat.astype(np.float32), np.concatenate([[0], np.cumsum(lengths)]),
         recurrent_kernel.astype(np.float32), np.array([0, 1, 2]), backward=backward,
     )  # fmt: skip
     # One of three texts is more than a quarter, so the longest is followed to its first word.
-    np.testing.assert_allclose(found, np.nanmedian(expected, axis=0), rtol=1e-3)
+    np.testing.assert_allclose(effects, np.nanmedian(expected, axis=0), rtol=1e-3)
 
 
 def test_a_median_is_taken_only_while_a_quarter_of_the_texts_have_words():
     lengths = np.array([9, 3, 3, 3, 3])
-    found = units.decay(
+    effects = units.decay(
         np.zeros((21, 1), np.float32), np.concatenate([[0], np.cumsum(lengths)]),
         np.eye(1, dtype="f4"), np.array([0]),
     )  # fmt: skip
     # A quarter of five is two; after three words only one has more.
-    assert len(found) == 3
-    assert math.isinf(make_unit(found[:, 0]).half_life)
+    assert len(effects) == 3
+    assert math.isinf(make_unit(effects[:, 0]).half_life)
 
 
 def test_words_and_ngrams_are_sorted_by_what_they_add(tmp_path):
@@ -140,14 +140,14 @@ def test_saturation_is_the_share_of_texts_that_end_beyond_099(tmp_path):
 
 def test_the_first_of_several_layers_is_described_without_weights(tmp_path):
     settings = replace(TINY, layers=2, bidirectional=True)
-    found = units.analyze_units(tiny_bundle(tmp_path / "model", settings), TEXTS)
-    assert [one.name for one in found] == [
+    result = units.analyze_units(tiny_bundle(tmp_path / "model", settings), TEXTS)
+    assert [one.name for one in result] == [
         "forward 1", "forward 2", "forward 3", "backward 1", "backward 2", "backward 3",
     ]  # fmt: skip
-    assert all(one.weight is None for one in found)
-    assert all(one.decay[0] == 1 and len(one.decay) > 1 for one in found)
+    assert all(one.weight is None for one in result)
+    assert all(one.decay[0] == 1 and len(one.decay) > 1 for one in result)
 
 
 def test_texts_without_a_word_have_no_decay(tmp_path):
-    found = units.analyze_units(tiny_bundle(tmp_path / "model"), ["", "…"])
-    assert len(found) == 3 and all(one.decay.tolist() == [1] for one in found)
+    result = units.analyze_units(tiny_bundle(tmp_path / "model"), ["", "…"])
+    assert len(result) == 3 and all(one.decay.tolist() == [1] for one in result)
