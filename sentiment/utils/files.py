@@ -173,7 +173,7 @@ def _rename_dir(temporary: Path, target: Path, *, replace: bool) -> None:
 
 
 def remove_dir(folder: Path) -> None:
-    """Remove a folder. It loses its name first, so that nobody sees it half removed."""
+    """Remove a folder. It loses its name first, so that no process sees it half removed."""
     unnamed = folder.with_name(f".{folder.name}.gone")
     shutil.rmtree(unnamed, ignore_errors=True)
     with suppress(OSError):  # it doesn't exist, or can't be removed

@@ -1,4 +1,4 @@
-"""Read text files that ship with the package, or files of the user in their place."""
+"""Read text files by name: files that ship with the package, or files of the user."""
 
 from importlib import resources
 from pathlib import Path
