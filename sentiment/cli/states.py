@@ -23,7 +23,8 @@ _EXAMPLE = 'sentiment states "An unforgettable film."'
 def command(
     texts: TextsArgument = None,
     source: Annotated[
-        Path | None, typer.Option("--input", help=".csv, .tsv, .jsonl or .txt file of texts")
+        Path | None,
+        typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
     ] = None,
     text_column: TextColumnOption = "text",
     steps: Annotated[
