@@ -1,4 +1,4 @@
-"""What a run takes from a training or an evaluation, whether MLflow or a queue on disk keeps it."""
+"""The protocol by which a training logs to a run, whether in MLflow or in a queue on disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
