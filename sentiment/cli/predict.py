@@ -180,8 +180,10 @@ def _check_files(
     if output is not None:
         if output.suffix.lower() != suffix:
             raise typer.BadParameter(f"{output} must have the format of the input, {suffix}")
-        if output.exists() and (not output.is_file() or output.samefile(source)):
-            raise typer.BadParameter(f"{output} is the input or not a regular file")
+        if output.exists() and not output.is_file():
+            raise typer.BadParameter(f"{output} is not a regular file")
+        if output.exists() and output.samefile(source):
+            raise typer.BadParameter(f"{output} is the input")
 
 
 def _check_label_rule(threshold: float, neutral: tuple[float, float] | None) -> None:

@@ -69,7 +69,7 @@ def find_format(path: Path) -> FileFormat | None:
     return FORMATS.get(path.suffix.lower())
 
 
-def file_format(path: Path, *, labelled: bool = False) -> FileFormat:
+def require_format(path: Path, *, labelled: bool = False) -> FileFormat:
     """Return the format of a file by its suffix.
 
     Raises InputError if no format has that suffix, or none that may be `labelled`.
@@ -87,7 +87,7 @@ def make_reader(path: Path, file: BinaryIO, text_column: str = "text") -> Reader
 
     Raises InputError if no format has the suffix of `path`, or if the header can't be read.
     """
-    return file_format(path).open_reader(path, file, text_column)
+    return require_format(path).open_reader(path, file, text_column)
 
 
 def make_writer(
@@ -95,7 +95,7 @@ def make_writer(
 ) -> Writer:
     """Return a writer in the format of `path`, for the rows of `reader` and added columns `names`.
 
-    The first two columns are a text and a number; the third, a list, is left out in formats that
-    have no lists. defuse: in formats that have formulas, make cells harmless for spreadsheets.
+    names: those of label, probability and warnings; a format without lists leaves the warnings out.
+    defuse: in formats that have formulas, make cells harmless for spreadsheets.
     """
-    return file_format(path).writer(reader, names, defuse=defuse)
+    return require_format(path).writer(reader, names, defuse=defuse)

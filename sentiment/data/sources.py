@@ -242,7 +242,7 @@ def read_labelled(path: Path, text_column: str = "text", label_column: str = "la
     Raises MissingFileError if there is no file. Raises InputError, which names the line, if a row
     lacks a column or has a label other than pos/neg, positive/negative, 1/0.
     """
-    formats.file_format(path, labelled=True)
+    formats.require_format(path, labelled=True)
     rows = []
     for line, row in _rows(path, text_column):
         text = _field(path, line, row, text_column)

@@ -15,6 +15,7 @@ from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
+from sentiment.tracking.metric_names import metric_name
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -84,7 +85,7 @@ class Evaluation:
     def as_metrics(self, part: str) -> dict[str, float]:
         """Return the scores as `part/name`, without counts and the interval of the accuracy."""
         return {
-            f"{part}/{name}": float(value)
+            metric_name(part, name): float(value)
             for name, value in asdict(self.scores).items()
             if name not in _NOT_LOGGED
         }

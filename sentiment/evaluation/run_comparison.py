@@ -12,9 +12,10 @@ from sentiment.evaluation.metrics import mcnemar, paired_difference
 from sentiment.evaluation.run_query import Query, format_value, select_runs
 from sentiment.tracking import history
 from sentiment.tracking.history import Predictions, RunRecord
+from sentiment.tracking.metric_names import TEST_ACCURACY, VALIDATION_LOSS
 from sentiment.utils.paths import ProjectPaths
 
-LOSS, ACCURACY = "validation/loss", "test/accuracy"
+LOSS, ACCURACY = VALIDATION_LOSS, TEST_ACCURACY
 Curve = list[tuple[int, float]]
 
 

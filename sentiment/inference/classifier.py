@@ -19,7 +19,7 @@ from sentiment.inference.weights import (
 
 BATCH_SIZE = 512  # texts read at once; more are no faster and take more memory
 # Infinity saturates a unit and is no error; NaN, which may follow, is reported by `_check_numbers`.
-_large_weights = np.errstate(over="ignore", invalid="ignore")
+_ignore_overflow = np.errstate(over="ignore", invalid="ignore")
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ class PackedSteps:
     """Texts laid out by time step, the longest first, so that each step is one slice.
 
     order: int64 (N,), the texts by falling length; where: int64 (total tokens,), the index in the
-    flat array of each position in this layout; active: int64 (T,), the texts that have a step t;
+    flat array of each position in this layout; active: int64 (T,), how many texts have a step t;
     last: int64 (M,), the position of the last step of the first M texts of `order`, which are those
     with a token.
     """
@@ -108,7 +108,7 @@ class Classifier:
         by_length = np.argsort(-encoded.lengths, kind="stable")
         for start in range(0, len(encoded), BATCH_SIZE):
             rows = by_length[start : start + BATCH_SIZE]
-            states[rows] = self._read(encoded.take(rows), every_step=pooled)[1]
+            states[rows] = self._run(encoded.take(rows), every_step=pooled)[1]
         return self._check_numbers(states)
 
     def states(self, encoded: EncodedTexts) -> np.ndarray:
@@ -122,15 +122,14 @@ class Classifier:
         for start in range(0, len(encoded), BATCH_SIZE):
             rows = np.arange(start, min(start + BATCH_SIZE, len(encoded)))
             tokens = slice(encoded.offsets[rows[0]], encoded.offsets[rows[-1] + 1])
-            states[tokens] = self._read(encoded.take(rows), every_step=True)[0]
+            states[tokens] = self._run(encoded.take(rows), every_step=True)[0]
         return self._check_numbers(states)
 
-    @_large_weights
-    def _read(self, encoded: EncodedTexts, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
+    @_ignore_overflow
+    def _run(self, encoded: EncodedTexts, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return all states (total tokens, S) and what the classifier reads of them (N, S).
 
-        Without `every_step` the first array is not that of the last layer, whose final states
-        suffice.
+        Without `every_step`, ignore the first array: it lacks the states of the last layer.
         """
         settings = self.bundle.settings
         features = self.bundle.tokenizer.features(encoded, settings.ngrams)
@@ -172,7 +171,7 @@ class Classifier:
         """Return P(positive) of final states (N, S), float32 (N,)."""
         return sigmoid(self.logits(states) / np.float32(self.bundle.temperature))
 
-    @_large_weights
+    @_ignore_overflow
     def logits(self, states: np.ndarray) -> np.ndarray:
         """Return the uncalibrated logits of final states (N, S), float32 (N,)."""
         weights = self.bundle.weights

@@ -104,7 +104,7 @@ def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume
     with file_lock(part.lock, f"writing {part.target}"):
         state = part.state() if resume else None
         try:
-            if formats.file_format(_source(work)).resumable:
+            if formats.require_format(_source(work)).resumable:
                 _resumable(work, part, report, state)
             else:
                 _whole(work, part, report)

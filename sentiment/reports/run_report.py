@@ -11,6 +11,7 @@ from sentiment.reports import charts, mistakes, probes, units
 from sentiment.reports.charts import LegendEntry
 from sentiment.reports.document import Section, render_sections
 from sentiment.reports.training_report import TrainingReport
+from sentiment.tracking.metric_names import epoch_metrics, metric_name
 from sentiment.utils.progress import EpochMetrics
 
 SectionFunction = Callable[[TrainingReport], Section | None]
@@ -43,7 +44,8 @@ def curves_section(report: TrainingReport) -> Section:
             metric.capitalize(),
             {
                 split: [
-                    (epoch.epoch, epoch.metrics()[f"{split}/{metric}"]) for epoch in report.reports
+                    (epoch.epoch, epoch_metrics(epoch)[metric_name(split, metric)])
+                    for epoch in report.reports
                 ]
                 for split in splits
             },

@@ -13,6 +13,7 @@ import numpy as np
 
 from sentiment.errors import MissingFileError
 from sentiment.tracking import process, registry, store
+from sentiment.tracking.metric_names import TEST_ACCURACY
 from sentiment.tracking.run_logger import Dataset, EpochModel, EvaluationRecord, RunLogger
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths
@@ -147,7 +148,7 @@ class MlflowRun:
         reviews = evaluation.dataset.name
         self.log_arrays(evaluation.predictions, f"evaluation/{reviews}_predictions.npz")
         self.log_table(evaluation.mistakes, f"evaluation/{reviews}_mistakes.json")
-        accuracy, name = evaluation.metrics.get("test/accuracy"), tags.get("model")
+        accuracy, name = evaluation.metrics.get(TEST_ACCURACY), tags.get("model")
         if accuracy is not None and name is not None:
             self._client.update_run(self.id, name=f"{accuracy:.2%} {name}")
 

@@ -13,6 +13,7 @@ import numpy as np
 from sentiment.errors import UnavailableError
 from sentiment.tracking import process, store
 from sentiment.tracking import run as runs
+from sentiment.tracking.metric_names import epoch_metrics
 from sentiment.tracking.run import MlflowRun
 from sentiment.tracking.run_logger import Notify
 from sentiment.utils.paths import ProjectPaths
@@ -77,7 +78,7 @@ class MlflowSweepLogger(SweepLogger):
         """Log an epoch of a trial."""
         with self._report_errors(trial):
             if trial in self._trials:
-                self._trials[trial].log_metrics(report.metrics(), report.epoch, None)
+                self._trials[trial].log_metrics(epoch_metrics(report), report.epoch, None)
 
     def end(self, trial: int, status: str, best: EpochMetrics | None = None, **tags: str) -> None:
         """End the run of a trial, with its lowest loss at the front of its name."""

@@ -21,6 +21,7 @@ from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import figures
 from sentiment.reports.run_report import TrainingReport, page
+from sentiment.tracking.metric_names import epoch_metrics
 from sentiment.tracking.run_logger import RunLogger
 from sentiment.utils.progress import EpochMetrics, Stopwatch
 
@@ -117,8 +118,8 @@ class TrackingCallback(Callback):
         self._epochs.append(metrics)
         with tempfile.TemporaryDirectory() as tmp:
             with self._stopwatch.measure("tracking"):
-                opened = self._write_bundle(Path(tmp), get_state(), metrics.metrics())
-                model_id = self._run.log_epoch(metrics.metrics(), metrics.epoch, opened.folder)
+                opened = self._write_bundle(Path(tmp), get_state(), epoch_metrics(metrics))
+                model_id = self._run.log_epoch(epoch_metrics(metrics), metrics.epoch, opened.folder)
                 self._models[metrics.epoch] = model_id
             if self._schedule.epochs:
                 with self._stopwatch.measure("snapshots"):

@@ -25,10 +25,10 @@ from sentiment.utils.text import count_of
 
 
 class TrainingLoop:
-    """A network under training; `epochs` has the metrics of every finished epoch.
+    """Trains one network; `epochs` has the metrics of every finished epoch.
 
-    epochs_before: epochs of the networks trained before this one, which count on; total_epochs:
-    the most epochs that all networks together may take.
+    epochs_before: epochs that earlier networks of the run took; the numbers continue after them.
+    total_epochs: the maximum for all networks together.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TrainingLoop:
         return None if self._best is None else RoundResult(self.epochs, self._best)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return by name all that the next epoch depends on beside `result`."""
+        """Return the arrays, by name, that with `result` are enough to resume."""
         return self._trainer.state()
 
     def restore(self, result: RoundResult, arrays: Mapping[str, np.ndarray]) -> None:
@@ -110,7 +110,10 @@ class TrainingLoop:
         return replace(examples, labels=self._predict(examples).probabilities)
 
     def model_state(self, outputs: ModelOutputs | None = None) -> ModelState:
-        """Return the current weights, with a temperature fitted to `outputs` on validation."""
+        """Return the current weights and a temperature.
+
+        outputs: those for the validation reviews, to fit the temperature; without them it is 1.
+        """
         embedding, weights = network.get_arrays(self._network)
         labels = self._validation.labels
         temperature = fit_temperature(labels, outputs.logits) if outputs else 1.0

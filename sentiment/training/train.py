@@ -12,6 +12,7 @@ from sentiment.errors import DivergedError, InputError
 from sentiment.inference import bundle
 from sentiment.inspection.probes import choose_probes
 from sentiment.tracking import store
+from sentiment.tracking.metric_names import epoch_metrics
 from sentiment.tracking.offline import tracker
 from sentiment.tracking.run import Dataset
 from sentiment.training import checkpoint, distributed, interrupts, run_name, tf_config
@@ -232,7 +233,7 @@ class _Training:
                 manifest=replace(
                     self._job.manifest(),
                     temperature=best.temperature(labels),
-                    metrics=best.metrics.metrics(),
+                    metrics=epoch_metrics(best.metrics),
                 ),
             )
         # Read after saving: if the data is gone by now, the model is saved all the same.

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from sentiment.config import TrainSettings
 from sentiment.inference.classifier import sigmoid
-from sentiment.nn import network as networks
-from sentiment.nn.lazy_adam import LazyAdam
+from sentiment.nn.optimizer import make_optimizer
 from sentiment.training.distributed import WorkerGroup
 
 
@@ -49,24 +48,6 @@ class BatchTotals:
         )
 
 
-def _rate_shares(network: keras.Model, settings: TrainSettings) -> dict[str, float]:
-    """Return the share of the learning rate of each recurrent weight, by the weight's path.
-
-    A weight that only another cell has gets the full rate.
-    """
-    by_name = {
-        "kernel": settings.input_rate,
-        "recurrent_kernel": settings.recurrent_rate,
-        "bias": settings.recurrent_rate,
-    }
-    return {
-        variable.path: by_name[variable.name]
-        for recurrent in networks.recurrent_layers(network)
-        for variable in recurrent.layer.trainable_variables
-        if variable.name in by_name
-    }
-
-
 class Trainer:
     """A network, its optimizer, and their compiled training step.
 
@@ -83,11 +64,7 @@ class Trainer:
     ):
         self.network, self._workers = network, workers or WorkerGroup()
         self._clip, self._smoothing = settings.clip, settings.label_smoothing
-        rate = keras.optimizers.schedules.PolynomialDecay(
-            settings.learning_rate, steps, end_learning_rate=0.0
-        )
-        self.optimizer = LazyAdam(rate, shares=_rate_shares(network, settings))
-        self.optimizer.build(network.trainable_variables)
+        self.optimizer = make_optimizer(network, settings, steps)
         orders = network.inputs[0].shape[-1]
         ids = tf.TensorSpec((settings.batch_size, None, orders), tf.int32)
         row = tf.TensorSpec((settings.batch_size,), tf.float32)

@@ -37,16 +37,6 @@ class EpochMetrics:
     validation_accuracy: float
     best: bool
 
-    def metrics(self) -> dict[str, float]:
-        """Return the metrics that a run logs, by name."""
-        return {
-            "train/loss": self.train_loss,
-            "train/accuracy": self.train_accuracy,
-            "train/reviews_per_second": self.reviews_per_second,
-            "validation/loss": self.validation_loss,
-            "validation/accuracy": self.validation_accuracy,
-        }
-
 
 class Stopwatch:
     """Measure how many seconds each part of a long piece of work takes."""

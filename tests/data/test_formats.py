@@ -88,11 +88,11 @@ def test_a_file_in_a_new_format_can_have_labels(psv):
 def test_the_error_for_another_suffix_lists_the_formats():
     path = Path("a.xls")
     with pytest.raises(InputError) as caught:
-        formats.file_format(path)
+        formats.require_format(path)
     expected = "a.xls: expected a name that ends in .csv, .tsv, .jsonl, .txt or .parquet"
     assert caught.value.fact == expected
     with pytest.raises(InputError, match=r"ends in \.csv, \.tsv or \.jsonl$"):
-        formats.file_format(path, labelled=True)
+        formats.require_format(path, labelled=True)
     assert formats.find_format(path) is None
     assert formats.find_format(Path("A.CSV")) is formats.FORMATS[".csv"]
 
