@@ -168,7 +168,7 @@ def test_a_training_resumes_in_the_same_run_and_logs_no_epoch_twice(
     sample, whole, tmp_path, monkeypatch, logged
 ):
     paths = tracked_home(sample, tmp_path)
-    log = runs.MlflowRun.epoch
+    log = runs.MlflowRun.log_epoch
 
     def interrupt(run, metrics, step, folder):
         """Interrupt after a checkpoint is written and before its epoch is logged."""
@@ -177,7 +177,7 @@ def test_a_training_resumes_in_the_same_run_and_logs_no_epoch_twice(
         return log(run, metrics, step, folder)
 
     if not logged:
-        monkeypatch.setattr(runs.MlflowRun, "epoch", interrupt)
+        monkeypatch.setattr(runs.MlflowRun, "log_epoch", interrupt)
     stopper = Stopper(3 if logged else 9)
     with pytest.raises(KeyboardInterrupt):
         train(sample, SMALL, SETTINGS, paths, name="tracked", progress=stopper)
