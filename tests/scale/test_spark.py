@@ -66,7 +66,8 @@ def local_rows(texts, tmp_path_factory):
 def assert_same_answers(rows, local_rows):
     assert sorted(row["id"] for row in rows) == list(range(ROWS))  # none is lost, none comes twice
     for row in rows:
-        assert abs(row["probability"] - local_rows[row["id"]]["probability"]) <= 1e-6
+        # Within 1e-6 before each was rounded to six decimals.
+        assert abs(row["probability"] - local_rows[row["id"]]["probability"]) <= 2e-6
         assert row["label"] == local_rows[row["id"]]["label"]
 
 
