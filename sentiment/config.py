@@ -40,11 +40,15 @@ def check_ranges(settings: Any) -> None:
             )
 
 
+# The settings that say how a file is read.
+READ_SETTINGS = ("format", "delimiter", "quoting", "header", "encoding")
+
+
 @dataclass(frozen=True)
 class PrepareSettings:
     """The dataset and how its vocabulary is built."""
 
-    dataset: str = setting("imdb", "imdb, sample, or a labelled CSV, TSV or JSONL file")
+    dataset: str = setting("imdb", "imdb, sample, or a labelled file, as `sentiment formats` lists")
     vocabulary: int = setting(
         80_000, "maximum number of words, the most frequent ones", 10, 1_000_000
     )
@@ -53,9 +57,35 @@ class PrepareSettings:
     least_trigram: int = setting(20, "minimum count of three words in a row", 1, 1000)
     text_column: str = setting("text", "column with the text in a file")
     label_column: str = setting("label", "column with the label in a file")
+    format: str = setting("", "format of a file, such as csv; default: what its name ends in")
+    delimiter: str = setting(
+        "", "what separates cells: comma, semicolon, tab, bar or a character; default: recognised"
+    )
+    quoting: Literal["auto", "csv", "none"] = setting(
+        "auto",
+        "csv: quotes enclose cells; none: they are text; auto: csv, but between tabs a quote is "
+        "text unless it opens and closes a cell",
+    )
+    header: bool = setting(True, "the first row names the columns; otherwise they are 1, 2, …")
+    encoding: str = setting(
+        "", "such as cp1252; default: UTF-8, or UTF-16 or UTF-32 with a byte-order mark"
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    def content(self) -> dict[str, Any]:
+        """Return the settings that decide what a prepared dataset holds, by name.
+
+        Those of `READ_SETTINGS` only if they are not the default, so that a dataset that was
+        prepared before they existed keeps its key.
+        """
+        return {
+            setting.name: value
+            for setting in fields(self)
+            if (value := getattr(self, setting.name)) != setting.default
+            or setting.name not in READ_SETTINGS
+        }
 
     @property
     def name(self) -> str:

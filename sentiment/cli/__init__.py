@@ -18,7 +18,7 @@ from sentiment.cli._errors import ErrorHandlingGroup, end_on_signals
 from sentiment.utils import environment
 
 COMMANDS = (
-    *("prepare", "train", "evaluate", "predict", "states"),
+    *("prepare", "train", "evaluate", "predict", "states", "formats"),
     *("sweep", "runs", "compare", "promote", "serve", "ui", "lecture", "sync"),
 )
 

@@ -13,7 +13,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
+from sentiment.config import (
+    READ_SETTINGS,
+    ModelSettings,
+    PrepareSettings,
+    Settings,
+    TrainSettings,
+    setting_field,
+)
 from sentiment.errors import InputError
 
 TextsArgument = Annotated[
@@ -21,6 +28,15 @@ TextsArgument = Annotated[
     typer.Argument(help="texts, or - for standard input with one text per line"),
 ]
 TextColumnOption = Annotated[str, typer.Option(help="column with the text")]
+InputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="FILE",
+        help="file of texts, or a folder of such files, in any format of `sentiment formats`; "
+        "- for standard input, with --format",
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -85,6 +101,32 @@ def settings_options(command: Callable) -> Callable:
         return command(**values, **({"ctx": ctx} if takes_context else {}))
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def reading_options(command: Callable) -> Callable:
+    """Give `command` the options that say how a file is read.
+
+    When it runs, its parameter `reading` is the `ReadOptions` made from them.
+    """
+    parameters = [
+        parameter
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "reading"
+    ]
+    parameters += [_option(setting_field(PrepareSettings, name), "Files") for name in READ_SETTINGS]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Any:
+        from sentiment.data.readers import ReadOptions  # here: `--help` doesn't need it
+
+        reading = ReadOptions(**{name: values.pop(name) for name in READ_SETTINGS})
+        return command(**values, reading=reading)
+
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    )
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._options import JsonOption, ModelOption, TextColumnOption
+from sentiment.cli._options import JsonOption, ModelOption, TextColumnOption, reading_options
 from sentiment.cli._terminal import print_json
 from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE, label_name
 from sentiment.utils.paths import find_project
@@ -15,17 +15,19 @@ from sentiment.utils.paths import find_project
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sentiment.data.readers import ReadOptions
     from sentiment.evaluation.evaluate import Evaluation, LabelledTexts, Mistake
     from sentiment.inference.bundle import Bundle
 
 _EXCERPT = 300  # characters of a mistake in the table
 
 
+@reading_options
 def command(
     model: ModelOption = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="labelled CSV, TSV or JSONL file; default: the test split"),
+        typer.Option(help="labelled file, as `sentiment formats` lists; default: the test split"),
     ] = None,
     text_column: TextColumnOption = "text",
     label_column: Annotated[str, typer.Option(help="column with the label")] = "label",
@@ -35,6 +37,8 @@ def command(
     ] = 5,
     track: Annotated[bool, typer.Option(help="log to the model's MLflow run")] = True,
     as_json: JsonOption = False,
+    *,
+    reading: "ReadOptions",
 ) -> None:
     """Measure a model on the official test reviews or on your own labelled file."""
     from sentiment.evaluation.evaluate import load_labelled_file, load_test_split
@@ -45,7 +49,7 @@ def command(
     if data is None:
         texts = load_test_split(bundle, paths)
     else:
-        texts = load_labelled_file(data, text_column, label_column)
+        texts = load_labelled_file(data, text_column, label_column, reading)
     evaluation = evaluate_and_save(bundle, texts, worst=mistakes, track=track, as_json=as_json)
     if as_json:
         print_json(evaluation_fields(bundle, texts, evaluation))

@@ -2,36 +2,40 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sentiment.cli._options import ModelOption, TextColumnOption, TextsArgument, check_text_source
-from sentiment.cli._terminal import Meter, StandardOutput, print_message, stdout_is_utf8
+from sentiment.cli._options import (
+    InputOption,
+    ModelOption,
+    TextColumnOption,
+    TextsArgument,
+    check_text_source,
+    reading_options,
+)
+from sentiment.cli._predict_report import STANDARD_INPUT, report
+from sentiment.cli._terminal import StandardOutput, print_message, stdout_is_utf8
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
-from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
-    from sentiment.data.formats import FileFormat
+    from sentiment.data.readers import ReadOptions
     from sentiment.inference.bundle import Bundle
-    from sentiment.inference.scoring import ScoringJob, ScoringOptions
+    from sentiment.inference.scoring import ScoringOptions
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
 
 
-_ReadFromOption = Annotated[
-    str | None,
-    typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
-]
 _WriteToOption = Annotated[
     str | None,
     typer.Option(
         "--output",
-        help="file to write: the input with label and probability added, in JSONL and Parquet "
-        "warnings as well; a name that is taken becomes predicted_label and so on",
+        help="file to write, compressed if it ends in .gz, .bz2, .xz or .zst: the input with label "
+        "and probability added, in JSON and Parquet warnings as well; a name that is taken becomes "
+        "predicted_label and so on",
     ),
 ]
 _ThresholdOption = Annotated[
@@ -77,10 +81,11 @@ _AsJsonOption = Annotated[bool, typer.Option("--json", help="print one JSON obje
 _QuietOption = Annotated[bool, typer.Option("--quiet", help="print errors only")]
 
 
+@reading_options
 def command(
     ctx: typer.Context,
     texts: TextsArgument = None,
-    read_from: _ReadFromOption = None,
+    read_from: InputOption = None,
     write_to: _WriteToOption = None,
     text_column: TextColumnOption = "text",
     model: ModelOption = None,
@@ -96,6 +101,8 @@ def command(
     master: _MasterOption = None,
     as_json: _AsJsonOption = False,
     quiet: _QuietOption = False,
+    *,
+    reading: "ReadOptions",
 ) -> None:
     """Print the label and probability of each text, or add them to a file of texts."""
     _check_label_rule(threshold, neutral)
@@ -111,13 +118,18 @@ def command(
         )  # fmt: skip
         return
     source, output = (Path(name) if name is not None else None for name in (read_from, write_to))
+    if read_from == "-":
+        source = STANDARD_INPUT
     explains = bool(trace or why or html)
-    _check_options(source, output, explains=explains, defuse=defuse, resume=resume, as_json=as_json)
+    _check_options(
+        source, output, reading, explains=explains, defuse=defuse, resume=resume, as_json=as_json
+    )
     check_text_source(texts, source, _EXAMPLE)
     bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 
-    options = ScoringOptions(text_column, on_error, rule, defuse)
+    reading = replace(reading, columns=(text_column,))
+    options = ScoringOptions(text_column, on_error, rule, defuse, reading)
     if explains:
         from sentiment.cli._explanation_view import ExplanationOptions, explain_texts
 
@@ -126,7 +138,9 @@ def command(
     elif source is None:
         _score_texts(bundle, texts or ["-"], options, as_json=as_json, quiet=quiet)
     else:
-        _score_file(bundle, source, output, options, resume=resume, quiet=quiet)
+        from sentiment.cli import _predict_files
+
+        _predict_files.score_file(bundle, source, output, options, resume=resume, quiet=quiet)
 
 
 def _load_model(name: str | None, *, show: bool) -> "Bundle":
@@ -144,46 +158,28 @@ def _load_model(name: str | None, *, show: bool) -> "Bundle":
 def _check_options(
     source: Path | None,
     output: Path | None,
+    reading: "ReadOptions",
     *,
     explains: bool,
     defuse: bool,
     resume: bool,
     as_json: bool,
 ) -> None:
-    from sentiment.data import formats
-
-    file_format = formats.find_format(source) if source else None
-    if defuse and not (file_format and file_format.formulas):
-        raise typer.BadParameter("--defuse-formulas needs --input FILE, a CSV or TSV file")
     if source is None:
         if output or resume:
             raise typer.BadParameter("--output and --resume need --input FILE")
+        if defuse:
+            raise typer.BadParameter("--defuse-formulas needs --input FILE, a table such as CSV")
         return
     if as_json:
         raise typer.BadParameter("--json is for texts: a file keeps its own format")
     if explains:
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
-    _check_files(source, output, file_format, resume=resume)
-
-
-def _check_files(
-    source: Path, output: Path | None, file_format: "FileFormat | None", *, resume: bool
-) -> None:
-    suffix = source.suffix.lower()
-    name = suffix.removeprefix(".").capitalize()
     if resume and output is None:
         raise typer.BadParameter("--resume needs --output FILE")
-    if resume and file_format and not file_format.resumable:
-        raise typer.BadParameter(f"--resume does not work with {name}")
-    if file_format and file_format.binary and output is None and sys.stdout.isatty():
-        raise typer.BadParameter(f"{name} output needs --output FILE")
-    if output is not None:
-        if output.suffix.lower() != suffix:
-            raise typer.BadParameter(f"{output} must have the format of the input, {suffix}")
-        if output.exists() and not output.is_file():
-            raise typer.BadParameter(f"{output} is not a regular file")
-        if output.exists() and output.samefile(source):
-            raise typer.BadParameter(f"{output} is the input")
+    from sentiment.cli import _predict_files
+
+    _predict_files.check_files(source, output, reading, defuse=defuse)
 
 
 def _check_label_rule(threshold: float, neutral: tuple[float, float] | None) -> None:
@@ -204,8 +200,6 @@ def _score_texts(
     bundle: "Bundle", texts: list[str], options: "ScoringOptions", *, as_json: bool, quiet: bool
 ) -> None:
     """Classify texts that were typed or piped."""
-    from dataclasses import replace
-
     from sentiment.data import readers, writers
     from sentiment.inference import scoring
 
@@ -221,69 +215,4 @@ def _score_texts(
     if not job.tally.rows and not job.tally.bad:
         raise InputError("standard input held no text", hint=_EXAMPLE)
     if not quiet:
-        _report(job, by_text=not as_json)
-
-
-def _score_file(
-    bundle: "Bundle",
-    source: Path,
-    output: Path | None,
-    options: "ScoringOptions",
-    *,
-    resume: bool,
-    quiet: bool,
-) -> None:
-    """Classify the texts of a file."""
-    from sentiment.data import writers
-    from sentiment.inference import scoring
-
-    with ExitStack() as stack:
-        reader = scoring.open_source(source, options.text_column, stack)
-        job = scoring.ScoringJob(bundle, reader, options, source)
-        meter = Meter(source.stat().st_size, shown=not quiet)
-        stack.callback(meter.close)
-        if output is None:
-            scoring.score_to_stream(job, StandardOutput(lines=False), meter)
-        else:
-            _write_file(job, source, output, meter, resume=resume)
-    if not quiet:
-        for name, added in zip(writers.ADDED_COLUMNS, job.names, strict=True):
-            if name != added:
-                print_message(f"{source} already has a column {name!r}: the new one is {added!r}")
-        _report(job, by_text=False)
-        if output is not None:
-            print_message(f"{count_of(job.tally.rows, 'row')} written to {output}")
-
-
-def _write_file(
-    job: "ScoringJob", source: Path, output: Path, meter: Meter, *, resume: bool
-) -> None:
-    from sentiment.inference import scoring
-    from sentiment.inference.partial_file import PartialFile
-
-    partial = PartialFile(output, scoring.job_identity(job, source))
-    try:
-        scoring.score_to_file(job, partial, meter, resume=resume)
-    except KeyboardInterrupt:
-        meter.close()
-        if partial.resumable():
-            print_message("Try: the same command with --resume, which continues from here")
-        raise
-
-
-def _report(job: "ScoringJob", *, by_text: bool) -> None:
-    """Print bad rows and warnings: one by one for a few texts, counted for many."""
-    from sentiment.inference.predict import WARNINGS
-
-    tally = job.tally
-    for fact in tally.named:
-        print_message(fact)
-    if tally.bad:
-        action = "left out" if job.rules.on_error == "skip" else "written without a label"
-        print_message(f"{count_of(tally.bad, 'bad row')} {action}")
-    if by_text and sum(tally.warnings.values()) <= len(tally.warned):
-        for number, name in tally.warned:
-            print_message(f"warning: text {number}: {WARNINGS[name]}")
-        return
-    for name, count in tally.warnings.items():
-        print_message(f"warning: {count_of(count, 'text')}: {WARNINGS[name]}")
+        report(job, by_text=not as_json)

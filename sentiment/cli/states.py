@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._options import ModelOption, TextColumnOption, TextsArgument, check_text_source
+from sentiment.cli._options import (
+    InputOption,
+    ModelOption,
+    TextColumnOption,
+    TextsArgument,
+    check_text_source,
+    reading_options,
+)
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
+    from sentiment.data.readers import ReadOptions
     from sentiment.inspection.hidden_states import HiddenStates
 
 _EXAMPLE = 'sentiment states "An unforgettable film."'
 
 
+@reading_options
 def command(
     texts: TextsArgument = None,
-    source: Annotated[
-        Path | None,
-        typer.Option("--input", help=".csv, .tsv, .jsonl, .parquet or .txt file of texts"),
-    ] = None,
+    read_from: InputOption = None,
     text_column: TextColumnOption = "text",
     steps: Annotated[
         Literal["all", "last"],
@@ -38,8 +44,11 @@ def command(
         ),
     ] = None,
     model: ModelOption = None,
+    *,
+    reading: "ReadOptions",
 ) -> None:
     """Show the hidden states of texts, word by word."""
+    source = Path(read_from) if read_from is not None else None
     check_text_source(texts, source, _EXAMPLE)
     if source and output and source.resolve() == output.resolve():
         raise typer.BadParameter(f"{output} is the input file")
@@ -49,7 +58,9 @@ def command(
     from sentiment.inspection import hidden_states
 
     classifier = Classifier(resolve.resolve_model(model, find_project()))
-    given = sources.read_texts(source, text_column) if source else _read_texts(texts or ["-"])
+    given = (
+        sources.read_texts(source, text_column, reading) if source else _read_texts(texts or ["-"])
+    )
     names = hidden_states.column_names(classifier)
     chunks = hidden_states.compute_states(classifier, given, steps)
     if output:

@@ -1,6 +1,5 @@
 """Prepare a dataset: load its reviews, build the vocabulary, encode every split."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from sentiment.config import PrepareSettings
@@ -29,7 +28,7 @@ def prepare(
     progress = progress or Progress()
     request = sources.SourceRequest(settings, paths, archive, progress)
     source = sources.find_source(settings.dataset)
-    identity = {**asdict(settings), "dataset": source.identity(request)}
+    identity = {**settings.content(), "dataset": source.identity(request)}
     folder = paths.prepared / f"{settings.name}-{prepared.settings_key(identity)}"
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False

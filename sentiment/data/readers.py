@@ -1,24 +1,46 @@
-"""Read rows of CSV, TSV, JSONL and plain text files, one at a time.
+"""Read rows of JSON and plain text files, one at a time; the base of all readers.
 
 Each row keeps its original bytes, so that it can be written again with its quoting and number
 formats unchanged.
 """
 
-import csv
 import io
 import json
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from sentiment.errors import InputError, MissingFileError
 
+BOM = b"\xef\xbb\xbf"
+LONGEST_ROW = 1 << 27  # bytes; a longer row is not text, and would fill the memory
 CHUNK_ROWS = 2000  # maximum rows per chunk
 CHUNK_BYTES = 1 << 22  # a chunk also ends at this size, so that long rows don't fill the memory
-LONGEST_ROW = 1 << 27  # bytes; a longer row is not text, and would fill the memory
-BOM = b"\xef\xbb\xbf"
+_TOO_LONG = f"longer than {LONGEST_ROW >> 20} MiB"
+
+Quoting = Literal["auto", "csv", "none"]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a file of texts. The defaults let the file decide.
+
+    columns: those whose values are needed; format: a name in `formats.FORMATS`, empty for the one
+    that the file's name ends in; delimiter: empty to recognise it; quoting: `csv`, quotes around a
+    cell belong to the format, `none`, they are text, or `auto`, which is `csv` but for tabs; see
+    `delimited`; header: whether the first row names the columns, which are numbers otherwise;
+    encoding: empty for UTF-8, or UTF-16 or UTF-32 with a byte-order mark.
+    """
+
+    columns: tuple[str, ...] = ("text",)
+    format: str = ""
+    delimiter: str = ""
+    quoting: Quoting = "auto"
+    header: bool = True
+    encoding: str = ""
 
 
 class Row(NamedTuple):
@@ -26,27 +48,43 @@ class Row(NamedTuple):
 
     line: number of its first line, from 1; raw: its bytes with the line end (for Parquet, a
     `RecordBatch` and an index); fields: values by column; wrong: why the row can't be used, None
-    if it can. `raw` of a bad row is repaired, so that columns can still be added to it.
+    if it can; lines: how many lines it takes; doubt: why the row may hold several rows, if so;
+    file: the name of its file, if the source is a folder. `raw` of a bad row is repaired, so that
+    columns can still be added to it.
     """
 
     line: int
     raw: Any
     fields: dict[str, Any]
     wrong: str | None = None
+    lines: int = 1
+    doubt: str | None = None
+    file: str = ""
+
+
+class LineStream(Protocol):
+    """A stream that gives lines as UTF-8."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """Return the next line, or its first `limit` bytes; empty at the end."""
 
 
 class Reader(ABC):
-    """Reads rows of a binary file. `offset` (bytes) and `line` say how far it has read."""
+    """Reads rows of a stream. `offset` (bytes) and `line` say how far it has read."""
 
     columns: list[str] | None = None  # None if the format has no header
-    head = b""  # the bytes before the first row
     unit = "line"  # what `Row.line` counts, for messages
+    resumable = True  # reading can continue at an offset
+    encoding = "utf-8"  # of the file
 
-    def __init__(self, file: BinaryIO):
-        self._file = file
+    def __init__(self, stream: Any):
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", "utf-8")
         self._bom = b""
         self.offset = 0
         self.line = 0
+        self.blank_lines = 0  # lines that hold no row, which are left out
+        self.undecodable = False  # whether a line could not be decoded
 
     @abstractmethod
     def rows(self) -> Iterator[Row]:
@@ -55,7 +93,7 @@ class Reader(ABC):
     def chunks(self) -> Iterator[list[Row]]:
         """Yield lists of at most CHUNK_ROWS rows; the file alone decides where each list ends.
 
-        `offset` and `line` are those of the end of the last list.
+        `offset`, `line` and `blank_lines` are those of the end of the last list.
         """
         chunk: list[Row] = []
         size = 0
@@ -69,109 +107,68 @@ class Reader(ABC):
             yield chunk
 
     def go_to(self, offset: int, line: int) -> None:
-        """Continue reading at `offset`, the end of line `line`."""
-        self._file.seek(offset)
+        """Continue reading at `offset`, the end of line `line`, before any row has been read."""
+        self._stream.skip_to(offset)
         self.offset, self.line = offset, line
 
+    def position(self) -> int:
+        """Return how many bytes of the file have been read, for progress."""
+        return self._stream.position()
+
     def _lines(self) -> Iterator[bytes]:
-        """Yield lines, counting them. Only a newline ends one: texts may hold other separators."""
+        """Yield each line, counting them; raise InputError if one is too long to be read."""
+        for raw, wrong in self._checked_lines():
+            if wrong:
+                raise InputError(f"line {self.line}: {wrong}")
+            yield raw
+
+    def _checked_lines(self) -> Iterator[tuple[bytes, str | None]]:
+        """Yield each line and why it is wrong, which is that it is too long; count the lines.
+
+        Only a newline ends a line: texts may hold other separators.
+        """
         # Not `for line in file`, which reads ahead and would ignore `go_to`.
-        while raw := self._file.readline(LONGEST_ROW + 1):
-            self._check_length(len(raw), self.line + 1)
+        while raw := self._stream.readline(LONGEST_ROW + 1):
             is_first = not self.offset
             self.offset += len(raw)
             self.line += 1
+            wrong = None
+            if len(raw) > LONGEST_ROW:
+                raw, wrong = b"\n", _TOO_LONG
+                self._skip_line()
             if is_first and raw.startswith(BOM):
                 self._bom = BOM
                 raw = raw.removeprefix(BOM)
-            yield raw
+            yield raw, wrong
 
-    def _check_length(self, length: int, line: int) -> None:
-        if length > LONGEST_ROW:
-            raise InputError(
-                f"the row that begins in line {line} is longer than {LONGEST_ROW >> 20} MiB"
-            )
-
-
-class CsvReader(Reader):
-    """Reads rows of a CSV or TSV file with a header."""
-
-    def __init__(self, file: BinaryIO, delimiter: str):
-        super().__init__(file)
-        csv.field_size_limit(LONGEST_ROW)
-        self.delimiter = delimiter
-        self._raw_lines: list[bytes] = []  # of the current row
-        self._length = 0  # bytes of those lines
-        self._decoding_error: str | None = None
-        self._reader = csv.reader(self._decoded_lines(), delimiter=delimiter, strict=True)
-        try:
-            self.columns = next(self._reader, [])
-        except csv.Error as error:
-            raise InputError(f"line 1: {error}") from error
-        if self._decoding_error:
-            raise InputError(f"line 1: {self._decoding_error}")
-        # The byte-order mark stays: without it, Excel does not read a file as UTF-8.
-        self.head = self._bom + b"".join(self._raw_lines)
-        self.newline = b"\r\n" if self.head.endswith(b"\r\n") else b"\n"
-
-    def _decoded_lines(self) -> Iterator[str]:
-        for raw in self._lines():
-            self._raw_lines.append(raw)
-            self._length += len(raw)
-            self._check_length(self._length, self.line - len(self._raw_lines) + 1)
-            try:
-                yield raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                self._decoding_error = _not_utf8(error)
-                yield raw.decode("utf-8", "surrogateescape")
-
-    def rows(self) -> Iterator[Row]:
-        """Yield each row; blank lines are skipped."""
-        columns = self.columns or []
-        while True:
-            first = self.line + 1
-            self._raw_lines, self._length, self._decoding_error = [], 0, None
-            try:
-                cells = next(self._reader, None)
-            except csv.Error as error:
-                # Only this row is lost: the reader starts again at the next line.
-                text = b"".join(self._raw_lines).rstrip(b"\r\n").decode("utf-8", "surrogateescape")
-                yield Row(first, self._repaired([text]), {}, str(error))
-                continue
-            if cells is None:
+    def _skip_line(self) -> None:
+        """Read to the end of the current line."""
+        while block := self._stream.readline(1 << 20):
+            self.offset += len(block)
+            if block.endswith(b"\n"):
                 return
-            if not cells:
-                continue
-            fields = dict(zip(columns, cells, strict=False))
-            if len(cells) == len(columns):
-                yield Row(first, b"".join(self._raw_lines), fields, self._decoding_error)
-            else:
-                yield Row(first, self._repaired(cells), fields, _wrong_width(cells, columns))
 
-    def _repaired(self, cells: list[str]) -> bytes:
-        """Return a row as wide as the header: add empty cells, or join the surplus ones."""
-        width = len(self.columns or [])
-        if len(cells) > width:
-            cells = [*cells[: width - 1], self.delimiter.join(cells[width - 1 :])]
-        cells = cells + [""] * (width - len(cells))
-        out = io.StringIO()
-        csv.writer(out, delimiter=self.delimiter, lineterminator="\n").writerow(cells)
-        return out.getvalue().encode("utf-8", "surrogateescape")
+    def _not_text(self, error: UnicodeDecodeError) -> str:
+        """Return what is wrong with a line that could not be decoded."""
+        self.undecodable = True
+        byte = f" (byte {error.start} of the line)" if self.encoding == "utf-8" else ""
+        return f"not {self.encoding.upper()} text{byte}"
 
 
 class JsonlReader(Reader):
-    """Reads rows of a file with one JSON object per line; blank lines are skipped."""
+    """Reads rows of a file with one JSON object per line; blank lines are left out."""
 
     def rows(self) -> Iterator[Row]:
         """Yield each object."""
-        for raw in self._lines():
-            if not raw.strip():
+        for raw, wrong in self._checked_lines():
+            if not wrong and not raw.strip():
+                self.blank_lines += 1
                 continue
-            fields, wrong = None, None
+            fields = None
             try:
-                fields = json.loads(raw.decode("utf-8"))
+                fields = None if wrong else json.loads(raw.decode("utf-8"))
             except UnicodeDecodeError as error:
-                wrong = _not_utf8(error)
+                wrong = self._not_text(error)
             except (ValueError, RecursionError) as error:
                 wrong = f"not JSON ({error})"
             if isinstance(fields, dict):
@@ -189,12 +186,33 @@ class LinesReader(Reader):
 
     def rows(self) -> Iterator[Row]:
         """Yield each line."""
-        for raw in self._lines():
+        for raw, wrong in self._checked_lines():
             line = raw.removesuffix(b"\n").removesuffix(b"\r")
             try:
-                yield Row(self.line, line, {"text": line.decode("utf-8")})
+                yield Row(self.line, line, {} if wrong else {"text": line.decode("utf-8")}, wrong)
             except UnicodeDecodeError as error:
-                yield Row(self.line, line, {}, _not_utf8(error))
+                yield Row(self.line, line, {}, self._not_text(error))
+
+
+class FastTextReader(LinesReader):
+    """Reads lines `__label__NAME … text`; the columns are `text` and `label`.
+
+    Of several labels the first counts; the text is what follows the last.
+    """
+
+    columns: list[str] | None = ["text", "label"]  # noqa: RUF012 - never changed
+    PREFIX = "__label__"
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each line."""
+        for row in super().rows():
+            words, text = [], row.fields.get("text", "")
+            while text.startswith(self.PREFIX):
+                word, _, text = text.partition(" ")
+                words.append(word)
+                text = text.lstrip(" ")
+            fields = {"text": text, "label": words[0] if words else ""} if row.fields else {}
+            yield row._replace(fields=fields)
 
 
 class ArgumentsReader(Reader):
@@ -203,9 +221,13 @@ class ArgumentsReader(Reader):
     columns: list[str] | None = ["text"]  # noqa: RUF012 - never changed
     unit = "text"
 
-    def __init__(self, texts: Sequence[str], file: BinaryIO):
+    def __init__(self, texts: Sequence[str], file: LineStream):
         super().__init__(file)
         self._texts = texts
+
+    def position(self) -> int:
+        """Return how many bytes of the stream have been read."""
+        return self.offset
 
     def rows(self) -> Iterator[Row]:
         """Yield each text, numbered from 1."""
@@ -213,7 +235,9 @@ class ArgumentsReader(Reader):
         for text in self._texts:
             # Bytes of an argument that are not UTF-8 have become lone surrogates.
             raw = text.encode("utf-8", "surrogateescape")
-            rows = LinesReader(self._file).rows() if text == "-" else [Row(0, raw, {"text": text})]
+            rows = (
+                LinesReader(self._stream).rows() if text == "-" else [Row(0, raw, {"text": text})]
+            )
             for row in rows:
                 number += 1
                 yield row._replace(line=number)
@@ -230,13 +254,3 @@ def open_binary(path: Path) -> io.BufferedReader:
             hint=f"cat {shlex.quote(str(path))} > texts{path.suffix}, and give that file",
         )
     raise MissingFileError(f"no file {path}")
-
-
-def _not_utf8(error: UnicodeDecodeError) -> str:
-    return f"not UTF-8 text (byte {error.start} of the line)"
-
-
-def _wrong_width(cells: list[str], columns: list[str]) -> str:
-    if len(cells) < len(columns):
-        return f"no column {columns[len(cells)]!r}: {len(cells)} of {len(columns)} fields"
-    return f"{len(cells)} fields, but the header has {len(columns)}"

@@ -10,16 +10,19 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sentiment.config import PrepareSettings
+from sentiment.config import READ_SETTINGS, PrepareSettings
 from sentiment.data import formats, readers
 from sentiment.data.labels import LABEL_SPELLINGS, UNLABELLED
+from sentiment.data.readers import ReadOptions
+from sentiment.data.text_stream import decoding_hint
 from sentiment.errors import InputError, MissingFileError, UnavailableError
 from sentiment.utils.environment import suppress_stderr
 from sentiment.utils.paths import ProjectPaths
@@ -191,7 +194,11 @@ def load_sample(request: SourceRequest | None = None) -> Splits:
 
 def _load_requested_file(request: SourceRequest) -> Splits:
     settings = request.settings
-    return load_file(Path(settings.dataset), settings.text_column, settings.label_column)
+    options = ReadOptions(
+        (settings.text_column, settings.label_column),
+        *(getattr(settings, name) for name in READ_SETTINGS),
+    )
+    return load_file(Path(settings.dataset), settings.text_column, settings.label_column, options)
 
 
 def _file_identity(request: SourceRequest) -> str:
@@ -203,9 +210,11 @@ def _file_identity(request: SourceRequest) -> str:
 _FILE = DataSource(_load_requested_file, _file_identity)
 
 
-def load_file(path: Path, text_column: str, label_column: str) -> Splits:
+def load_file(
+    path: Path, text_column: str, label_column: str, options: ReadOptions | None = None
+) -> Splits:
     """Return the splits train (80 %) and test of a labelled file, drawn with a fixed seed."""
-    reviews = read_labelled(path, text_column, label_column)
+    reviews = read_labelled(path, text_column, label_column, options)
     if len(reviews.texts) < 10 or len(set(reviews.labels.tolist())) < 2:
         raise InputError(
             f"{path} holds too little to learn from: at least 10 texts and both labels are needed",
@@ -236,15 +245,19 @@ def file_digest(path: Path) -> str:
         ) from error
 
 
-def read_labelled(path: Path, text_column: str = "text", label_column: str = "label") -> Reviews:
-    """Return the texts and labels of a CSV, TSV or JSONL file.
+def read_labelled(
+    path: Path,
+    text_column: str = "text",
+    label_column: str = "label",
+    options: ReadOptions | None = None,
+) -> Reviews:
+    """Return the texts and labels of a file.
 
     Raises MissingFileError if there is no file. Raises InputError, which names the line, if a row
     lacks a column or has a label other than pos/neg, positive/negative, 1/0.
     """
-    formats.require_format(path, labelled=True)
     rows = []
-    for line, row in _rows(path, text_column):
+    for line, row in _rows(path, options, text_column, label_column):
         text = _field(path, line, row, text_column)
         spelling = _field(path, line, row, label_column)
         label = LABEL_SPELLINGS.get(spelling.strip().lower())
@@ -259,13 +272,15 @@ def read_labelled(path: Path, text_column: str = "text", label_column: str = "la
     return _reviews(rows)
 
 
-def read_texts(path: Path, text_column: str = "text") -> Iterator[str]:
+def read_texts(
+    path: Path, text_column: str = "text", options: ReadOptions | None = None
+) -> Iterator[str]:
     """Yield the texts of a file one by one; of a .txt file, the lines.
 
     Raises MissingFileError if there is no file. Raises InputError, which names the line, if a row
     lacks the column.
     """
-    for line, row in _rows(path, text_column):
+    for line, row in _rows(path, options, text_column):
         yield _field(path, line, row, text_column)
 
 
@@ -279,10 +294,15 @@ def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
     return str(row[column])
 
 
-def _rows(path: Path, text_column: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(
+    path: Path, options: ReadOptions | None, *columns: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each row of a file with its line number; raise InputError for a bad row."""
-    with readers.open_binary(path) as file:
-        for row in formats.make_reader(path, file, text_column).rows():
+    options = replace(options or ReadOptions(), columns=columns)
+    with ExitStack() as stack:
+        reader = formats.open_reader(path, options, stack)
+        for row in reader.rows():
             if row.wrong:
-                raise InputError(f"{path}, line {row.line}: {row.wrong}")
+                hint = decoding_hint(path, reader.encoding) if reader.undecodable else None
+                raise InputError(f"{path}, line {row.line}: {row.wrong}", hint=hint)
             yield row.line, row.fields

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from typing import Any, Protocol
 
-from sentiment.data.readers import BOM, CsvReader, Reader, Row
+from sentiment.data.readers import Reader, Row
 
 # A spreadsheet runs a cell that begins with one of these as a formula. It skips the last three.
 _FORMULA = (b"=", b"+", b"-", b"@", b"\t", b"\r", b"\n")
@@ -44,7 +44,7 @@ class Writer(ABC):
         """Format rows of `reader`. Only formats of spreadsheets have formulas to `defuse`."""
         del defuse
         self.names = names[: self.max_columns]
-        self.head = reader.head
+        self.head = b""
 
     def chunk(self, rows: Sequence[Row], values: Sequence[Sequence[Any]]) -> bytes:
         """Return rows with the `values` added to each; a value may be None."""
@@ -62,21 +62,35 @@ class Writer(ABC):
         return b""
 
 
+class DelimitedRows(Protocol):
+    """What a writer of delimited text needs to know of a reader."""
+
+    preamble: bytes  # what stands before the header, such as a byte-order mark
+    header_row: bytes  # empty if there is none
+    delimiter: str
+    newline: bytes
+
+
 class CsvWriter(Writer):
     """Adds cells at the end of a CSV or TSV row; the other cells stay as they are.
 
     defuse: put an apostrophe before each cell that a spreadsheet would run as a formula.
     """
 
-    def __init__(self, reader: CsvReader, names: Sequence[str], *, defuse: bool = False):
-        super().__init__(reader, names)
+    def __init__(self, reader: DelimitedRows, names: Sequence[str], *, defuse: bool = False):
+        self.names = names[: self.max_columns]
         self._newline = reader.newline
         self._delimiter = reader.delimiter.encode()
         self._defuse = defuse
-        # Each cell with the delimiter before it. A quoted cell matches as a whole.
-        before, inside = b"(^|%b)" % self._delimiter, b"[^%b]*" % self._delimiter
-        self._cells = re.compile(before + b'("[^"]*(?:""[^"]*)*"|' + inside + b")", re.DOTALL)
-        self.head = self._with_cells(reader.head, self.names)
+        # Each cell with the delimiter before it. A quoted cell matches as a whole; between tabs,
+        # where a quote may be text, only up to the next tab.
+        delimiter = re.escape(self._delimiter)
+        before, inside = b"(^|%b)" % delimiter, b"[^%b]*" % delimiter
+        quoted = b'[^"\t]*' if self._delimiter == b"\t" else b'[^"]*'
+        quoted = b'"%b(?:""%b)*"' % (quoted, quoted)
+        self._cells = re.compile(before + b"(" + quoted + b"|" + inside + b")", re.DOTALL)
+        row = self._with_cells(reader.header_row, self.names) if reader.header_row else b""
+        self.head = reader.preamble + row
 
     def row(self, row: Row, added: Sequence[Any]) -> bytes:
         """Return the row's own bytes with cells at its end."""
@@ -85,8 +99,7 @@ class CsvWriter(Writer):
     def _with_cells(self, raw: bytes, cells: Sequence[str]) -> bytes:
         original = raw.rstrip(b"\r\n")
         if self._defuse:
-            bom = BOM if original.startswith(BOM) else b""
-            original = bom + self._cells.sub(_defuse_cell, original.removeprefix(bom))
+            original = self._cells.sub(_defuse_cell, original)
         added = (cell.encode("utf-8") for cell in cells)
         return self._delimiter.join([original, *added]) + self._newline
 
@@ -118,6 +131,23 @@ class JsonlWriter(Writer):
             start = body[:-1].rstrip()
             body = start + (b"" if start.endswith(b"{") else b", ") + addition[1:]
         return body + b"\n"
+
+
+class JsonArrayWriter(JsonlWriter):
+    """Writes an array of such objects."""
+
+    def __init__(self, reader: Reader, names: Sequence[str], *, defuse: bool = False):
+        super().__init__(reader, names, defuse=defuse)
+        self._before = b"[\n"
+
+    def row(self, row: Row, added: Sequence[Any]) -> bytes:
+        """Return the object, and before it what separates it from the one before."""
+        before, self._before = self._before, b",\n"
+        return before + super().row(row, added).rstrip(b"\n")
+
+    def tail(self) -> bytes:
+        """Return the end of the array."""
+        return (b"[" if self._before == b"[\n" else b"") + b"\n]\n"
 
 
 class LinesWriter(Writer):

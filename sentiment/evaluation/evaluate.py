@@ -11,6 +11,7 @@ import numpy as np
 from sentiment.data import prepared, sources
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
+from sentiment.data.readers import ReadOptions
 from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics
 from sentiment.inference.bundle import Bundle, update_manifest
@@ -52,9 +53,11 @@ def read_test_split(data: PreparedDataset) -> LabelledTexts:
     return LabelledTexts("test", texts, split.labels, data.splits["test"].digest)
 
 
-def load_labelled_file(path: Path, text_column: str, label_column: str) -> LabelledTexts:
-    """Return the texts of a labelled CSV, TSV or JSONL file, under a name that MLflow accepts."""
-    reviews = sources.read_labelled(path, text_column, label_column)
+def load_labelled_file(
+    path: Path, text_column: str, label_column: str, options: ReadOptions | None = None
+) -> LabelledTexts:
+    """Return the texts of a labelled file, under a name that MLflow accepts."""
+    reviews = sources.read_labelled(path, text_column, label_column, options)
     name = re.sub(r"[^\w.-]+", "_", path.stem, flags=re.ASCII)
     return LabelledTexts(name, reviews.texts, reviews.labels, sources.file_digest(path))
 

@@ -7,14 +7,14 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sentiment import __version__
-from sentiment.data import formats, readers
-from sentiment.data.readers import Reader, Row
+from sentiment.data import formats
+from sentiment.data.compression import compressed
+from sentiment.data.readers import Row
 from sentiment.data.writers import ByteStream, Writer
 from sentiment.errors import InputError, SentimentError
 from sentiment.inference.partial_file import PartialFile
@@ -26,7 +26,6 @@ __all__ = [
     "ScoringJob",
     "ScoringOptions",
     "job_identity",
-    "open_source",
     "score_to_file",
     "score_to_stream",
 ]
@@ -51,12 +50,6 @@ class BytesSink:
             self._file.write(tail)
 
 
-def open_source(path: Path, text_column: str, stack: ExitStack) -> Reader:
-    """Open a file of texts in the format that its name ends in."""
-    file = stack.enter_context(readers.open_binary(path))
-    return formats.make_reader(path, file, text_column)
-
-
 def job_identity(work: ScoringJob, source: Path) -> dict[str, Any]:
     """Return what must not change for an interrupted job to resume."""
     status = source.stat()
@@ -76,14 +69,20 @@ def _source(work: ScoringJob) -> Path:
 
 
 def _make_writer(work: ScoringJob) -> Writer:
-    return formats.make_writer(_source(work), work.reader, work.names, defuse=work.rules.defuse)
+    return formats.make_writer(
+        _source(work),
+        work.reader,
+        work.names,
+        options=work.rules.reading,
+        defuse=work.rules.defuse,
+    )
 
 
 def score_to_stream(work: ScoringJob, file: ByteStream, report: Report) -> None:
     """Write the scored rows to `file`, in the format of the input."""
 
     def after(chunk: Chunk) -> None:
-        report(work.tally.rows, chunk.offset)
+        report(work.tally.rows, chunk.position)
 
     writer = _make_writer(work)
     file.write(writer.head)
@@ -104,7 +103,7 @@ def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume
     with file_lock(part.lock, f"writing {part.target}"):
         state = part.state() if resume else None
         try:
-            if formats.require_format(_source(work)).resumable:
+            if work.reader.resumable:
                 _resumable(work, part, report, state)
             else:
                 _whole(work, part, report)
@@ -125,7 +124,9 @@ def _whole(work: ScoringJob, part: PartialFile, report: Report) -> None:
     """Write a file in a format that can't be resumed, such as Parquet."""
     try:
         with part.begin() as file:
-            score_to_stream(work, file, report)
+            target = compressed(file, part.target)
+            score_to_stream(work, target, report)
+            target.flush()
             part.finish(file)
     except BaseException:
         part.discard()
@@ -138,18 +139,18 @@ def _resumable(
     """Write a file in a format that can be resumed; resume from `state` if there is one."""
     with part.begin() if state is None else part.reopen(state["bytes"]) as file:
         if state is not None:
-            work.reader.go_to(state["offset"], state["line"])
-            work.tally = ScoringCounts(**state["tally"])
-        writer = _make_writer(work)
+            work.resume(state["offset"], state["line"], ScoringCounts(**state["tally"]))
+        writer, target = _make_writer(work), compressed(file, part.target)
         if state is None:
-            file.write(writer.head)
+            target.write(writer.head)
 
         def after(chunk: Chunk) -> None:
             progress = {"offset": chunk.offset, "line": chunk.line, "tally": asdict(work.tally)}
             part.save(file, progress)
-            report(work.tally.rows, chunk.offset)
+            report(work.tally.rows, chunk.position)
 
-        sink = BytesSink(writer, file)
+        sink = BytesSink(writer, target)
         work.run(sink, after)
         sink.finish()
+        target.flush()
         part.finish(file)

@@ -8,8 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from sentiment.data import writers
-from sentiment.data.readers import Reader, Row
+from sentiment.data import text_stream, writers
+from sentiment.data.readers import Reader, ReadOptions, Row
 from sentiment.errors import InputError
 from sentiment.inference import predict, validation
 from sentiment.inference.bundle import Bundle
@@ -33,34 +33,46 @@ class ScoringOptions:
     """How rows become labels.
 
     on_error: fail, skip or null, for rows that can't be classified; bands: how a probability
-    becomes a label; defuse: keep spreadsheets from running cells as formulas.
+    becomes a label; defuse: keep spreadsheets from running cells as formulas; reading: how the file
+    is read.
     """
 
     text_column: str = "text"
     on_error: str = "fail"
     bands: LabelRule = field(default_factory=LabelRule)
     defuse: bool = False
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
 
 @dataclass
 class ScoringCounts:
     """The progress of a job.
 
-    rows: rows written; bad: rows that could not be classified; named: what is wrong with the first
-    of these; warnings: texts with each warning, by its name; warned: line and name of the first.
+    rows: rows written; bad: lines of rows that could not be classified; named: what is wrong with
+    the first of these; blank: lines that hold no row; doubts: rows that may hold several, by line;
+    warnings: texts with each warning, by its name; warned: line and name of the first.
     """
 
     rows: int = 0
     bad: int = 0
     named: list[str] = field(default_factory=list)
+    blank: int = 0
+    doubtful: int = 0
+    doubts: list[str] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
     warned: list[tuple[int, str]] = field(default_factory=list)
 
-    def add_bad_row(self, message: str) -> None:
-        """Count a row that can't be classified."""
-        self.bad += 1
+    def add_bad_row(self, message: str, lines: int) -> None:
+        """Count a row that can't be classified, by its lines."""
+        self.bad += lines
         if len(self.named) < MAX_EXAMPLES:
             self.named.append(message)
+
+    def add_doubt(self, message: str) -> None:
+        """Count a row that may hold several."""
+        self.doubtful += 1
+        if len(self.doubts) < MAX_EXAMPLES:
+            self.doubts.append(message)
 
     def add_warnings(self, line: int, names: Iterable[str]) -> None:
         """Count the warnings of a row."""
@@ -74,17 +86,22 @@ class ScoringCounts:
 class Chunk:
     """Rows read at once.
 
-    errors: why each row can't be classified, or None; offset and line: how far the file is read.
+    errors: why each row can't be classified, or None; offset, line and blank: how far the file is
+    read, and how many lines without a row it has up to there; position: bytes of the file itself.
     """
 
     rows: list[Row]
     errors: list[str | None]
     offset: int
     line: int
+    blank: int
+    position: int
 
 
 class ScoringJob:
     """The scoring of one input. `tally` grows while `run` works; `names` are the added columns."""
+
+    _source: Iterator[list[Row]]
 
     def __init__(
         self, bundle: Bundle, reader: Reader, rules: ScoringOptions, source: Path | None = None
@@ -97,6 +114,7 @@ class ScoringJob:
                 f"{source}: no column {rules.text_column!r}; it has {columns}",
                 hint="name yours with --text-column",
             )
+        self._source = reader.chunks()
         taken = self._input_columns()
         self.names = tuple(writers.free_column_name(name, taken) for name in writers.ADDED_COLUMNS)
 
@@ -104,9 +122,16 @@ class ScoringJob:
         """Return the columns of the input; without a header, the fields of its first object."""
         if self.reader.columns is not None:
             return self.reader.columns
-        first = next(self.reader.chunks(), [])
-        self.reader.go_to(0, 0)
+        first = next(self._source, [])
+        self._source = chain([first] if first else [], self._source)
         return next((row.fields for row in first if not row.wrong), {})
+
+    def resume(self, offset: int, line: int, tally: ScoringCounts) -> None:
+        """Continue a job that had come to `offset`, the end of line `line`, before it runs."""
+        self.reader.go_to(offset, line)
+        self.reader.blank_lines = tally.blank
+        self._source = self.reader.chunks()
+        self.tally = tally
 
     def run(self, sink: RowSink, after: Callable[[Chunk], None]) -> None:
         """Classify every row and write it to `sink`; call `after` with each chunk written.
@@ -120,18 +145,22 @@ class ScoringJob:
                 rows, values = self._added_values(chunk, predictions)
                 sink.write(rows, values)
                 self.tally.rows += len(rows)
+                self.tally.blank = chunk.blank
                 after(chunk)
+        self.tally.blank = self.reader.blank_lines
 
     def _chunks(self) -> Iterator[tuple[Chunk, list[str]]]:
         """Yield each chunk and the texts in it that can be classified."""
-        for rows in self.reader.chunks():
+        for rows in self._source:
             errors = [row.wrong or self._column_error(row) for row in rows]
             texts = [
                 row.fields[self.rules.text_column]
                 for row, error in zip(rows, errors, strict=True)
                 if not error
             ]
-            yield Chunk(rows, errors, self.reader.offset, self.reader.line), texts
+            reader = self.reader
+            done = (reader.offset, reader.line, reader.blank_lines, reader.position())
+            yield Chunk(rows, errors, *done), texts
 
     def _column_error(self, row: Row) -> str | None:
         added = self.names if self.reader.columns is None else ()
@@ -150,6 +179,8 @@ class ScoringJob:
                 self._handle_bad_row(row, f": {error}" if error else text + result.wrong)
                 if self.rules.on_error == "skip":
                     continue
+            if row.doubt:
+                self.tally.add_doubt(f"{self._place(row)}: {row.doubt}")
             self.tally.add_warnings(row.line, result.warnings)
             rows.append(row)
             values.append((result.label, result.probability, list(result.warnings)))
@@ -157,13 +188,21 @@ class ScoringJob:
 
     def _handle_bad_row(self, row: Row, error: str) -> None:
         """Count a bad row, or raise InputError if `on_error` is `fail`."""
-        file = f"{self.source}, " if self.source else ""
-        fact = f"{file}{self.reader.unit} {row.line}{error}"
+        fact = f"{self._place(row)}{error}"
         if self.rules.on_error == "fail":
-            raise InputError(
-                fact, hint="--on-error skip to leave such rows out, or null to keep them"
-            )
-        self.tally.add_bad_row(fact)
+            hint = "--on-error skip to leave such rows out, or null to keep them"
+            if self.source is not None and row.wrong and self.reader.undecodable:
+                hint = f"{text_stream.decoding_hint(self.source, self.reader.encoding)}; or {hint}"
+            raise InputError(fact, hint=hint)
+        self.tally.add_bad_row(fact, row.lines)
+
+    def _place(self, row: Row) -> str:
+        """Return where a row is: the file, and its line or lines."""
+        path = self.source / row.file if self.source and row.file else self.source
+        file = f"{path}, " if path else ""
+        if row.lines == 1:
+            return f"{file}{self.reader.unit} {row.line}"
+        return f"{file}{self.reader.unit}s {row.line} to {row.line + row.lines - 1}"
 
 
 def _predict_chunks(

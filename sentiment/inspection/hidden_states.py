@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TextIO
 
 import numpy as np
 
-from sentiment.data.parquet import libraries
+from sentiment.data.arrow import libraries
 from sentiment.data.tokenizer import tokenize
 from sentiment.errors import InputError
 from sentiment.inference.classifier import BATCH_SIZE, Classifier

@@ -85,7 +85,7 @@ def test_a_damaged_dataset_can_be_prepared_again(dataset, tmp_path):
 
 def test_the_key_of_the_default_dataset_stays_the_same():
     # Else every user would have to prepare it again.
-    assert prepared.settings_key(vars(PrepareSettings())) == "285545e1"
+    assert prepared.settings_key(PrepareSettings().content()) == "285545e1"
 
 
 def test_each_change_of_a_setting_changes_the_key():

@@ -47,13 +47,13 @@ def test_columns_can_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "text,label\n", "expected a name that ends in .csv, .tsv or .jsonl"),
+        ("a.txt", "text,label\n", "line 1: no column 'label'; it has text"),
         ("a.csv", "", "holds no rows"),
         ("a.csv", "text,label\n", "holds no rows"),
         ("a.csv", "txt,label\na,1\n", "line 2: no column 'text'; it has txt, label"),
         ("a.csv", "text,label\na,1\nb\n", "line 3: no column 'label'"),
         ("a.csv", "text,label\na,maybe\n", "line 2: label 'maybe' is none of pos/neg"),
-        ("a.csv", 'text,label\n"a,1\n', "line 2: unexpected end of data"),
+        ("a.csv", 'text,label\n"a,1\n', "line 2: a quote opens a cell and nothing closes it"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{', "line 2: not JSON"),
         ("a.jsonl", "[1]\n", "line 1: expected a JSON object"),
         ("a.jsonl", '{"text": null, "label": 1}\n', "line 1: no column 'text'"),
@@ -136,7 +136,7 @@ def test_a_registered_source_can_be_prepared(shouts, tmp_path):
     assert dataset.tokenizer.words == ["bad", "good"]
     assert dataset.split("test").text(0) == "good good"
     # The identity of the content is in the key, the name alone in the folder's name.
-    key = prepared.settings_key(vars(settings) | {"dataset": "shouts:2"})
+    key = prepared.settings_key(settings.content() | {"dataset": "shouts:2"})
     assert dataset.folder == tmp_path / "data" / "prepared" / f"shouts-{key}"
     assert dataset.settings["dataset"] == "shouts:2"
     assert not prepare(settings, paths)[1] and len(shouts) == 1
@@ -149,7 +149,7 @@ def test_keys_of_datasets_that_exist_do_not_change(tmp_path):
         settings = PrepareSettings(dataset=name)
         stem = "sample" if name == "sample" else "a"
         identity = name if name == "sample" else f"a.csv:{sources.file_digest(path)}"
-        key = prepared.settings_key(vars(settings) | {"dataset": identity})
+        key = prepared.settings_key(settings.content() | {"dataset": identity})
         assert prepare(settings, paths)[0].folder.name == f"{stem}-{key}"
 
 

@@ -164,7 +164,7 @@ def test_a_bad_row_ends_the_work_is_left_out_or_is_kept(
     assert f"{source}, {message}" in result.stderr and "--on-error skip" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == [name]
     result = score("--input", source, "--output", target, "--on-error", "skip")
-    assert f"{source}, {message}" in result.stderr and "1 bad row left out" in result.stderr
+    assert f"{source}, {message}" in result.stderr and "1 bad line left out" in result.stderr
     lines = target.read_text(errors="surrogateescape").splitlines()
     assert len(lines) == rows_after_skip + (name[2:] in ("csv", "tsv"))
     score("--input", source, "--output", target, "--on-error", "null")
@@ -185,13 +185,15 @@ def test_a_bad_row_ends_the_work_is_left_out_or_is_kept(
         (["--input", "a.csv", "--output", "b.jsonl"], "format"),
         (["--input", "a.csv", "--output", "a.csv"], "is the input"),
         (["--input", "a.csv", "--resume"], "--output"),
-        (["--input", "a.parquet", "--output", "b.parquet", "--resume"], "Parquet"),
+        (["--input", "a.parquet", "--output", "b.parquet", "--resume"], "a.parquet"),
         (["--output", "b.csv", "x"], "--input"),
     ],
 )
 def test_options_that_do_not_fit_are_a_usage_error(words, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text("text\ngood\n")
+    arrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet").write_table(arrow.table({"text": ["good"]}), "a.parquet")
     monkeypatch.setenv("COLUMNS", "200")
     assert part in score(*words, status=2).stderr
     assert (tmp_path / "a.csv").read_text() == "text\ngood\n"
@@ -202,7 +204,8 @@ def test_options_that_do_not_fit_are_a_usage_error(words, part, tmp_path, monkey
     [
         ("a.csv", b"", "no column 'text'; it has no header"),
         ("a.csv", b"review\ngood\n", "no column 'text'; it has review"),
-        ("a.xlsx", b"", "expected a name that ends in"),
+        ("a.xls", b"", "expected a name that ends in"),
+        ("a.xlsx", b"", "is not an Excel workbook"),
         ("a.parquet", b"PAR1", "is not a Parquet file"),
     ],
 )
