@@ -6,14 +6,13 @@ reach the terminal.
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
 
 from sentiment.cli import _console, _sparkline
+from sentiment.cli._predict_report import Display
 from sentiment.cli._terminal import print_json, print_message
 from sentiment.data import readers
 from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE
@@ -37,20 +36,7 @@ _DECIMALS = 6  # of numbers in JSON; float32 holds no more
 _LABEL_WIDTH = 26  # characters beside the sparkline
 
 
-@dataclass(frozen=True)
-class ExplanationOptions:
-    """The explanations to show. html: the page to write, if any."""
-
-    trace: bool
-    why: bool
-    html: Path | None
-    as_json: bool
-    quiet: bool
-
-
-def explain_texts(
-    bundle: "Bundle", texts: list[str], rule: LabelRule, options: ExplanationOptions
-) -> None:
+def explain_texts(bundle: "Bundle", texts: list[str], rule: LabelRule, options: Display) -> None:
     """Print the label and the explanation of each text.
 
     Raises InputError if the model knows no word of a text.
@@ -72,9 +58,7 @@ def explain_texts(
                 print_message(f"warning: text {row.line}: {WARNINGS[name]}")
 
 
-def _explain(
-    classifier: Classifier, text: str, prediction: Prediction, options: ExplanationOptions
-) -> None:
+def _explain(classifier: Classifier, text: str, prediction: Prediction, options: Display) -> None:
     model = classifier.bundle.name
     trace = explain.trace(classifier, text) if options.trace or options.html else None
     effects = explain.word_effects(classifier, text) if options.why or options.html else None

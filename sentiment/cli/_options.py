@@ -118,11 +118,11 @@ def reading_options(command: Callable) -> Callable:
     parameters += [_option(setting_field(PrepareSettings, name), "Files") for name in READ_SETTINGS]
 
     @functools.wraps(command)
-    def run(**values: Any) -> Any:
+    def run(*arguments: Any, **values: Any) -> Any:
         from sentiment.data.readers import ReadOptions  # here: `--help` doesn't need it
 
-        reading = ReadOptions(**{name: values.pop(name) for name in READ_SETTINGS})
-        return command(**values, reading=reading)
+        given = {name: values.pop(name) for name in READ_SETTINGS if name in values}
+        return command(*arguments, **values, reading=ReadOptions(**given))
 
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]

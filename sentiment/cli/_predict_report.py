@@ -1,5 +1,6 @@
 """What `sentiment predict` says about the rows that it has scored."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,23 @@ from sentiment.utils.text import count_of
 
 if TYPE_CHECKING:
     from sentiment.inference.scoring import ScoringJob
+
+
+@dataclass(frozen=True)
+class Display:
+    """What is printed about typed or piped texts. html: the page to write, if any."""
+
+    trace: bool
+    why: bool
+    html: Path | None
+    as_json: bool
+    quiet: bool
+
+    @property
+    def explains(self) -> bool:
+        """Whether explanations are wanted."""
+        return bool(self.trace or self.why or self.html)
+
 
 STANDARD_INPUT = Path("standard input")  # what `--input -` is called in messages
 

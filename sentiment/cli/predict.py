@@ -16,7 +16,7 @@ from sentiment.cli._options import (
     check_text_source,
     reading_options,
 )
-from sentiment.cli._predict_report import STANDARD_INPUT, report
+from sentiment.cli._predict_report import STANDARD_INPUT, Display, report
 from sentiment.cli._terminal import StandardOutput, print_message, stdout_is_utf8
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
@@ -24,6 +24,7 @@ from sentiment.utils.paths import find_project
 if TYPE_CHECKING:
     from sentiment.data.readers import ReadOptions
     from sentiment.inference.bundle import Bundle
+    from sentiment.inference.predict import LabelRule
     from sentiment.inference.scoring import ScoringOptions
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
@@ -105,10 +106,7 @@ def command(
     reading: "ReadOptions",
 ) -> None:
     """Print the label and probability of each text, or add them to a file of texts."""
-    _check_label_rule(threshold, neutral)
-    from sentiment.inference.predict import LabelRule
-
-    rule = LabelRule(threshold, neutral)
+    rule = _label_rule(threshold, neutral)
     if engine == "spark" or master is not None:
         from sentiment.cli import _predict_spark
 
@@ -117,30 +115,26 @@ def command(
             text_column=text_column, model=model, rule=rule, master=master, quiet=quiet,
         )  # fmt: skip
         return
-    source, output = (Path(name) if name is not None else None for name in (read_from, write_to))
-    if read_from == "-":
-        source = STANDARD_INPUT
-    explains = bool(trace or why or html)
-    _check_options(
-        source, output, reading, explains=explains, defuse=defuse, resume=resume, as_json=as_json
-    )
+    source = STANDARD_INPUT if read_from == "-" else Path(read_from) if read_from else None
+    output = Path(write_to) if write_to is not None else None
+    display = Display(trace, why, html, as_json, quiet)
+    _check_options(source, output, reading, display, defuse=defuse, resume=resume)
     check_text_source(texts, source, _EXAMPLE)
     bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 
     reading = replace(reading, columns=(text_column,))
     options = ScoringOptions(text_column, on_error, rule, defuse, reading)
-    if explains:
-        from sentiment.cli._explanation_view import ExplanationOptions, explain_texts
-
-        wanted = ExplanationOptions(trace, why, html, as_json, quiet)
-        explain_texts(bundle, texts or ["-"], rule, wanted)
-    elif source is None:
-        _score_texts(bundle, texts or ["-"], options, as_json=as_json, quiet=quiet)
-    else:
+    if source is not None:
         from sentiment.cli import _predict_files
 
         _predict_files.score_file(bundle, source, output, options, resume=resume, quiet=quiet)
+    elif display.explains:
+        from sentiment.cli._explanation_view import explain_texts
+
+        explain_texts(bundle, texts or ["-"], rule, display)
+    else:
+        _score_texts(bundle, texts or ["-"], options, as_json=as_json, quiet=quiet)
 
 
 def _load_model(name: str | None, *, show: bool) -> "Bundle":
@@ -159,11 +153,10 @@ def _check_options(
     source: Path | None,
     output: Path | None,
     reading: "ReadOptions",
+    display: Display,
     *,
-    explains: bool,
     defuse: bool,
     resume: bool,
-    as_json: bool,
 ) -> None:
     if source is None:
         if output or resume:
@@ -171,9 +164,9 @@ def _check_options(
         if defuse:
             raise typer.BadParameter("--defuse-formulas needs --input FILE, a table such as CSV")
         return
-    if as_json:
+    if display.as_json:
         raise typer.BadParameter("--json is for texts: a file keeps its own format")
-    if explains:
+    if display.explains:
         raise typer.BadParameter("--trace, --why and --html are for texts, not for --input FILE")
     if resume and output is None:
         raise typer.BadParameter("--resume needs --output FILE")
@@ -182,11 +175,13 @@ def _check_options(
     _predict_files.check_files(source, output, reading, defuse=defuse)
 
 
-def _check_label_rule(threshold: float, neutral: tuple[float, float] | None) -> None:
+def _label_rule(threshold: float, neutral: tuple[float, float] | None) -> "LabelRule":
+    from sentiment.inference.predict import LabelRule
+
     if not 0 <= threshold <= 1:  # NaN, which Typer's range lets pass
         raise typer.BadParameter(f"expected 0 to 1, got {threshold}", param_hint="--threshold")
     if neutral is None:
-        return
+        return LabelRule(threshold)
     low, high = neutral
     if not 0 <= low <= high <= 1:
         raise typer.BadParameter(
@@ -194,6 +189,7 @@ def _check_label_rule(threshold: float, neutral: tuple[float, float] | None) -> 
         )
     if threshold != 0.5:
         raise typer.BadParameter("--neutral replaces --threshold: give only one of them")
+    return LabelRule(neutral=neutral)
 
 
 def _score_texts(
