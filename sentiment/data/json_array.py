@@ -23,14 +23,14 @@ class JsonArrayReader(Reader):
         text = _Text(self._stream)
         if text.mark() != "[":
             raise InputError(f"line {text.line}: expected a JSON array")
-        mark = text.mark(take=False)
-        while mark != "]":
+        mark = text.mark() if text.mark(take=False) == "]" else ","
+        while mark == ",":
             text.mark(take=False)
             line = self.line = text.line
             yield self._row(line, *text.value())
             if (mark := text.mark()) not in (",", "]"):
                 raise InputError(f"line {text.line}: expected , or ] after a value, got {mark!r}")
-        if (mark := text.mark_after_end()) not in ("", "]"):
+        if mark := text.mark_after_end():
             raise InputError(f"line {text.line}: expected the end of the file, got {mark!r}")
 
     def _row(self, line: int, value: Any, raw: str) -> Row:
@@ -93,10 +93,8 @@ class _Text:
                 value, end = self._json.raw_decode(self._text, start)
             except (ValueError, RecursionError) as error:
                 if len(self._text) - start > LONGEST_ROW or not self._fill():
-                    reason = f"not JSON ({error})"
-                    raise InputError(
-                        f"the value that begins in line {self.line}: {reason}"
-                    ) from error
+                    place = f"the value that begins in line {self.line}"
+                    raise InputError(f"{place} is not JSON ({error})") from error
                 continue
             # A number may go on in the next block.
             if end == len(self._text) and self._fill():

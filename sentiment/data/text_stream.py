@@ -6,7 +6,6 @@ import gzip
 import io
 import lzma
 import shlex
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -29,12 +28,6 @@ _UNDECODABLE = "sentiment.undecodable"
 codecs.register_error(_UNDECODABLE, lambda error: ("\udcff", error.end))  # type: ignore[attr-defined]
 
 
-def _open_zstd(file: BinaryIO) -> BinaryIO:
-    return io.BufferedReader(
-        zstandard().ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    )
-
-
 def zstandard() -> Any:
     """Return the module zstandard; raise UnavailableError if it is not installed."""
     try:
@@ -51,16 +44,16 @@ _COMPRESSIONS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
     (b"\x1f\x8b\x08", lambda file: gzip.GzipFile(fileobj=file)),
     (b"BZh", bz2.BZ2File),
     (b"\xfd7zXZ\x00", lzma.LZMAFile),
-    (b"\x28\xb5\x2f\xfd", _open_zstd),
+    (b"\x28\xb5\x2f\xfd", lambda file: io.BufferedReader(_Zstd(file))),
 )
 
 
 @contextmanager
 def _damage_errors() -> Iterator[None]:
-    """Turn what decompressors raise into InputError."""
+    """Turn what decompressors raise, each its own errors, into InputError."""
     try:
         yield
-    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+    except Exception as error:
         raise InputError(f"the compressed data is damaged ({error})") from error
 
 
@@ -78,17 +71,17 @@ class TextStream:
         self._file = file
         self._offset = 0  # bytes of UTF-8 that were read
         self._errors: Callable[[], AbstractContextManager[None]] = nullcontext
-        start, stream = _peek(file, _PREFIX)
+        start, stream = _peek(file, _PREFIX, seekable=file.seekable())
         for magic, opener in _COMPRESSIONS:
             if start.startswith(magic):
                 stream, self._errors = opener(stream), _damage_errors
                 with self._errors():
-                    start, stream = _peek(stream, _PREFIX)
+                    start, stream = _peek(stream, _PREFIX, seekable=False)
         mark = next((name for mark, name in _MARKS if start.startswith(mark)), None)
         self.encoding = mark or _lookup(encoding or "utf-8")
         if self.encoding not in _UTF8:
             recoder = _Recoder(stream, self.encoding, codecs.BOM_UTF8 if mark else b"")
-            start, stream = _peek(io.BufferedReader(recoder), _PREFIX)
+            start, stream = _peek(io.BufferedReader(recoder), _PREFIX, seekable=False)
         if b"\n" not in start and b"\r" in start[:-1]:
             stream = io.BufferedReader(_OldMacLines(stream))
             start = start.replace(b"\r", b"\n")
@@ -148,10 +141,10 @@ def _lookup(encoding: str) -> str:
     return codec.name
 
 
-def _peek(stream: Any, size: int) -> tuple[bytes, Any]:
+def _peek(stream: Any, size: int, *, seekable: bool) -> tuple[bytes, Any]:
     """Return the first bytes of `stream`, and a stream that begins with them."""
     start = stream.read(size)
-    if stream.seekable():
+    if seekable:
         stream.seek(0)
         return start, stream
     return start, io.BufferedReader(_Joined(start, stream))
@@ -171,6 +164,33 @@ class _Joined(io.RawIOBase):
             block, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
         else:
             block = self._stream.read(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
+
+
+class _Zstd(io.RawIOBase):
+    """What a .zst file holds. Unlike the package's own reader, it notices if the end is missing."""
+
+    def __init__(self, stream: Any):
+        self._stream, self._decompressor = stream, zstandard().ZstdDecompressor()
+        self._frame: Any = None
+        self._pending = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._pending:
+            left = self._frame.unused_data if self._frame and self._frame.eof else b""
+            block = left or self._stream.read(_BLOCK)
+            if not block:
+                if self._frame and not self._frame.eof:
+                    raise EOFError("the end is missing")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = self._decompressor.decompressobj()
+            self._pending = self._frame.decompress(block)
+        block, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
         buffer[: len(block)] = block
         return len(block)
 

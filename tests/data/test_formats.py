@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,87 @@ def test_texts_of_a_parquet_file_can_be_read(tmp_path):
     assert list(sources.read_texts(path)) == ["good", "bad"]
     with pytest.raises(InputError, match=r"no column 'review'"):
         list(sources.read_texts(path, "review"))
+
+
+def test_the_first_sheet_of_a_workbook_becomes_csv(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["id", "text", "label"], [1.0, 'a "good" film', 1], [None] * 3, ["x", "=1+1", 2.5]):
+        book.active.append(row)
+    book.create_sheet("other").append(["not read"])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    with path.open("rb") as file:
+        reader = formats.make_reader(path, file)
+        rows = list(reader.rows())
+        writer = formats.make_writer(path, reader, ["probability"])
+        written = writer.head + writer.chunk(rows, [[0.5], [None]])
+    assert reader.columns == ["id", "text", "label"]
+    assert rows[0].fields == {"id": "1", "text": 'a "good" film', "label": "1"}
+    assert [(row.line, row.fields["label"]) for row in rows] == [(2, "1"), (4, "2.5")]
+    assert reader.blank_lines == 1
+    assert written.startswith(
+        b'\xef\xbb\xbfid,text,label,probability\n1,"a ""good"" film",1,0.500000\n'
+    )
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_arrow_files_and_streams_are_read_and_written(kind, tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    ipc = pytest.importorskip("pyarrow.ipc")
+    table = arrow.table({"text": [f"film {n}" for n in range(5000)], "n": range(5000)})
+    path = tmp_path / "a.arrow"
+    with getattr(ipc, f"new_{kind}")(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=3000)
+    with path.open("rb") as file:
+        reader = formats.make_reader(path, file)
+        writer = formats.make_writer(path, reader, ["label", "probability", "warnings"])
+        written = writer.head
+        for rows in reader.chunks():
+            written += writer.chunk(rows, [("x", 0.5, [])] * len(rows))
+        written += writer.tail()
+    scored = ipc.open_file(arrow.py_buffer(written)).read_all()
+    assert scored.select(["text", "n"]).equals(table)
+    assert scored["probability"].to_pylist() == [0.5] * 5000
+
+
+def test_the_files_of_a_folder_are_read_as_one(tmp_path):
+    for name, rows in (("part-1.csv", "b\n"), ("part-0.csv", "a\n\n"), ("part-2.csv", "c\nd\n")):
+        (tmp_path / name).write_text(f"text\n{rows}")
+    (tmp_path / "_SUCCESS").touch()
+    (tmp_path / ".part-0.csv.crc").touch()
+    assert list(sources.read_texts(tmp_path)) == ["a", "b", "c", "d"]
+    with ExitStack() as stack:
+        reader = formats.open_reader(tmp_path, ReadOptions(), stack)
+        assert [(row.file, row.line) for row in reader.rows()] == [
+            ("part-0.csv", 2), ("part-1.csv", 2), ("part-2.csv", 2), ("part-2.csv", 3),
+        ]  # fmt: skip
+        assert reader.blank_lines == 1
+    (tmp_path / "part-3.csv").write_text("review\nx\n")
+    with pytest.raises(InputError, match=r"part-3\.csv has other columns than part-0\.csv: review"):
+        list(sources.read_texts(tmp_path))
+    (tmp_path / "part-3.csv").unlink()
+    (tmp_path / "part-3.txt").write_text("x\n")
+    with pytest.raises(InputError, match="files of different formats"):
+        list(sources.read_texts(tmp_path))
+
+
+def test_lines_for_fasttext_have_a_label_and_a_text(tmp_path):
+    path = tmp_path / "train.ft.txt"
+    path.write_text("__label__2 Great CD: x\n__label__1 __label__9  Bad\nno label here\n")
+    with ExitStack() as stack:
+        rows = list(formats.open_reader(path, ReadOptions(), stack).rows())
+    assert [row.fields for row in rows] == [
+        {"text": "Great CD: x", "label": "__label__2"},
+        {"text": "Bad", "label": "__label__1"},
+        {"text": "no label here", "label": ""},
+    ]
+
+
+def test_a_file_whose_name_says_nothing_is_read_in_the_format_that_is_named(tmp_path):
+    path = tmp_path / "reviews"
+    path.write_text("text|n\na|1\n")
+    assert list(sources.read_texts(path, options=ReadOptions(format="csv"))) == ["a"]
+    with pytest.raises(InputError) as caught:
+        list(sources.read_texts(path))
+    assert "--format NAME" in caught.value.hint
