@@ -22,9 +22,11 @@ from sentiment.data.writers import ADDED_COLUMNS, free_column_name
 from sentiment.errors import InputError
 from sentiment.inference import validation
 from sentiment.inference.predict import LabelRule
+from sentiment.spark import delimited
 
-# Columns that exist while rows are scored: a struct (text, reason), and a malformed CSV line.
-_CHECKED, _CORRUPT = "sentiment_checked", "sentiment_corrupt"
+# Columns that exist while rows are scored: a struct (text, reason), and of a malformed CSV row
+# what is wrong, and the row.
+_CHECKED, _WRONG, _CORRUPT = "sentiment_checked", "sentiment_wrong", "sentiment_corrupt"
 _DECIMALS = 6  # of a probability, as on one machine
 
 Frame = Any  # a Spark DataFrame
@@ -55,14 +57,14 @@ class Rows:
 
     def __init__(self, spark: Any, job: SparkJob):
         self.job = job
-        self.frame = self.read(spark.read, job.source)
+        self.frame = self.read(spark, job.source)
         taken = self.column_names()
         self.names = [free_column_name(name, taken) for name in ADDED_COLUMNS[:2]]
         self.frame = self.frame.withColumn(_CHECKED, self.checked())
 
-    def read(self, reader: Any, source: str) -> Frame:
+    def read(self, spark: Any, source: str) -> Frame:
         """Return the rows at `source`."""
-        return reader.parquet(source)
+        return spark.read.parquet(source)
 
     def column_names(self) -> list[str]:
         """Return the names of the source's columns."""
@@ -115,37 +117,36 @@ class Rows:
 class _CsvRows(Rows):
     """Rows of CSV and TSV files; all values are text."""
 
-    def _options(self) -> dict[str, Any]:
-        tabs = self.job.kind == ".tsv"
-        return {"header": True, "sep": "\t" if tabs else ",", "escape": '"'}
+    def read(self, spark: Any, source: str) -> Frame:
+        """Return the rows; a bad one has the reason in `_WRONG` and itself in `_CORRUPT`."""
+        kind = self.job.kind
+        self._columns = delimited.column_names(spark, source, kind)
+        return delimited.read_rows(spark, source, kind, self._columns, wrong=_WRONG, raw=_CORRUPT)
 
-    def read(self, reader: Any, source: str) -> Frame:
-        """Return the rows; one of another width than the header has its line in `_CORRUPT`."""
-        reader = reader.options(**self._options(), multiLine=True)
-        names = [*reader.csv(source).columns, _CORRUPT]
-        schema = ", ".join(f"{_quote(name)} STRING" for name in names)
-        options = {"columnNameOfCorruptRecord": _CORRUPT, "enforceSchema": False}
-        return reader.options(**options).csv(source, schema=schema)
+    def column_names(self) -> list[str]:
+        """Return the names of the source's columns."""
+        return self._columns
 
     def checked(self) -> Column:
         """Return a struct column: `text`, or the `reason` why there is none."""
-        reason = lit("another number of fields than the header")
-        corrupt = struct(lit(None).cast("string").alias("text"), reason.alias("reason"))
-        return when(col(_CORRUPT).isNotNull(), corrupt).otherwise(super().checked())
+        text = lit(None).cast("string").alias("text")
+        wrong = struct(text, col(_WRONG).alias("reason"))
+        return when(col(_WRONG).isNotNull(), wrong).otherwise(super().checked())
 
     def write(self, rows: Frame, path: str) -> None:
         """Write rows that `with_predictions` returned."""
-        names = [name for name in self._source_columns() if name != _quote(_CORRUPT)]
-        names += map(_quote, self.names)
-        rows.select(*names).write.options(**self._options(), emptyValue="").csv(path)
+        names = [*map(_quote, self.column_names()), *map(_quote, self.names)]
+        separator = "\t" if self.job.kind == ".tsv" else ","
+        options = {"header": True, "sep": separator, "escape": '"', "emptyValue": ""}
+        rows.select(*names).write.options(**options).csv(path)
 
 
 class _JsonRows(Rows):
     """Lines of JSONL files, each written as it was read."""
 
-    def read(self, reader: Any, source: str) -> Frame:
+    def read(self, spark: Any, source: str) -> Frame:
         """Return the lines that aren't blank, in the column `value`."""
-        return reader.text(source).filter("trim(value) != ''")
+        return spark.read.text(source).filter("trim(value) != ''")
 
     def column_names(self) -> list[str]:
         """Return the fields of the first object."""

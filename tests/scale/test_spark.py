@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import time
+from contextlib import ExitStack
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from sentiment.data import formats
 from sentiment.data.sources import load_sample
 from sentiment.inference import resolve
 from sentiment.utils.paths import ProjectPaths
@@ -127,6 +129,34 @@ def test_csv_keeps_its_other_columns(tmp_path):
         (row,) = csv.DictReader(file)
     assert (row["id"], row["text"], row["label"]) == ("1", 'Good, "very" good.\nYes.', "a")
     assert row["predicted_label"] == "positive" and 0.5 < float(row["probability"]) <= 1
+
+
+def test_no_line_of_a_file_with_stray_quotes_is_lost(tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = ["a witty film", '" stupid jokes', "lovely", "flat", 'a moving ending "', "drab"]
+    (source / "a.tsv").write_text("text\tn\n" + "".join(f"{row}\t1\n" for row in rows), "utf-8")
+    (source / "b.tsv").write_text('text\tn\n"quoted"\t2\ntoo short\n', "utf-8")
+    output = tmp_path / "out.tsv"
+    printed = score_on_spark(tmp_path, source, output)
+    assert "7 rows written" in printed and "1 row rejected" in printed
+    (rejected,) = json_objects(tmp_path / "out.tsv-rejects")
+    assert rejected["reason"].endswith("b.tsv, line 3: no column 'n': 1 of 2 fields")
+    with ExitStack() as stack:
+        read = [
+            row.fields["text"]
+            for path in output.glob("part-*")
+            for row in formats.make_reader(
+                path.with_suffix(".tsv"), stack.enter_context(path.open("rb"))
+            ).rows()
+        ]
+    assert sorted(read) == sorted([*rows, "quoted"])
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    lines = [f"{n},good" for n in range(5000)]
+    lines[100] = '100,"unclosed'
+    source.write_text("n,text\n" + "\n".join(lines) + "\n", "utf-8")
+    printed = score_on_spark(tmp_path, source, output)
+    assert "4,999 rows written" in printed and "1 row rejected" in printed
 
 
 def test_a_folder_of_parquet_files_keeps_its_types(tmp_path):
