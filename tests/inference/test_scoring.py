@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
+from sentiment.data.compression import COMPRESSORS
+from sentiment.data.text_stream import TextStream
 from sentiment.inference import partial_file
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import LabelRule, predict
@@ -407,3 +409,96 @@ def test_damage_inside_a_parquet_file_is_reported_with_the_row(tmp_path):
 def test_texts_and_a_file_are_a_usage_error(tmp_path):
     (tmp_path / "in.csv").write_text("text\ngood\n")
     score("--input", tmp_path / "in.csv", "a film", status=2)
+
+
+# Files of other people.
+
+
+def test_every_row_of_a_file_with_stray_quotes_is_scored(tmp_path):
+    source = tmp_path / "in.tsv"
+    source.write_text(
+        'text\tn\na witty film\t1\n" stupid jokes\t0\nlovely\t1\nflat\t0\na moving ending "\t1\n'
+    )
+    lines = score("--input", source).stdout.splitlines()
+    assert len(lines) == 6
+    assert [line.rsplit("\t", 2)[0] for line in lines[1:]] == source.read_text().splitlines()[1:]
+
+
+def test_one_unclosed_quote_costs_one_line_however_much_follows(tmp_path, monkeypatch):
+    from sentiment.data import delimited
+
+    monkeypatch.setattr(delimited, "MAX_SPAN", 20_000)
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    lines = [f"{n},good film" for n in range(5000)]
+    lines[100] = '100,"unclosed'
+    source.write_text("id,text\n\n" + "\n".join(lines) + "\n")
+    result = score("--input", source, "--output", target, "--on-error", "skip")
+    assert f"{source}, line 103: a quote opens a cell and nothing closes it" in result.stderr
+    assert "1 bad line left out" in result.stderr and "1 blank line left out" in result.stderr
+    assert len(target.read_text().splitlines()) == 5000
+
+
+def test_a_cell_that_looks_like_swallowed_rows_is_said(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text('id,text\n1,"good\n2,bad\n3,good\n4,film"\n')
+    message = score("--input", source).stderr
+    assert f"warning: {source}, lines 2 to 5: a quoted cell goes over 4 lines" in message
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_compressed_files_are_read_and_written_and_a_killed_job_resumes(tmp_path, suffix):
+    plain = write_many_rows(tmp_path / "in.csv")
+    assert start(plain, tmp_path / "whole.csv").wait() == 0
+    source, target = tmp_path / f"in.csv{suffix}", tmp_path / f"out.csv{suffix}"
+    source.write_bytes(COMPRESSORS[suffix]()(plain.read_bytes()))
+    stop_midway(start(source, target), target, signal.SIGKILL)
+    process = start(source, target, "--resume")
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, err
+    with target.open("rb") as file:
+        stream = TextStream(file)
+        written = b"".join(iter(lambda: stream.read(1 << 20), b""))
+    assert written == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_a_table_from_a_pipe_is_scored(tmp_path):
+    data = "id;text\n1;a good film\n2;a bad heart\n"
+    words = [*COMMAND, "--quiet", "--input", "-", "--format", "csv"]
+    piped = subprocess.run(words, input=data, capture_output=True, text=True, check=True)
+    source = tmp_path / "in.csv"
+    source.write_text(data)
+    assert piped.stdout == score("--input", source).stdout
+    assert piped.stdout.startswith("id;text;label;probability\n1;a good film;")
+    assert "--input - needs --format" in score("--input", "-", status=2).stderr
+
+
+def test_a_file_without_a_header_gets_none(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("0,a good film\n4,a bad heart\n")
+    lines = score("--input", source, "--no-header", "--text-column", "2").stdout.splitlines()
+    assert [line.rsplit(",", 2)[0] for line in lines] == ["0,a good film", "4,a bad heart"]
+
+
+def test_another_encoding_is_written_as_utf8_and_that_is_said(tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes("text\na good café\n".encode("cp1252"))
+    message = score("--input", source, status=1).stderr
+    assert "not UTF-8 text" in message and "--encoding cp1252" in message and "iconv" in message
+    result = score("--input", source, "--encoding", "cp1252", "--output", target)
+    assert f"1 row written to {target} in UTF-8, from cp1252" in result.stderr
+    assert target.read_text("utf-8").splitlines()[1].startswith("a good café,")
+
+
+def test_a_folder_is_scored_into_one_file(tmp_path):
+    folder, target = tmp_path / "in", tmp_path / "out.csv"
+    folder.mkdir()
+    (folder / "0.csv").write_text("text\na good film\n")
+    (folder / "1.csv").write_text("text\n...\na bad heart\n")
+    message = score("--input", folder, status=1).stderr
+    assert f"{folder}/1.csv, line 2: the text holds no word" in message
+    score("--input", folder, "--output", target, "--on-error", "skip")
+    assert [line.split(",")[0] for line in target.read_text().splitlines()] == [
+        "text", "a good film", "a bad heart",
+    ]  # fmt: skip
+    message = score("--input", folder, "--output", target, "--resume", status=2).stderr
+    assert "--resume does not work with" in message
