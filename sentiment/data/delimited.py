@@ -55,7 +55,7 @@ class CsvReader(Reader):
         super().__init__(stream)
         csv.field_size_limit(LONGEST_ROW)
         self.delimiter, self.quoted = dialect.delimiter, dialect.quoted
-        self._backslash = dialect.backslash
+        self.lenient, self._backslash = dialect.lenient, dialect.backslash
         self._parse = self._parse_lenient if dialect.lenient else self._parse_strict
         self._source = (Line(*pair) for pair in self._checked_lines())
         self._returned: deque[Line] = deque()  # lines to be read again

@@ -17,7 +17,7 @@ class ExcelReader(Reader):
     unit = "row"
     columns: list[str]
     resumable = False
-    delimiter, newline = ",", b"\n"
+    delimiter, lenient, newline = ",", False, b"\n"
 
     def __init__(self, path: Path, file: BinaryIO, *, header: bool):
         """Open the workbook. Raises InputError if it is none, UnavailableError without openpyxl."""

@@ -60,6 +60,10 @@ def _open_json(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
     return JsonlReader(stream)
 
 
+def _open_json_lines(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
+    return JsonlReader(_stream(file, options))
+
+
 def _open_lines(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
     stream = _stream(file, options)
     labelled = stream.start.lstrip(b"\xef\xbb\xbf").startswith(FastTextReader.PREFIX.encode())
@@ -101,7 +105,7 @@ def _arrow_writer(reader: Any, names: Sequence[str], *, defuse: bool = False) ->
     return ArrowWriter(reader, names, defuse=defuse)
 
 
-_JSON_LINES = FileFormat("JSON, one object a line, or one array", _open_json, _json_writer)
+_JSON_LINES = FileFormat("one JSON object a line", _open_json_lines, JsonlWriter)
 _ARROW = FileFormat("Arrow or Feather 2", _open_arrow, _arrow_writer, binary=True, needs="pyarrow")
 FORMATS: dict[str, FileFormat] = {
     "csv": FileFormat(
@@ -114,7 +118,7 @@ FORMATS: dict[str, FileFormat] = {
     ),
     "jsonl": _JSON_LINES,
     "ndjson": _JSON_LINES,
-    "json": _JSON_LINES,
+    "json": FileFormat("one JSON object a line, or an array of them", _open_json, _json_writer),
     "txt": FileFormat(
         "one text a line, after `__label__NAME ` if it has a label, as for fastText",
         _open_lines, LinesWriter,

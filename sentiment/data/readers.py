@@ -19,7 +19,6 @@ BOM = b"\xef\xbb\xbf"
 LONGEST_ROW = 1 << 27  # bytes; a longer row is not text, and would fill the memory
 CHUNK_ROWS = 2000  # maximum rows per chunk
 CHUNK_BYTES = 1 << 22  # a chunk also ends at this size, so that long rows don't fill the memory
-_TOO_LONG = f"longer than {LONGEST_ROW >> 20} MiB"
 
 Quoting = Literal["auto", "csv", "none"]
 
@@ -134,7 +133,7 @@ class Reader(ABC):
             self.line += 1
             wrong = None
             if len(raw) > LONGEST_ROW:
-                raw, wrong = b"\n", _TOO_LONG
+                raw, wrong = b"\n", f"longer than {LONGEST_ROW >> 20} MiB"
                 self._skip_line()
             if is_first and raw.startswith(BOM):
                 self._bom = BOM

@@ -68,6 +68,7 @@ class DelimitedRows(Protocol):
     preamble: bytes  # what stands before the header, such as a byte-order mark
     header_row: bytes  # empty if there is none
     delimiter: str
+    lenient: bool  # a quote may be text
     newline: bytes
 
 
@@ -82,11 +83,11 @@ class CsvWriter(Writer):
         self._newline = reader.newline
         self._delimiter = reader.delimiter.encode()
         self._defuse = defuse
-        # Each cell with the delimiter before it. A quoted cell matches as a whole; between tabs,
-        # where a quote may be text, only up to the next tab.
+        # Each cell with the delimiter before it. A quoted cell matches as a whole; where a quote
+        # may be text, only up to the next delimiter.
         delimiter = re.escape(self._delimiter)
         before, inside = b"(^|%b)" % delimiter, b"[^%b]*" % delimiter
-        quoted = b'[^"\t]*' if self._delimiter == b"\t" else b'[^"]*'
+        quoted = inside.replace(b"[^", b'[^"') if reader.lenient else b'[^"]*'
         quoted = b'"%b(?:""%b)*"' % (quoted, quoted)
         self._cells = re.compile(before + b"(" + quoted + b"|" + inside + b")", re.DOTALL)
         row = self._with_cells(reader.header_row, self.names) if reader.header_row else b""

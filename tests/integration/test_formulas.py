@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.cli._terminal import Meter
-from sentiment.data.readers import CsvReader
+from sentiment.data.delimited import CsvReader
+from sentiment.data.dialect import Dialect
+from sentiment.data.text_stream import TextStream
 from sentiment.data.writers import CsvWriter
 from sentiment.inference import partial_file
 from tests.helpers.build import tiny_bundle
@@ -82,7 +84,8 @@ def test_only_formulas_change_and_by_one_apostrophe(rows, delimiter):
         quoting = csv.QUOTE_ALL if number % 2 else csv.QUOTE_MINIMAL
         csv.writer(given, delimiter=delimiter, quoting=quoting).writerow(row)
     data = given.getvalue().encode()
-    reader = CsvReader(io.BytesIO(data), delimiter)
+    dialect = Dialect(delimiter, lenient=False, quoted=True, backslash=False, declared=False)
+    reader = CsvReader(TextStream(io.BytesIO(data)), dialect)
     writer = CsvWriter(reader, ["label", "probability"], defuse=True)
     parsed = list(reader.rows())
     scored = (writer.head + writer.chunk(parsed, [["x", 0.5]] * len(parsed))).decode()

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.data import readers
+from sentiment.data import delimited, readers
 from sentiment.data.tokenizer import tokenize
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
@@ -281,16 +281,21 @@ def test_an_archive_of_reviews_that_leaves_its_folder_is_refused_unread(home, mo
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "txt"])
-def test_a_row_without_end_is_refused_before_it_fills_the_memory(kind, home, model, monkeypatch):
+def test_a_row_without_end_costs_one_line_and_does_not_fill_the_memory(
+    kind, home, model, monkeypatch
+):
     monkeypatch.setattr(readers, "LONGEST_ROW", 1 << 20)
+    monkeypatch.setattr(delimited, "MAX_SPAN", 1 << 20)
     path = home / f"a.{kind}"
     # In CSV the quotation mark is never closed: each line continues the cell.
-    endless = b'good,"film\n' + b"heart\n" * 400_000 if kind == "csv" else b"x" * (2 << 20)
-    path.write_bytes({"csv": b"n,text\n1,good\n"}.get(kind, b"") + endless)
-    message = run("predict", "--input", path, "--on-error", "skip")
-    assert (
-        f"the row that begins in line {3 if kind == 'csv' else 1} is longer than 1 MiB" in message
-    )
+    endless = b'good,"film\n' + b"2,heart\n" * 200_000 if kind == "csv" else b"x" * (3 << 20)
+    last = {"csv": b"3,film\n", "jsonl": b'\n{"text": "film"}\n', "txt": b"\nfilm\n"}[kind]
+    path.write_bytes({"csv": b"n,text\n1,good\n"}.get(kind, b"") + endless + last)
+    output = path.with_name(f"out.{kind}")
+    message = run("predict", "--input", path, "--output", output, "--on-error", "skip", status=0)
+    wrong = "nothing closes it" if kind == "csv" else "longer than 1 MiB"
+    assert f"line {3 if kind == 'csv' else 1}: " in message and wrong in message
+    assert "1 bad line left out" in message and b"film" in output.read_bytes()[-100:]
 
 
 @pytest.mark.parametrize(
