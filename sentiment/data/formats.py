@@ -36,15 +36,15 @@ class FileFormat:
     needs: str = ""  # a package that is not installed with this one
 
 
-def _stream(file: BinaryIO, options: ReadOptions) -> TextStream:
-    return TextStream(file, options.encoding or None)
+def _stream(path: Path, file: BinaryIO, options: ReadOptions) -> TextStream:
+    return TextStream(file, options.encoding or None, name=str(path))
 
 
 def _open_delimited(default: str) -> Callable[[Path, BinaryIO, ReadOptions], Reader]:
     def open_reader(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
         from sentiment.data import delimited, dialect
 
-        stream = _stream(file, options)
+        stream = _stream(path, file, options)
         found = dialect.recognise(stream.start, options, default)
         return delimited.CsvReader(stream, found, header=options.header)
 
@@ -52,7 +52,7 @@ def _open_delimited(default: str) -> Callable[[Path, BinaryIO, ReadOptions], Rea
 
 
 def _open_json(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
-    stream = _stream(file, options)
+    stream = _stream(path, file, options)
     if stream.start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         from sentiment.data.json_array import JsonArrayReader
 
@@ -61,11 +61,11 @@ def _open_json(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
 
 
 def _open_json_lines(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
-    return JsonlReader(_stream(file, options))
+    return JsonlReader(_stream(path, file, options))
 
 
 def _open_lines(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
-    stream = _stream(file, options)
+    stream = _stream(path, file, options)
     labelled = stream.start.lstrip(b"\xef\xbb\xbf").startswith(FastTextReader.PREFIX.encode())
     return FastTextReader(stream) if labelled else LinesReader(stream)
 

@@ -22,16 +22,20 @@ class JsonArrayReader(Reader):
         """Yield each object; raise InputError, naming the line, if the array can't be read on."""
         text = _Text(self._stream)
         if text.mark() != "[":
-            raise InputError(f"line {text.line}: expected a JSON array")
+            raise InputError(f"{text.name}, line {text.line}: expected a JSON array")
         mark = text.mark() if text.mark(take=False) == "]" else ","
         while mark == ",":
             text.mark(take=False)
             line = self.line = text.line
             yield self._row(line, *text.value())
             if (mark := text.mark()) not in (",", "]"):
-                raise InputError(f"line {text.line}: expected , or ] after a value, got {mark!r}")
+                raise InputError(
+                    f"{text.name}, line {text.line}: expected , or ] after a value, got {mark!r}"
+                )
         if mark := text.mark_after_end():
-            raise InputError(f"line {text.line}: expected the end of the file, got {mark!r}")
+            raise InputError(
+                f"{text.name}, line {text.line}: expected the end of the file, got {mark!r}"
+            )
 
     def _row(self, line: int, value: Any, raw: str) -> Row:
         lines = raw.count("\n") + 1
@@ -57,7 +61,7 @@ class _Text:
 
     def __init__(self, stream: TextStream):
         self.line = 1
-        self._stream = stream
+        self._stream, self.name = stream, stream.name
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text, self._index = "", 0
         self._json = json.JSONDecoder()
@@ -68,7 +72,7 @@ class _Text:
         """Return the next character that is not white space, and pass it if `take`."""
         character = self.mark_after_end()
         if not character:
-            raise InputError(f"line {self.line}: the JSON array is not closed")
+            raise InputError(f"{self.name}, line {self.line}: the JSON array is not closed")
         if take:
             self._pass(self._index + 1)
         return character
@@ -93,7 +97,7 @@ class _Text:
                 value, end = self._json.raw_decode(self._text, start)
             except (ValueError, RecursionError) as error:
                 if len(self._text) - start > LONGEST_ROW or not self._fill():
-                    place = f"the value that begins in line {self.line}"
+                    place = f"{self.name}: the value that begins in line {self.line}"
                     raise InputError(f"{place} is not JSON ({error})") from error
                 continue
             # A number may go on in the next block.

@@ -5,9 +5,11 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,41 +42,42 @@ def zstandard() -> Any:
 
 
 # By their first bytes, as browsers decompress some downloads without renaming them.
-_COMPRESSIONS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
-    (b"\x1f\x8b\x08", lambda file: gzip.GzipFile(fileobj=file)),
-    (b"BZh", bz2.BZ2File),
-    (b"\xfd7zXZ\x00", lzma.LZMAFile),
-    (b"\x28\xb5\x2f\xfd", lambda file: io.BufferedReader(_Zstd(file))),
+_COMPRESSIONS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO], Any]], ...] = (
+    (re.compile(b"\x1f\x8b\x08"), lambda file: gzip.GzipFile(fileobj=file)),
+    (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), bz2.BZ2File),
+    (re.compile(b"\xfd7zXZ\x00"), lzma.LZMAFile),
+    (re.compile(re.escape(b"\x28\xb5\x2f\xfd")), lambda file: io.BufferedReader(_Zstd(file))),
 )
 
 
 @contextmanager
-def _damage_errors() -> Iterator[None]:
+def _damage_errors(name: str) -> Iterator[None]:
     """Turn what decompressors raise, each its own errors, into InputError."""
     try:
         yield
     except Exception as error:
-        raise InputError(f"the compressed data is damaged ({error})") from error
+        raise InputError(f"{name}: the compressed data is damaged ({error})") from error
 
 
 class TextStream:
     """Lines of a file as UTF-8, each with its line end.
 
-    encoding: that of the file. Old Mac line ends, carriage returns alone, become newlines.
+    encoding: that of the file; name: what messages call it. Old Mac line ends, carriage returns
+    alone, become newlines.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str | None = None):
+    def __init__(self, file: BinaryIO, encoding: str | None = None, *, name: str = "input"):
         """Read `file` from where it is; without `encoding`, by its byte-order mark or as UTF-8.
 
         Raises InputError for an unknown encoding.
         """
-        self._file = file
+        self._file, self.name = file, name
         self._offset = 0  # bytes of UTF-8 that were read
         self._errors: Callable[[], AbstractContextManager[None]] = nullcontext
         start, stream = _peek(file, _PREFIX, seekable=file.seekable())
         for magic, opener in _COMPRESSIONS:
-            if start.startswith(magic):
-                stream, self._errors = opener(stream), _damage_errors
+            if magic.match(start):
+                stream, self._errors = opener(stream), partial(_damage_errors, name)
                 with self._errors():
                     start, stream = _peek(stream, _PREFIX, seekable=False)
         mark = next((name for mark, name in _MARKS if start.startswith(mark)), None)

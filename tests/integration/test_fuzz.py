@@ -157,9 +157,13 @@ def test_every_row_of_a_table_is_written_with_unchanged_cells():
 
 def test_every_line_of_json_is_written_as_one_object():
     def check(data):
-        reader = read(".jsonl", data)
-        rows = list(reader.rows())
-        assert reader.offset == len(data)
+        try:
+            reader = read(".jsonl", data)
+            rows = list(reader.rows())
+        except InputError as error:
+            assert "compressed data is damaged" in error.fact
+            return
+        assert reader.offset == len(data) or reader.encoding != "utf-8"
         writer = formats.make_writer(Path("a.jsonl"), reader, ["label", "probability", "warnings"])
         lines = writer.chunk(rows, [["x", 0.5, []]] * len(rows)).split(b"\n")[:-1]
         assert len(lines) == len(rows)
