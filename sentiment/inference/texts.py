@@ -1,0 +1,80 @@
+"""Check that what a program passes is texts, and say what it is otherwise."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+
+def check_text(text: Any) -> str:
+    """Return `text`; raise TypeError, which says what it is, if it is no string."""
+    if isinstance(text, str):
+        return text
+    hint = _column_hint(text)
+    if not hint and _is_series(text):
+        hint = ": `predict` and `classify` take several texts"
+    raise TypeError(f"expected one text, got {_describe(text)}{hint}")
+
+
+def check_texts(texts: Any) -> Iterator[str]:
+    """Yield each string of `texts`, such as a list, a generator, a 1-d array or a pandas Series.
+
+    Raises TypeError, which says what it is, if `texts` is no such thing; and when it comes to one
+    that is no string, with its number from 1.
+    """
+    if isinstance(texts, str):
+        raise TypeError("expected texts, got one string: pass a list, or call the model with it")
+    if not _is_series(texts):
+        raise TypeError(f"expected texts, got {_describe(texts)}{_column_hint(texts)}")
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise TypeError(f"text {number} is {_describe(text)}")
+        yield text
+
+
+def _is_series(texts: Any) -> bool:
+    """Return True if iterating over `texts` gives one text after the other."""
+    if isinstance(texts, bytes | bytearray | Mapping) or _column_names(texts) is not None:
+        return False
+    return isinstance(texts, Iterable) and getattr(texts, "ndim", 1) == 1
+
+
+def _column_names(value: Any) -> list[str] | None:
+    """Return the names of a table's columns or of a dictionary's keys; None for anything else.
+
+    Tables are recognised by their attribute, as in pandas and Polars, or in Arrow: no library of
+    tables is imported.
+    """
+    if isinstance(value, Mapping):
+        return [str(name) for name in value]
+    for attribute in ("column_names", "columns"):
+        names = getattr(value, attribute, None)
+        if isinstance(names, Iterable):
+            return [str(name) for name in names]
+    return None
+
+
+def _column_hint(value: Any) -> str:
+    """Return how to pass one column of a table; empty for anything else."""
+    names = _column_names(value)
+    if names is None:
+        return ""
+    variable = "values" if isinstance(value, Mapping) else "frame"
+    if names.count("text") == 1:
+        return f': pass {variable}["text"]'
+    return f": pass one of them, as {variable}[NAME]"
+
+
+def _describe(value: Any) -> str:
+    """Return what a value is: its type, and its columns, its shape or its beginning."""
+    names, kind = _column_names(value), type(value).__name__
+    if names is not None:
+        part = "keys" if isinstance(value, Mapping) else "columns"
+        return f"{kind} with the {part} {', '.join(names) or 'none'}"
+    if isinstance(value, bytes | bytearray):
+        return f"{kind}, which must be decoded first"
+    if isinstance(value, Iterable):
+        dimensions = getattr(value, "ndim", 1)
+        return kind if dimensions == 1 else f"{kind} of {dimensions} dimensions"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "None" if value is None else "NaN"
+    return f"{str(value)[:40]} ({kind})"
