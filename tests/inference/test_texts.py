@@ -28,7 +28,7 @@ def test_no_texts_are_no_error():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ("good", "expected texts, got one string: pass a list, or call the model with it"),
+        ("good", "expected texts, got one string: pass a list of strings"),
         (b"good", "expected texts, got bytes, which must be decoded first"),
         (None, "expected texts, got None"),
         (7, "expected texts, got 7 (int)"),
@@ -47,6 +47,7 @@ def test_no_texts_are_no_error():
         (np.array("good"), "expected texts, got ndarray of 0 dimensions"),
         (["good", None], "text 2 is None"),
         (["good", float("nan")], "text 2 is NaN"),
+        (np.array(["good", np.nan]), "text 2 is NaN"),
         (np.array([1.5]), "text 1 is 1.5 (float64)"),
         (pandas.Series(["good", None]), "text 2 is NaN"),
         (pandas.Series(["good", None], dtype=object), "text 2 is None"),
