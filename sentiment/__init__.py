@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SentimentError,
         UnavailableError,
     )
+    from sentiment.inference.predict import Prediction
     from sentiment.inspection.explain import Trace, WordEffects
     from sentiment.model import Model
 
@@ -31,6 +32,7 @@ __all__ = [
     "InputError",
     "MissingFileError",
     "Model",
+    "Prediction",
     "SentimentError",
     "Trace",
     "UnavailableError",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 _MODULES = {
     "Model": "model",
+    "Prediction": "inference.predict",
     "Trace": "inspection.explain",
     "WordEffects": "inspection.explain",
 }

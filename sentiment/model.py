@@ -5,8 +5,10 @@ from os import PathLike, fspath
 
 import numpy as np
 
-from sentiment.inference import resolve
+from sentiment.inference import predict, resolve
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.predict import LabelRule, Prediction
+from sentiment.inference.texts import check_text, check_texts
 from sentiment.inspection import explain
 from sentiment.inspection.explain import Trace, WordEffects
 from sentiment.utils.paths import find_project
@@ -16,7 +18,8 @@ class Model:
     """Compute probabilities, hidden states and explanations of texts.
 
     If a text is longer than the model's longest review, only its last words are read. A text
-    without words has the initial state, zeros.
+    without words has the initial state, zeros. Methods raise TypeError, which says what they got,
+    for anything but strings: `model.predict(frame["text"])` is right, a whole DataFrame is not.
     """
 
     def __init__(self, classifier: Classifier):
@@ -24,13 +27,34 @@ class Model:
 
     def __call__(self, text: str) -> float:
         """Return P(positive) of `text`, 0–1."""
-        return float(self.predict([text])[0])
+        return float(self.classifier.predict([check_text(text)])[0])
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
-        """Return P(positive) of each text, float32 (N,). Raises TypeError for a single string."""
-        if isinstance(texts, str):
-            raise TypeError("expected texts, got one string: call the model itself with it")
-        return self.classifier.predict(texts)
+        """Return P(positive) of each text, float32 (N,).
+
+        texts: a list, a generator, a 1-d array, a pandas Series or another series of strings.
+        """
+        return self.classifier.predict(check_texts(texts))
+
+    def classify(
+        self,
+        texts: Iterable[str],
+        threshold: float = 0.5,
+        neutral: tuple[float, float] | None = None,
+    ) -> list[Prediction]:
+        """Return label, probability and warnings of each text, as `sentiment predict` does.
+
+        threshold: the lowest probability, 0–1, of a positive text; neutral: (low, high), the
+        probabilities of a neutral text, both included, instead of a threshold. A text without a
+        word has no label: its `wrong` says why. Raises ValueError if these are not such numbers.
+        """
+        low, high = neutral if neutral is not None else (threshold, threshold)
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"expected probabilities from 0 to 1, got {neutral or threshold}")
+        if neutral is not None and threshold != 0.5:
+            raise ValueError("`neutral` replaces `threshold`: give only one of them")
+        rule = LabelRule(threshold, neutral)
+        return predict.predict(self.classifier, rule, list(check_texts(texts)))
 
     def states(self, text: str) -> np.ndarray:
         """Return the hidden state after each word of `text`, float32 (T, S).
@@ -38,21 +62,21 @@ class Model:
         `trace` returns the words as its `tokens`. See `Classifier.states` for the order of the S
         numbers.
         """
-        return self.classifier.states(self.classifier.encode([text]))
+        return self.classifier.states(self.classifier.encode([check_text(text)]))
 
     def trace(self, text: str) -> Trace:
         """Return P(positive), float32 (T,), and the state, float32 (T, S), after each word.
 
         Raises InputError if the model knows no word of the text.
         """
-        return explain.trace(self.classifier, text)
+        return explain.trace(self.classifier, check_text(text))
 
     def why(self, text: str) -> WordEffects:
         """Return how far each word moves the decision, float32 (T,) in log-odds.
 
         Raises InputError if the model knows no word of the text.
         """
-        return explain.word_effects(self.classifier, text)
+        return explain.word_effects(self.classifier, check_text(text))
 
     def __repr__(self) -> str:
         return f"<Model {self.classifier.bundle.name} in {self.classifier.bundle.folder}>"

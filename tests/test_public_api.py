@@ -7,7 +7,7 @@ import sentiment
 
 NAMES = [
     "DamagedFileError", "DivergedError", "InputError", "MissingFileError", "Model",
-    "SentimentError", "Trace", "UnavailableError", "WordEffects", "load",
+    "Prediction", "SentimentError", "Trace", "UnavailableError", "WordEffects", "load",
 ]  # fmt: skip
 
 

@@ -14,9 +14,11 @@ from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
     import mlflow
+    import pandas
     from mlflow.entities import model_registry
     from mlflow.exceptions import MlflowException
-    from mlflow.models import Model
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema
 
 NAME, CHAMPION = "sentiment", "champion"  # the registered model, and the alias of its best version
 STEP = "step"  # the tag of a logged model that holds its epoch
@@ -34,6 +36,7 @@ _CODE_FILES = (
     "inference/cells.py",
     "inference/classifier.py",
     "inference/manifest.py",
+    "inference/texts.py",
     "inference/weights.py",
     "utils/__init__.py",
     "utils/files.py",
@@ -96,7 +99,10 @@ def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:
         "python_model": str(_PACKAGE / "inference" / "pyfunc.py"),
         "artifacts": {_BUNDLE: str(bundle)},
         "code_paths": [str(code)],
-        "input_example": ["An unforgettable film."],
+        # No schema of the inputs: MLflow would refuse lists, and drop columns before the model can
+        # see that two are called `text`. The model checks its inputs itself.
+        "signature": ModelSignature(outputs=Schema([ColSpec("double")])),
+        "input_example": pandas.DataFrame({"text": ["An unforgettable film."]}),
         # Otherwise MLflow infers them, which takes longer than an epoch.
         "pip_requirements": [f"{name}=={metadata.version(name)}" for name in ("mlflow", "numpy")],
     }
