@@ -55,6 +55,8 @@ def score_file(
         if resume and not reader.resumable:
             raise typer.BadParameter(f"--resume does not work with {source}")
         job = scoring.ScoringJob(bundle, reader, options, source)
+        if job.text_column != options.text_column and not quiet:
+            print_message(f"text column: {job.text_column}")
         meter = Meter(_size(source), shown=not quiet)
         stack.callback(meter.close)
         if output is None:

@@ -18,19 +18,11 @@ _ALLOWED |= {"neutral", "quiet"}
 _FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def run(
-    ctx: typer.Context,
-    source: str | None,
-    output: str | None,
-    *,
-    text_column: str,
-    model: str | None,
-    rule: LabelRule,
-    master: str | None,
-    quiet: bool,
-) -> None:
-    """Score the files at `source` into folders."""
-    if ctx.params["engine"] != "spark":
+def run(ctx: typer.Context, rule: LabelRule) -> None:
+    """Score the files at --input into folders, with the other options in `ctx`."""
+    options = ctx.params
+    source, output, quiet = options["read_from"], options["write_to"], options["quiet"]
+    if options["engine"] != "spark":
         raise typer.BadParameter("--master needs --engine spark")
     if others := typed_parameters(ctx) - _ALLOWED:
         raise typer.BadParameter(f"--engine spark does not support {option_names(ctx, others)}")
@@ -41,15 +33,15 @@ def run(
 
     session.require_spark()
     paths = find_project()
-    address = _model_address(model, paths)
+    address = _model_address(options["model"], paths)
     if not quiet:
         print_message(f"model: {address}")
         print_message("starting Spark ...")
-    with session.spark_session(master) as spark, tempfile.TemporaryDirectory() as tmp:
+    with session.spark_session(options["master"]) as spark, tempfile.TemporaryDirectory() as tmp:
         from sentiment.spark import rows, scoring
         from sentiment.tracking import spark_udf
 
-        job = rows.SparkJob(source, output, suffix, text_column, rule)
+        job = rows.SparkJob(source, output, suffix, options["text_column"], rule)
         udf = spark_udf.probability_udf(paths, spark, address, Path(tmp))
         result = scoring.score(spark, job, udf)
     if not quiet:

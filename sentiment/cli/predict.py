@@ -110,11 +110,7 @@ def command(
     if engine == "spark" or master is not None:
         from sentiment.cli import _predict_spark
 
-        _predict_spark.run(
-            ctx, read_from, write_to,
-            text_column=text_column, model=model, rule=rule, master=master, quiet=quiet,
-        )  # fmt: skip
-        return
+        return _predict_spark.run(ctx, rule)
     source = STANDARD_INPUT if read_from == "-" else Path(read_from) if read_from else None
     output = Path(write_to) if write_to is not None else None
     display = Display(trace, why, html, as_json, quiet)
@@ -123,7 +119,6 @@ def command(
     bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 
-    reading = replace(reading, columns=(text_column,))
     options = ScoringOptions(text_column, on_error, rule, defuse, reading)
     if source is not None:
         from sentiment.cli import _predict_files

@@ -27,14 +27,14 @@ def libraries() -> tuple[Any, Any]:
 
 
 class BatchReader(Reader):
-    """Reads rows of record batches; their `fields` hold the columns that are needed."""
+    """Reads rows of record batches. Their `fields` hold the columns that are needed, or all."""
 
     unit = "row"
     columns: list[str]
     resumable = False  # the footer is written last, so an interrupted file has no use
     kind = ""
 
-    def __init__(self, path: Path, file: BinaryIO, needed: Sequence[str]):
+    def __init__(self, path: Path, file: BinaryIO):
         """Open `file`; raise InputError if it has another format."""
         super().__init__(file)
         self._arrow, self._parquet = libraries()
@@ -44,7 +44,11 @@ class BatchReader(Reader):
         except (self._arrow.ArrowException, OSError) as error:
             raise InputError(f"{path} is not {self.kind} file ({error})") from error
         self.columns = self.schema.names
-        self._needed = [name for name in needed if self.columns.count(name) == 1]
+        self._needed = [name for name in self.columns if self.columns.count(name) == 1]
+
+    def need(self, columns: Sequence[str]) -> None:
+        """Say which columns are needed: the fields of rows hold no others."""
+        self._needed = [name for name in self._needed if name in columns]
 
     def _open(self, file: BinaryIO) -> Any:
         """Open `file` and return its schema."""

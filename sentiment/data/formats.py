@@ -73,13 +73,13 @@ def _open_lines(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
 def _open_parquet(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
     from sentiment.data.arrow import ParquetReader
 
-    return ParquetReader(path, file, options.columns)
+    return ParquetReader(path, file)
 
 
 def _open_arrow(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:
     from sentiment.data.arrow import ArrowReader
 
-    return ArrowReader(path, file, options.columns)
+    return ArrowReader(path, file)
 
 
 def _open_excel(path: Path, file: BinaryIO, options: ReadOptions) -> Reader:

@@ -1,6 +1,6 @@
 """Read the files of a folder, in the order of their names, as the parts of one file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sentiment.data.readers import Reader, Row
@@ -30,10 +30,16 @@ class PartsReader(Reader):
         super().__init__(None)
         self.first = first  # a writer takes the format of the rows from it
         self._paths, self._open = paths, open_part
+        self._needed: Sequence[str] | None = None
         self._read = 0  # bytes of the parts before the current one
         self._current = first
         self.columns, self.unit = first.columns, first.unit
         self.encoding = first.encoding
+
+    def need(self, columns: Sequence[str]) -> None:
+        """Say which columns are needed, of each part."""
+        self._needed = columns
+        self.first.need(columns)
 
     def chunks(self) -> Iterator[list[Row]]:
         """Yield the chunks of each part; raise InputError if a part has other columns."""
@@ -44,6 +50,8 @@ class PartsReader(Reader):
                     f"{path} has other columns than {self._paths[0].name}: "
                     f"{', '.join(part.columns or [])}"
                 )
+            if self._needed is not None:
+                part.need(self._needed)
             self._current, blank_before = part, self.blank_lines
             for chunk in part.chunks():
                 self.line, self.blank_lines = part.line, blank_before + part.blank_lines

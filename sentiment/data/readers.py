@@ -27,14 +27,13 @@ Quoting = Literal["auto", "csv", "none"]
 class ReadOptions:
     """How to read a file of texts. The defaults let the file decide.
 
-    columns: those whose values are needed; format: a name in `formats.FORMATS`, empty for the one
+    format: a name in `formats.FORMATS`, empty for the one
     that the file's name ends in; delimiter: empty to recognise it; quoting: `csv`, quotes around a
     cell belong to the format, `none`, they are text, or `auto`, which is `csv` but for tabs; see
     `delimited`; header: whether the first row names the columns, which are numbers otherwise;
     encoding: empty for UTF-8, or UTF-16 or UTF-32 with a byte-order mark.
     """
 
-    columns: tuple[str, ...] = ("text",)
     format: str = ""
     delimiter: str = ""
     quoting: Quoting = "auto"
@@ -88,6 +87,9 @@ class Reader(ABC):
     @abstractmethod
     def rows(self) -> Iterator[Row]:
         """Yield each row; a bad row says what is wrong with it."""
+
+    def need(self, columns: Sequence[str]) -> None:  # noqa: B027 - most readers have all anyway
+        """Say which columns are needed; the fields of rows may lack the others."""
 
     def chunks(self) -> Iterator[list[Row]]:
         """Yield lists of at most CHUNK_ROWS rows; the file alone decides where each list ends.

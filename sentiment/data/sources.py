@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -194,10 +194,7 @@ def load_sample(request: SourceRequest | None = None) -> Splits:
 
 def _load_requested_file(request: SourceRequest) -> Splits:
     settings = request.settings
-    options = ReadOptions(
-        (settings.text_column, settings.label_column),
-        *(getattr(settings, name) for name in READ_SETTINGS),
-    )
+    options = ReadOptions(*(getattr(settings, name) for name in READ_SETTINGS))
     return load_file(Path(settings.dataset), settings.text_column, settings.label_column, options)
 
 
@@ -298,9 +295,9 @@ def _rows(
     path: Path, options: ReadOptions | None, *columns: str
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each row of a file with its line number; raise InputError for a bad row."""
-    options = replace(options or ReadOptions(), columns=columns)
     with ExitStack() as stack:
-        reader = formats.open_reader(path, options, stack)
+        reader = formats.open_reader(path, options or ReadOptions(), stack)
+        reader.need(columns)
         for row in reader.rows():
             if row.wrong:
                 hint = decoding_hint(path, reader.encoding) if reader.undecodable else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sentiment.data import text_stream, writers
+from sentiment.data.columns import find_column
 from sentiment.data.readers import Reader, ReadOptions, Row
 from sentiment.errors import InputError
 from sentiment.inference import predict, validation
@@ -99,7 +100,10 @@ class Chunk:
 
 
 class ScoringJob:
-    """The scoring of one input. `tally` grows while `run` works; `names` are the added columns."""
+    """The scoring of one input.
+
+    `tally` grows while `run` works; `names` are the added columns, `text_column` is the one found.
+    """
 
     _source: Iterator[list[Row]]
 
@@ -108,14 +112,10 @@ class ScoringJob:
     ):
         self.bundle, self.reader, self.rules, self.source = bundle, reader, rules, source
         self.tally = ScoringCounts()
-        if reader.columns is not None and rules.text_column not in reader.columns:
-            columns = ", ".join(reader.columns) or "no header"
-            raise InputError(
-                f"{source}: no column {rules.text_column!r}; it has {columns}",
-                hint="name yours with --text-column",
-            )
         self._source = reader.chunks()
-        taken = self._input_columns()
+        taken = list(self._input_columns())
+        self.text_column = self._find_text_column(taken)
+        reader.need([self.text_column])
         self.names = tuple(writers.free_column_name(name, taken) for name in writers.ADDED_COLUMNS)
 
     def _input_columns(self) -> Iterable[str]:
@@ -125,6 +125,14 @@ class ScoringJob:
         first = next(self._source, [])
         self._source = chain([first] if first else [], self._source)
         return next((row.fields for row in first if not row.wrong), {})
+
+    def _find_text_column(self, columns: list[str]) -> str:
+        try:
+            return find_column(columns, self.rules.text_column)
+        except InputError as error:
+            if self.reader.columns is None:
+                return self.rules.text_column  # rows without a header may differ in their fields
+            raise InputError(f"{self.source}: {error.fact}", hint=error.hint) from error
 
     def resume(self, offset: int, line: int, tally: ScoringCounts) -> None:
         """Continue a job that had come to `offset`, the end of line `line`, before it runs."""
@@ -154,7 +162,7 @@ class ScoringJob:
         for rows in self._source:
             errors = [row.wrong or self._column_error(row) for row in rows]
             texts = [
-                row.fields[self.rules.text_column]
+                row.fields[self.text_column]
                 for row, error in zip(rows, errors, strict=True)
                 if not error
             ]
@@ -164,7 +172,7 @@ class ScoringJob:
 
     def _column_error(self, row: Row) -> str | None:
         added = self.names if self.reader.columns is None else ()
-        return validation.column_error(row.fields, self.rules.text_column, added)
+        return validation.column_error(row.fields, self.text_column, added)
 
     def _added_values(
         self, chunk: Chunk, predictions: list[Prediction]

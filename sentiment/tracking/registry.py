@@ -14,7 +14,7 @@ from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
     import mlflow
-    import pandas
+    import pandas  # type: ignore[import-untyped]
     from mlflow.entities import model_registry
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model, ModelSignature

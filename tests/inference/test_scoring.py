@@ -205,7 +205,10 @@ def test_options_that_do_not_fit_are_a_usage_error(words, part, tmp_path, monkey
     ("name", "data", "message"),
     [
         ("a.csv", b"", "no column 'text'; it has no header"),
-        ("a.csv", b"review\ngood\n", "no column 'text'; it has review"),
+        ("a.csv", b"title\ngood\n", "no column 'text'; it has title"),
+        ("a.csv", b"text,text\ngood,bad\n", "two columns 'text' (1 and 2)"),
+        ("a.csv", b"review,body\ngood,bad\n", "several columns may hold the text: review, body"),
+        ("a.csv", b"text~label\ngood~1\n", "no column 'text'; it has text~label"),
         ("a.xls", b"", "expected a name that ends in"),
         ("a.xlsx", b"", "is not an Excel workbook"),
         ("a.parquet", b"PAR1", "is not a Parquet file"),
@@ -487,6 +490,17 @@ def test_another_encoding_is_written_as_utf8_and_that_is_said(tmp_path):
     result = score("--input", source, "--encoding", "cp1252", "--output", target)
     assert f"1 row written to {target} in UTF-8, from cp1252" in result.stderr
     assert target.read_text("utf-8").splitlines()[1].startswith("a good café,")
+
+
+def test_the_only_column_with_a_usual_name_is_scored_and_named(tmp_path):
+    source = tmp_path / "a.csv"
+    source.write_text("id,Review\n7,a good film\n")
+    result = score("--input", source)
+    assert "text column: Review" in result.stderr
+    assert result.stdout == score("--input", source, "--text-column", "Review").stdout
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"id": 7, "review": "a good film"}\n')
+    assert "text column: review" in score("--input", source).stderr
 
 
 def test_a_folder_is_scored_into_one_file(tmp_path):

@@ -1,0 +1,67 @@
+"""Find the column of the text in a table: the right one, or an error that names the columns."""
+
+import difflib
+import shlex
+from collections.abc import Sequence
+
+from sentiment.data.dialect import separator_hint
+from sentiment.errors import InputError
+
+USUAL_NAMES = {
+    "text": ("text", "review", "sentence", "content", "comment", "tweet", "body", "message"),
+    "label": (
+        *("label", "labels", "sentiment", "polarity", "class", "rating", "stars", "score"),
+        "target",
+    ),
+}
+
+
+def require_column(columns: Sequence[str], name: str, option: str = "--text-column") -> str:
+    """Return `name` if exactly one of `columns` has it.
+
+    option: the option that chooses the column, for the hint. Raises InputError if no column has the
+    name, or several have.
+    """
+    numbers = [str(number) for number, column in enumerate(columns, 1) if column == name]
+    if len(numbers) > 1:
+        count = "two" if len(numbers) == 2 else str(len(numbers))
+        listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+        raise InputError(f"{count} columns {name!r} ({listed})", hint="rename all but one of them")
+    if not numbers:
+        ordered = _nearest_first(columns, name)
+        hint = f"{option} {shlex.quote(ordered[0])}" if ordered else None
+        if len(columns) == 1:
+            hint = separator_hint(columns[0]) or hint
+        raise InputError(
+            f"no column {name!r}; it has {', '.join(ordered) or 'no header'}", hint=hint
+        )
+    return name
+
+
+def find_column(columns: Sequence[str], wanted: str, what: str = "text") -> str:
+    """Return `wanted`, or if that is the default name `what`, the only column with a usual name.
+
+    what: `text` or `label`. Case and blanks around a usual name do not matter. Raises InputError if
+    there is no such column, or several.
+    """
+    option = f"--{what}-column"
+    if wanted in columns or wanted != what:
+        return require_column(columns, wanted, option)
+    usual = [column for column in columns if column.strip().lower() in USUAL_NAMES[what]]
+    if len(usual) > 1:
+        raise InputError(
+            f"several columns may hold the {what}: {', '.join(usual)}",
+            hint=f"{option} {shlex.quote(usual[0])}",
+        )
+    return usual[0] if usual else require_column(columns, wanted, option)
+
+
+def _nearest_first(columns: Sequence[str], name: str) -> list[str]:
+    """Return `columns`; those that differ from `name` only by case or blanks, or little, first."""
+
+    def distance(column: str) -> float:
+        plain, wanted = column.strip().lower(), name.strip().lower()
+        return -difflib.SequenceMatcher(None, plain, wanted).ratio()
+
+    near = [column for column in columns if distance(column) <= -0.6]
+    return [*sorted(near, key=distance), *(column for column in columns if column not in near)]
