@@ -110,7 +110,8 @@ def command(
     if engine == "spark" or master is not None:
         from sentiment.cli import _predict_spark
 
-        return _predict_spark.run(ctx, rule)
+        _predict_spark.run(ctx, rule)
+        return
     source = STANDARD_INPUT if read_from == "-" else Path(read_from) if read_from else None
     output = Path(write_to) if write_to is not None else None
     display = Display(trace, why, html, as_json, quiet)
