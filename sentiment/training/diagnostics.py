@@ -82,10 +82,10 @@ def chance_message(accuracy: float, labels: np.ndarray) -> str:
     """Return one sentence that compares `accuracy` with always predicting the majority label."""
     low, high = _interval(accuracy, labels)
     majority = label_name(int(np.mean(labels) >= 0.5))
-    share = majority_share(labels)
+    share = f"{100 * majority_share(labels):.1f} %"
     return (
         f"validation accuracy {100 * accuracy:.1f} % (95 % interval {100 * low:.0f} to "
-        f"{100 * high:.0f} %) is not clearly above always answering {majority} ({100 * share:.1f} %)"
+        f"{100 * high:.0f} %) is not clearly above always answering {majority} ({share})"
     )
 
 

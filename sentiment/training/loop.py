@@ -216,6 +216,8 @@ class TrainingLoop:
 
     def _diagnose(self, metrics: EpochMetrics, outputs: ModelOutputs) -> None:
         """Report measurements and advice if validation accuracy may be mere chance."""
+        if self._settings.class_weight == "balanced":
+            return  # it gives up accuracy on purpose: the majority class is no measure of it
         labels = self._validation.labels
         if not diagnostics.near_chance(metrics.validation_accuracy, labels):
             return
