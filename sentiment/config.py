@@ -20,20 +20,17 @@ def setting(
 def check_ranges(settings: Any) -> None:
     """Raise InputError if a setting has a value of the wrong type or out of its range."""
     for declared in fields(settings):
-        value = getattr(settings, declared.name)
+        value, name = getattr(settings, declared.name), declared.name.replace("_", "-")
         minimum, maximum = declared.metadata.get("least"), declared.metadata.get("most")
         choices, expected = get_args(declared.type), type(declared.default)
         integer_as_float = expected is float and type(value) is int
         if not choices and type(value) is not expected and not integer_as_float:
-            raise InputError(
-                f"--{declared.name} must be of type {expected.__name__}, got {value!r}"
-            )
+            raise InputError(f"--{name} must be of type {expected.__name__}, got {value!r}")
         if choices and value not in choices:
-            raise InputError(f"--{declared.name} must be one of {', '.join(choices)}, got {value}")
+            raise InputError(f"--{name} must be one of {', '.join(choices)}, got {value}")
         # Not `value < minimum`, which is False for NaN.
         too_small = minimum is not None and not value >= minimum
         if too_small or (maximum is not None and not value <= maximum):
-            name = declared.name.replace("_", "-")
             raise InputError(
                 f"--{name} must be from {minimum} to {maximum}, got {value}",
                 hint="sentiment train --help",
@@ -158,6 +155,9 @@ class TrainSettings:
     )
     validation_share: float = setting(
         0.1, "share of the training reviews used for validation", 0.01, 0.5
+    )
+    class_weight: Literal["none", "balanced"] = setting(
+        "none", "balanced: both labels weigh the same in the loss, however many texts have them"
     )
     patience: int = setting(
         2, "epochs without a better validation loss until training stops", 1, 1000

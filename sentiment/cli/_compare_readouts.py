@@ -21,10 +21,12 @@ _POSITIONS = ("early", "middle", "late")
 def run(recipe: Recipe, *, seeds: int, experiment: str, track: bool, as_json: bool) -> None:
     """Train all readouts with each seed; print tables, or JSON."""
     from sentiment.data.prepare import prepare
+    from sentiment.data.trainable import check_dataset
 
     paths = find_project()
     with _console.show_progress(err=as_json) as progress:
         data, is_new = prepare(recipe.prepare, paths, progress=progress)
+        check_dataset(data)
         progress.note(f"{'prepared' if is_new else 'using'} {data.folder}")
         progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
         with environment.suppress_stderr():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sentiment.evaluation.evaluate import Evaluation, LabelledTexts, Mistake
     from sentiment.inference.bundle import Bundle
 
+UNBALANCED = 0.55  # share of the majority class from which accuracies are shown beside it
 _EXCERPT = 300  # characters of a mistake in the table
 
 
@@ -98,6 +99,7 @@ def _metrics_table(title: str, evaluation: "Evaluation") -> "Table":
     interval = _console.percent_range(scores.accuracy_low, scores.accuracy_high)
     rows = [
         ("accuracy", _console.percent(scores.accuracy, 2), f"95 % interval {interval}"),
+        *_majority_row(scores.majority),
         ("precision", _console.percent(scores.precision, 2), "correct among predicted positives"),
         ("recall", _console.percent(scores.recall, 2), "found among true positives"),
         ("F1", _console.percent(scores.f1, 2), "harmonic mean of precision and recall"),
@@ -115,6 +117,13 @@ def _metrics_table(title: str, evaluation: "Evaluation") -> "Table":
         ),
     ]
     return _console.table(title, {"metric": "left", "value": "right", "meaning": "left"}, rows)
+
+
+def _majority_row(majority: float) -> list[tuple[str, str, str]]:
+    """Return the row of the trivial classifier, if the labels are too uneven to leave it out."""
+    if majority < UNBALANCED:
+        return []
+    return [("majority class", _console.percent(majority, 2), "accuracy of always answering it")]
 
 
 def _confusion_table(confusion: Any) -> "Table":

@@ -12,7 +12,7 @@ from sentiment.cli._options import (
     settings_options,
     typed_parameters,
 )
-from sentiment.cli.evaluate import evaluate_and_save
+from sentiment.cli.evaluate import UNBALANCED, evaluate_and_save
 from sentiment.config import PrepareSettings, SnapshotSchedule
 from sentiment.errors import InputError
 from sentiment.recipe import Recipe, to_toml
@@ -151,6 +151,7 @@ def _prepare(
     """Return the reviews of a checkpoint, or those of `settings`, prepared if necessary."""
     from sentiment.data import prepared
     from sentiment.data.prepare import prepare
+    from sentiment.data.trainable import check_dataset
 
     with stopwatch.measure("preparing"):
         if checkpoint:
@@ -159,6 +160,7 @@ def _prepare(
             data, is_new = prepared.open_dataset(folder), False
         else:
             data, is_new = prepare(settings, paths, progress=progress)
+            check_dataset(data)
     progress.note(f"{'prepared' if is_new else 'using'} {data.folder}")
     return data
 
@@ -196,6 +198,8 @@ def _show(
         target.print(_profile(stopwatch))
     validation = _console.percent(result.best.validation_accuracy, 2)
     epochs = count_of(len(result.epochs), "epoch")
+    if result.majority >= UNBALANCED:
+        epochs += f"; majority class: {_console.percent(result.majority, 2)}"
     target.print()
     target.print(
         _console.facts(

@@ -10,20 +10,29 @@ class Examples:
     """Reviews ready for the network.
 
     features: int32 (total tokens, K); offsets: int64 (N + 1,); labels: float32 (N,), the
-    probability that the review is positive, 0 or 1 for a label given by a person.
+    probability that the review is positive, 0 or 1 for a label given by a person; weights: float32
+    (N,), the factor of each review's loss, or None if all are 1.
     """
 
     features: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __add__(self, other: "Examples") -> "Examples":
         """Return these reviews followed by those of `other`."""
+        weights = None
+        if self.weights is not None or other.weights is not None:
+            parts = (self, other)
+            weights = np.concatenate(
+                [np.ones_like(p.labels) if p.weights is None else p.weights for p in parts]
+            )
         return Examples(
             np.concatenate([self.features, other.features]),
             np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
             np.concatenate([self.labels, other.labels]),
+            weights,
         )

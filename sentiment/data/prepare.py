@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sentiment.config import PrepareSettings
-from sentiment.data import prepared, sources, tokenizer
+from sentiment.data import prepared, sources, tokenizer, trainable
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
@@ -23,7 +23,7 @@ def prepare(
     """Return the prepared dataset of `settings`, and whether it is new.
 
     An existing dataset is used as it is, unless `again`. Raises the errors of the data source; see
-    `sources`.
+    `sources`. Raises InputError for a writing without spaces; see `trainable`.
     """
     progress = progress or Progress()
     request = sources.SourceRequest(settings, paths, archive, progress)
@@ -34,6 +34,7 @@ def prepare(
         return prepared.open_dataset(folder), False
     splits = source.load(request)
     train_texts = splits["train"].texts
+    trainable.check_spaces(train_texts)
     min_word_count, *min_ngram_counts = _min_counts(settings, len(train_texts))
     vocabulary, encoded = tokenizer.fit(
         progress.track(train_texts, "building vocabulary", len(train_texts)),

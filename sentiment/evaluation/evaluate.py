@@ -21,7 +21,7 @@ from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
 _CHUNK_SIZE = 1000  # texts between two updates of the progress
-_NOT_LOGGED = ("confusion", "reviews", "accuracy_low", "accuracy_high")
+_NOT_LOGGED = ("confusion", "reviews", "accuracy_low", "accuracy_high", "majority")
 
 
 @dataclass(frozen=True)

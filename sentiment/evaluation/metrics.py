@@ -13,6 +13,10 @@ from sentiment.inference.classifier import sigmoid
 
 CALIBRATION_BINS = 15
 _EPSILON = 1e-12  # distance from 0 and 1 that a probability is clipped to before its logarithm
+# k of the prior on a temperature: of 1, 2, 4, 8, 16 and 32 the one with the lowest mean log loss on
+# held-out texts, for 22 models that were trained on 60 to 1,500 texts and calibrated on a tenth as
+# many.
+_TEMPERATURE_PRIOR = 2.0
 _Z_95 = 1.959964  # half width of a 95 % interval, in standard deviations of a normal distribution
 
 
@@ -20,13 +24,15 @@ _Z_95 = 1.959964  # half width of a 95 % interval, in standard deviations of a n
 class Scores:
     """All metrics of one evaluation.
 
-    accuracy_low, accuracy_high: 95 % interval of the accuracy; confusion: [[TN, FP], [FN, TP]].
+    accuracy_low, accuracy_high: 95 % interval of the accuracy; majority: accuracy of always
+    predicting the more frequent label; confusion: [[TN, FP], [FN, TP]].
     """
 
     reviews: int
     accuracy: float
     accuracy_low: float
     accuracy_high: float
+    majority: float
     precision: float
     recall: float
     f1: float
@@ -53,6 +59,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
         accuracy=_ratio(correct, total),
         accuracy_low=low,
         accuracy_high=high,
+        majority=majority_share(labels),
         precision=precision,
         recall=recall,
         f1=_ratio(2 * precision * recall, precision + recall),
@@ -64,24 +71,37 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
     )
 
 
-def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Return the temperature T > 0 for which sigmoid(logits / T) has the lowest log loss.
+def fit_temperature(
+    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Return the temperature T, 0.05 to 20, that calibrates sigmoid(logits / T).
 
-    Temperature scaling (Guo et al. 2017, section 4.2) with T from 0.05 to 20, by bisection on
-    log T: the loss has one minimum there. logits: float (N,). No prediction changes: a temperature
-    moves no probability across 0.5.
+    T minimizes the summed log loss (temperature scaling, Guo et al. 2017, section 4.2) plus
+    k (1/T - 1 - log(1/T)), which keeps it near 1 if there are few texts or none is misclassified:
+    the maximum a posteriori for 1/T with a Gamma prior of shape k + 1 and rate k, whose mode is 1.
+    Both terms are convex in 1/T, so bisection finds the one minimum. logits: float (N,); weights:
+    float (N,), factors of the losses, 1 by default. No prediction changes: a temperature moves no
+    probability across 0.5.
     """
+    factors = np.ones(len(labels)) if weights is None else weights
 
     def slope(log_temperature: float) -> float:
-        # d loss / d log T, up to a positive factor, with s = logit / T.
+        # d (loss + penalty) / d log T, with s = logit / T.
         scaled = logits / np.exp(log_temperature)
-        return float(np.mean((labels - sigmoid(scaled)) * scaled))
+        loss_slope = np.sum(factors * (labels - sigmoid(scaled)) * scaled)
+        return float(loss_slope + _TEMPERATURE_PRIOR * (1 - np.exp(-log_temperature)))
 
     low, high = np.log(0.05), np.log(20.0)
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)
     return float(np.exp((low + high) / 2))
+
+
+def majority_share(labels: np.ndarray) -> float:
+    """Return the share of the more frequent label, 0.5-1; 0 if there is no label."""
+    positives = int(np.sum(labels == 1))
+    return _ratio(max(positives, len(labels) - positives), len(labels))
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sentiment.config import flatten_settings
 from sentiment.data.prepare import prepare
+from sentiment.data.trainable import check_dataset
 from sentiment.experiments.local_trials import LocalTrials
 from sentiment.experiments.spark_trials import run_on_spark
 from sentiment.experiments.study import Study, Trial, open_study, pruner, sampler
@@ -102,7 +103,8 @@ def sweep_on_spark(
 def _prepared(plan: SweepPlan, paths: ProjectPaths, progress: Progress) -> Iterator[None]:
     """Hold the sweep's lock, with the data prepared, so that no trial has to prepare it."""
     with file_lock(plan.folder / ".lock", f"running the sweep {plan.name}"):
-        prepare(plan.recipe.prepare, paths, progress=progress)
+        data, _ = prepare(plan.recipe.prepare, paths, progress=progress)
+        check_dataset(data)
         yield
 
 

@@ -49,6 +49,8 @@ def fill_batch(examples: Examples, rows: np.ndarray, size: int) -> Batch:
         ids[row, : end - start] = examples.features[start:end]
     labels, weights = np.zeros(size, np.float32), np.zeros(size, np.float32)
     labels[: len(rows)], weights[: len(rows)] = examples.labels[rows], 1.0
+    if examples.weights is not None:
+        weights[: len(rows)] = examples.weights[rows]
     return ids, labels, weights
 
 

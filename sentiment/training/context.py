@@ -5,7 +5,7 @@ from typing import Any
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.split import TrainingSplit, split_training_reviews
+from sentiment.data.split import SPLIT_RULE, TrainingSplit, split_training_reviews
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.training.callbacks import Callback
 from sentiment.training.distributed import WorkerGroup
@@ -28,11 +28,19 @@ class TrainingContext:
 
     @classmethod
     def create(
-        cls, data: PreparedDataset, model: ModelSettings, settings: TrainSettings, **observers: Any
+        cls,
+        data: PreparedDataset,
+        model: ModelSettings,
+        settings: TrainSettings,
+        *,
+        split_rule: int = SPLIT_RULE,
+        **observers: Any,
     ) -> "TrainingContext":
         """Read the training reviews of `data` and hold back some of them for validation."""
         tokenizer = data.tokenizer.up_to(model.ngrams)
         split = split_training_reviews(
-            data.split("train"), tokenizer, model, settings.validation_share
+            data.split("train"), tokenizer, model, settings.validation_share, split_rule
         )
+        if settings.class_weight == "balanced":
+            split = split.balanced()
         return cls(data, tokenizer, split, model, settings, **observers)

@@ -8,10 +8,13 @@ import tensorflow as tf
 
 from sentiment.config import ModelSettings
 from sentiment.data.examples import Examples
+from sentiment.data.labels import label_name
+from sentiment.evaluation.metrics import majority_share, wilson_interval
 from sentiment.inference.weights import layer_name
 from sentiment.nn.layers import TimePooling
+from sentiment.utils.text import count_of
 
-NEAR_CHANCE = 0.05  # accuracy above the larger class's share that still counts as chance
+_FEW_REVIEWS = 100  # with fewer for validation, the interval of an accuracy is ±10 % or wider
 _REVIEWS = 32  # of about median length, whose gradients are measured
 _SATURATED = 0.99  # size of a unit from which its slope, 1 - h², is below 0.02
 
@@ -22,13 +25,14 @@ class Diagnosis:
 
     gradients: mean norm over reviews of dL/dh_t at the first, the middle and the last step;
     saturated: share of units of final states beyond ±0.99; truncated: share of reviews that are
-    cut; learning_rate: the one at the start of training.
+    cut; learning_rate: the one at the start of training; validation_reviews: their number.
     """
 
     gradients: tuple[float, float, float]
     saturated: float
     truncated: float
     learning_rate: float
+    validation_reviews: int
 
     def findings(self) -> list[str]:
         """Return the measurements in one sentence, then advice in one or more."""
@@ -54,6 +58,11 @@ class Diagnosis:
             advice.append("the learning rate is very small: raise --learning-rate")
         if self.learning_rate > 0.03:
             advice.append("the learning rate is very large: lower --learning-rate")
+        if self.validation_reviews < _FEW_REVIEWS:
+            advice.append(
+                f"{count_of(self.validation_reviews, 'validation review')} can hardly tell a good "
+                "model from chance: label more texts, or raise --validation-share"
+            )
         return [
             measurements,
             *(advice or ["nothing stands out: check the labels, and try more --epochs"]),
@@ -61,9 +70,27 @@ class Diagnosis:
 
 
 def near_chance(accuracy: float, labels: np.ndarray) -> bool:
-    """Return True if `accuracy` is hardly above that of always predicting the larger class."""
-    share = float(np.mean(labels))
-    return accuracy < max(share, 1.0 - share) + NEAR_CHANCE
+    """Return True if the 95 % interval of `accuracy` reaches that of always predicting one label.
+
+    labels: 0 or 1, (N,), those that the accuracy was measured on.
+    """
+    low, _ = _interval(accuracy, labels)
+    return low <= majority_share(labels)
+
+
+def chance_message(accuracy: float, labels: np.ndarray) -> str:
+    """Return one sentence that compares `accuracy` with always predicting the majority label."""
+    low, high = _interval(accuracy, labels)
+    majority = label_name(int(np.mean(labels) >= 0.5))
+    share = f"{100 * majority_share(labels):.1f} %"
+    return (
+        f"validation accuracy {100 * accuracy:.1f} % (95 % interval {100 * low:.0f} to "
+        f"{100 * high:.0f} %) is not clearly above always answering {majority} ({share})"
+    )
+
+
+def _interval(accuracy: float, labels: np.ndarray) -> tuple[float, float]:
+    return wilson_interval(round(accuracy * len(labels)), len(labels))
 
 
 def saturated_share(states: np.ndarray) -> float:
@@ -78,7 +105,10 @@ def gradient_norms(
 
     h_t is the state of the last layer's forward direction; L is the cross-entropy of a review in
     nats. Some reviews of about median length are cut to the shortest of them, so none is padded.
+    Without a token there is no gradient, and the norms are 0.
     """
+    if not len(examples.features):
+        return 0.0, 0.0, 0.0
     ids, labels = _equal_lengths(examples)
     layer = network.get_layer(layer_name(model.layers))
     inputs, *_ = tf.nest.flatten(keras.Model(network.input, layer.input)(ids))

@@ -5,6 +5,7 @@ from typing import Any
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.prepared import PreparedDataset
+from sentiment.data.split import SPLIT_RULE
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
 from sentiment.utils.timestamps import utc_timestamp
@@ -18,7 +19,8 @@ class TrainingJob:
     how often hidden states are logged, as `SnapshotSchedule` reads it; workers: how many processes
     train together; created: ISO 8601, UTC; run_id: MLflow's, empty if there is none; prepare: the
     settings that the data was prepared with; folder: the name of the data's folder; digests: of
-    the data's splits, by name.
+    the data's splits, by name; split_rule: how validation reviews are chosen, see
+    `split_training_reviews`.
     """
 
     name: str
@@ -35,6 +37,7 @@ class TrainingJob:
     folder: str
     digests: dict[str, str]
     run_id: str = ""
+    split_rule: int = SPLIT_RULE
 
     @classmethod
     def create(
@@ -77,6 +80,7 @@ class TrainingJob:
             folder=data["folder"],
             digests=data["digests"],
             run_id=run["id"],
+            split_rule=job.get("split_rule", 1),  # absent before there was a second
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -92,6 +96,7 @@ class TrainingJob:
                 "run": {"id": self.run_id, "name": self.name, "experiment": self.experiment},
             },
             "workers": self.workers,
+            "split_rule": self.split_rule,
         }
 
     @property

@@ -115,8 +115,10 @@ class TrainingLoop:
         outputs: those for the validation reviews, to fit the temperature; without them it is 1.
         """
         embedding, weights = network.get_arrays(self._network)
-        labels = self._validation.labels
-        temperature = fit_temperature(labels, outputs.logits) if outputs else 1.0
+        temperature = 1.0
+        if outputs:
+            examples = self._validation
+            temperature = fit_temperature(examples.labels, outputs.logits, examples.weights)
         return ModelState(embedding, weights, temperature)
 
     def calibrated_state(self) -> ModelState:
@@ -151,7 +153,7 @@ class TrainingLoop:
         with self._stopwatch.measure("validation"):
             outputs = self._predict(self._validation)
         labels = self._validation.labels
-        loss = outputs.loss(labels)
+        loss = outputs.loss(labels, self._validation.weights)
         self._check_finite(loss, f"on the validation reviews after epoch {epoch}")
         metrics = EpochMetrics(
             epoch=epoch,
@@ -213,18 +215,22 @@ class TrainingLoop:
         )
 
     def _diagnose(self, metrics: EpochMetrics, outputs: ModelOutputs) -> None:
-        """Report measurements and advice if validation accuracy is no better than chance."""
-        if not diagnostics.near_chance(metrics.validation_accuracy, self._validation.labels):
+        """Report measurements and advice if validation accuracy may be mere chance."""
+        if self._settings.class_weight == "balanced":
+            return  # it gives up accuracy on purpose: the majority class is no measure of it
+        labels = self._validation.labels
+        if not diagnostics.near_chance(metrics.validation_accuracy, labels):
             return
         diagnosis = diagnostics.Diagnosis(
             diagnostics.gradient_norms(self._network, self._context.model, self._validation),
             diagnostics.saturated_share(outputs.states),
             self._context.split.truncated,
             self._settings.learning_rate,
+            len(labels),
         )
         findings = diagnosis.findings()
         self._callback.tag("diagnosis", "; ".join(findings))
-        heading = f"validation accuracy {metrics.validation_accuracy:.1%} is near chance"
+        heading = diagnostics.chance_message(metrics.validation_accuracy, labels)
         self._progress.note("\n  ".join([heading, *findings]))
 
     def _predict(self, examples: Examples) -> ModelOutputs:

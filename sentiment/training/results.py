@@ -25,9 +25,9 @@ class BestEpoch:
     weights: dict[str, np.ndarray]
     logits: np.ndarray
 
-    def temperature(self, labels: np.ndarray) -> float:
-        """Return the temperature that calibrates it, given the validation labels."""
-        return fit_temperature(labels, self.logits)
+    def temperature(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the temperature that calibrates it, given validation labels and weights."""
+        return fit_temperature(labels, self.logits, weights)
 
     def worst_mistakes(self, labels: np.ndarray, count: int) -> np.ndarray:
         """Return the validation reviews with its most confident mistakes, worst first.

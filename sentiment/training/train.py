@@ -9,6 +9,7 @@ from pathlib import Path
 from sentiment.config import ModelSettings, SnapshotSchedule, TrainSettings, flatten_settings
 from sentiment.data.prepared import PreparedDataset
 from sentiment.errors import DivergedError, InputError
+from sentiment.evaluation.metrics import majority_share
 from sentiment.inference import bundle
 from sentiment.inspection.probes import choose_probes
 from sentiment.tracking import store
@@ -30,13 +31,17 @@ _MISTAKES = 10  # of the validation reviews, that the report shows
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished training: the model's folder, its run, and the metrics of all epochs."""
+    """A finished training: the model's folder, its run, and the metrics of all epochs.
+
+    majority: accuracy on the validation reviews of always predicting the more frequent label.
+    """
 
     folder: Path
     name: str
     run_id: str
     epochs: list[EpochMetrics]
     best: EpochMetrics
+    majority: float
 
 
 def train(
@@ -138,6 +143,7 @@ class _Training:
                     self._data,
                     self._job.model,
                     self._job.train,
+                    split_rule=self._job.split_rule,
                     progress=self._progress,
                     stopwatch=self._stopwatch,
                     workers=self._workers,
@@ -174,8 +180,9 @@ class _Training:
         return self._result(rounds, "")
 
     def _result(self, rounds: SelfTraining, run_id: str) -> TrainingResult:
+        majority = majority_share(rounds.context.split.validation.labels)
         return TrainingResult(
-            self._folder, self._job.name, run_id, rounds.epochs, rounds.best.metrics
+            self._folder, self._job.name, run_id, rounds.epochs, rounds.best.metrics, majority
         )
 
     def _check_unfinished(self, resume_from: Checkpoint | None) -> None:
@@ -223,7 +230,7 @@ class _Training:
         """Save the best epoch as the model."""
         self._saving = True
         best, context = rounds.best, rounds.context
-        labels = context.split.validation.labels
+        labels, weights = context.split.validation.labels, context.split.validation.weights
         with self._stopwatch.measure("saving"):
             saved = bundle.write(
                 self._folder,
@@ -232,7 +239,7 @@ class _Training:
                 weights=best.weights,
                 manifest=replace(
                     self._job.manifest(),
-                    temperature=best.temperature(labels),
+                    temperature=best.temperature(labels, weights),
                     metrics=epoch_metrics(best.metrics),
                 ),
             )

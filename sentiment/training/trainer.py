@@ -25,9 +25,10 @@ class ModelOutputs:
         """P(positive), float32 (N,)."""
         return sigmoid(self.logits)
 
-    def loss(self, labels: np.ndarray) -> float:
-        """Return the mean cross-entropy against `labels`, in nats."""
-        return float(np.mean(np.logaddexp(0.0, self.logits) - labels * self.logits))
+    def loss(self, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the mean cross-entropy against `labels`, times `weights` if given, in nats."""
+        losses = np.logaddexp(0.0, self.logits) - labels * self.logits
+        return float(np.mean(losses if weights is None else losses * weights))
 
     def accuracy(self, labels: np.ndarray) -> float:
         """Return the share of correct predictions."""
@@ -36,7 +37,7 @@ class ModelOutputs:
 
 @dataclass(frozen=True)
 class BatchTotals:
-    """Sums over the reviews of one batch: loss in nats, correct predictions, reviews."""
+    """Sums over the reviews of one batch: weighted loss in nats, correct predictions, reviews."""
 
     loss: float
     correct: float
@@ -84,7 +85,9 @@ class Trainer:
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Return gradients and totals of the whole batch, given this worker's rows of it."""
         sum_workers = self._workers.sum
-        reviews = tf.reduce_sum(weights)
+        # By their number and not their weights, which cancel out in a batch of one label.
+        is_review = tf.cast(weights > 0.0, tf.float32)
+        reviews = tf.reduce_sum(is_review)
         all_reviews = sum_workers(reviews)
         with tf.GradientTape() as tape:
             logits = self.network(ids, training=True)["logit"][:, 0]
@@ -96,7 +99,7 @@ class Trainer:
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
         total = tf.reduce_sum(losses * weights)
         correct = tf.cast(tf.equal(logits >= 0.0, labels > 0.5), tf.float32)
-        totals = tf.stack([total, tf.reduce_sum(correct * weights), reviews])
+        totals = tf.stack([total, tf.reduce_sum(correct * is_review), reviews])
         return [sum_workers(gradient) for gradient in gradients], sum_workers(totals)
 
     def _predict_batch(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -96,30 +96,103 @@ def test_a_certain_wrong_prediction_has_a_finite_loss(kind):
         assert loss == pytest.approx(-math.log(1e-12), rel=1e-4)
 
 
-def test_the_temperature_makes_probabilities_match_the_share_of_correct_predictions():
-    # Logits of ±2 that are correct three times in four: the best probability is 0.75, so
-    # 2 / T = log(0.75 / 0.25) = 1.098612 and T = 1.820478.
-    logits = np.array([2.0, 2.0, 2.0, 2.0, -2.0, -2.0, -2.0, -2.0])
-    labels = np.array([1, 1, 1, 0, 0, 0, 0, 1])
-    assert metrics.fit_temperature(labels, logits) == pytest.approx(1.820478, abs=1e-5)
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-logits))
+
+
+# Logits of ±2 that are correct three times in four.
+OVERCONFIDENT = np.array([2.0, 2.0, 2.0, 2.0, -2.0, -2.0, -2.0, -2.0])
+THREE_IN_FOUR = np.array([1, 1, 1, 0, 0, 0, 0, 1])
+
+
+def test_the_temperature_by_hand():
+    # With a = 1 / T: 6 correct texts have the slope -2 sigmoid(-2a), 2 wrong ones 2 sigmoid(2a),
+    # and the prior 2 - 2 / a. Their sum is 0 if 16 sigmoid(2a) = 10 + 2 / a: at a = 0.7025 both
+    # sides are 12.847, and T = 1.4235.
+    fitted = metrics.fit_temperature(THREE_IN_FOUR, OVERCONFIDENT)
+    assert fitted == pytest.approx(1.4235, abs=2e-3)
+    assert 16 * sigmoid(2 / fitted) == pytest.approx(10 + 2 * fitted, abs=1e-9)
+
+
+def test_with_many_texts_the_temperature_makes_probabilities_match_the_share_of_correct_ones():
+    # The best probability is 0.75, so 2 / T = log(0.75 / 0.25) = 1.098612 and T = 1.820478.
+    distances = []
+    for times in (1, 10, 100, 10_000):
+        labels, logits = np.tile(THREE_IN_FOUR, times), np.tile(OVERCONFIDENT, times)
+        distances.append(1.820478 - metrics.fit_temperature(labels, logits))
+    assert distances == sorted(distances, reverse=True)
+    assert 0 < distances[-1] < 1e-4
+
+
+@pytest.mark.parametrize("count", [1, 5, 10, 50])
+def test_a_few_texts_without_a_mistake_hardly_move_the_temperature(count):
+    # Without a prior T runs to its lower limit, 0.05, and P(positive) to 1.0000.
+    logits = np.resize([2.0, -2.0], count)
+    labels = (logits > 0).astype(int)
+    fitted = metrics.fit_temperature(labels, logits)
+    assert 0.4 < fitted < 1
+    assert sigmoid(2 / fitted) < 0.995
+
+
+def test_a_few_wrong_texts_do_not_take_all_confidence_away():
+    # Without a prior T runs to its upper limit, 20. One wrong text: 2 sigmoid(2a) = 2 / a - 2.
+    fitted = metrics.fit_temperature(np.array([0]), np.array([2.0]))
+    assert 2 * sigmoid(2 / fitted) == pytest.approx(2 * fitted - 2, abs=1e-9)
+    assert 1.5 < fitted < 2
+
+
+def test_without_texts_the_temperature_is_one():
+    assert metrics.fit_temperature(np.array([]), np.array([])) == pytest.approx(1)
 
 
 def test_the_temperature_stays_within_its_limits():
-    labels = np.array([1, 0])
-    assert metrics.fit_temperature(labels, np.array([1.0, -1.0])) == pytest.approx(0.05)
-    assert metrics.fit_temperature(labels, np.array([-1.0, 1.0])) == pytest.approx(20)
+    many = np.resize([0.01, -0.01], 1_000_000)
+    assert metrics.fit_temperature((many > 0).astype(int), many) == pytest.approx(0.05)
+    assert metrics.fit_temperature((many < 0).astype(int), 100 * many) == pytest.approx(20)
 
 
-def test_temperatures_near_the_fitted_one_have_a_higher_loss():
+def random_predictions(count):
     draws = np.random.default_rng(0)
-    logits = draws.normal(0.5, 3, 400)
-    labels = (draws.uniform(size=400) < 1 / (1 + np.exp(-logits / 2))).astype(int)
+    logits = draws.normal(0.5, 3, count)
+    return (draws.uniform(size=count) < sigmoid(logits / 2)).astype(int), logits
+
+
+def test_the_temperature_is_the_same_with_the_labels_exchanged():
+    labels, logits = random_predictions(40)
+    exchanged = metrics.fit_temperature(1 - labels, -logits)
+    assert exchanged == pytest.approx(metrics.fit_temperature(labels, logits), rel=1e-12)
+
+
+def test_a_text_with_a_weight_counts_as_often():
+    labels, logits = random_predictions(40)
+    weights = np.resize([1.0, 3.0, 0.0], 40)
+    repeated = np.repeat(np.arange(40), weights.astype(int))
+    expected = metrics.fit_temperature(labels[repeated], logits[repeated])
+    fitted = metrics.fit_temperature(labels, logits, weights)
+    assert fitted == pytest.approx(expected, rel=1e-12)
+    assert fitted != pytest.approx(metrics.fit_temperature(labels, logits), rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [20, 400])
+def test_temperatures_near_the_fitted_one_are_less_likely(count):
+    labels, logits = random_predictions(count)
     fitted = metrics.fit_temperature(labels, logits)
 
-    def loss(temperature):
-        return metrics.log_loss(labels, 1 / (1 + np.exp(-logits / temperature)))
+    def cost(temperature):
+        # The summed loss and minus the log of the density of 1 / T: Gamma, shape 3 and rate 2.
+        loss = count * metrics.log_loss(labels, sigmoid(logits / temperature))
+        return loss + 2 / temperature + 2 * math.log(temperature)
 
-    assert loss(fitted) < min(loss(fitted * 0.99), loss(fitted * 1.01))
+    assert cost(fitted) < min(cost(fitted * 0.99), cost(fitted * 1.01))
+
+
+def test_the_majority_share_is_the_accuracy_of_one_answer():
+    assert metrics.majority_share(np.array([1, 0, 0, 0])) == 0.75
+    assert metrics.majority_share(np.array([1, 1, 0])) == pytest.approx(2 / 3)
+    assert metrics.majority_share(np.array([1, 0])) == 0.5
+    assert metrics.majority_share(np.ones(3)) == 1
+    assert metrics.majority_share(np.array([])) == 0
+    assert metrics.score(np.array([1, 0, 0, 0]), np.full(4, 0.1)).majority == 0.75
 
 
 @pytest.mark.parametrize(

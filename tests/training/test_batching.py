@@ -1,5 +1,7 @@
 """Batches of reviews: their rows, widths and order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,11 @@ def test_a_batch_is_padded_at_the_end_and_filled_with_rows_of_weight_zero():
     assert not ids[1:].any() and not ids[0, 3:].any()
     assert labels.tolist() == [1, 0, 0]
     assert weights.tolist() == [1, 1, 0]
+
+
+def test_a_batch_has_the_weights_of_its_reviews():
+    weighted = replace(TINY, weights=np.array([2.0, 1.0, 0.5], np.float32))
+    assert batching.fill_batch(weighted, np.array([2, 0]), size=3)[2].tolist() == [0.5, 2, 0]
 
 
 @pytest.mark.parametrize(("length", "width"), [(0, 16), (16, 16), (17, 32), (4097, 8192)])

@@ -26,7 +26,10 @@ from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
 SMALL = ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=False)
-HEALTHY = {"gradients": (0.1, 0.2, 0.3), "saturated": 0.1, "truncated": 0.1, "learning_rate": 0.003}
+HEALTHY = {
+    "gradients": (0.1, 0.2, 0.3), "saturated": 0.1, "truncated": 0.1, "learning_rate": 0.003,
+    "validation_reviews": 100,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +129,32 @@ def test_gradients_can_be_measured_in_networks_of_every_shape(model):
     assert all(0 < norm < 10 for norm in diagnostics.gradient_norms(built, model, examples))
 
 
-def test_chance_is_always_predicting_the_larger_class():
-    even, uneven = np.array([0, 1, 0, 1]), np.array([1, 1, 1, 0])
-    assert near_chance(0.54, even) and not near_chance(0.56, even)
-    assert near_chance(0.79, uneven) and not near_chance(0.81, uneven)
+def test_without_a_token_there_is_no_gradient():
+    built = network.build_network(SMALL, words=20, ngrams=0, seed=0)
+    empty = Examples(np.empty((0, 1), np.int32), np.zeros(3, np.int64), np.array([1, 0], "f4"))
+    assert diagnostics.gradient_norms(built, SMALL, empty) == (0, 0, 0)
+
+
+def test_chance_is_an_interval_that_reaches_the_larger_class():
+    # Wilson's lower end of 8 in 10 is 0.490: it may be a coin. That of 9 in 10 is 0.596.
+    even = np.array([0, 1] * 5)
+    assert near_chance(0.8, even) and not near_chance(0.9, even)
+    # 80 in 100: 0.711; 84 in 100: 0.756. Always answering positive is right 75 times.
+    uneven = np.array([1, 1, 1, 0] * 25)
+    assert near_chance(0.8, uneven) and near_chance(0.5, uneven) and not near_chance(0.84, uneven)
+    # With many reviews a small difference is no chance: the lower end of 0.53 is 0.5104.
+    assert not near_chance(0.53, np.array([0, 1] * 1250))
+    assert near_chance(1.0, np.ones(10))
+
+
+def test_the_message_compares_with_always_answering_the_larger_class():
+    # 61 in 100: center 0.60593, half width 0.09392.
+    labels = np.array([1] * 58 + [0] * 42)
+    assert diagnostics.chance_message(0.61, labels) == (
+        "validation accuracy 61.0 % (95 % interval 51 to 70 %) is not clearly above always "
+        "answering positive (58.0 %)"
+    )
+    assert "always answering negative (58.0 %)" in diagnostics.chance_message(0.61, 1 - labels)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +166,7 @@ def test_chance_is_always_predicting_the_larger_class():
         ({"truncated": 0.8}, "--longest-review"),
         ({"learning_rate": 1e-6}, "raise --learning-rate"),
         ({"learning_rate": 0.5}, "lower --learning-rate"),
+        ({"validation_reviews": 99}, "label more texts"),
         ({}, "nothing stands out"),
     ],
 )
@@ -155,7 +181,7 @@ def test_training_reports_while_it_runs_that_it_does_not_learn(sample, tmp_path)
     listener = Listener()
     settings = TrainSettings(epochs=3, learning_rate=1e-7, prior=0.0)
     train(sample, SMALL, settings, ProjectPaths(tmp_path), track=False, progress=listener)
-    notes = [note for note in listener.notes if "near chance" in note]
+    notes = [note for note in listener.notes if "not clearly above always answering" in note]
     assert notes and "raise --learning-rate" in notes[0]
 
 

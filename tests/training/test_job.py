@@ -4,6 +4,7 @@ import json
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
+from sentiment.data.split import SPLIT_RULE
 from sentiment.training.checkpoint import Checkpoint
 from sentiment.training.job import TrainingJob
 from sentiment.utils.paths import ProjectPaths
@@ -42,10 +43,16 @@ def test_without_a_number_of_workers_there_is_one():
     assert TrainingJob.from_json(stored).workers == 1
 
 
+def test_a_job_of_before_keeps_its_validation_reviews():
+    job = TrainingJob.from_json(STORED)
+    assert job.split_rule == 1
+    assert TrainingJob.from_json(job.as_json()).split_rule == 1
+
+
 def test_a_job_is_stored_under_the_same_keys_in_the_same_order():
     job = TrainingJob.from_json(STORED)
     stored = job.as_json()
-    assert list(stored) == list(STORED)
+    assert list(stored) == [*STORED, "split_rule"]
     assert list(stored["record"]) == list(STORED["record"])
     for part in ("data", "run"):
         assert stored["record"][part] == STORED["record"][part]
@@ -57,5 +64,6 @@ def test_a_job_knows_its_data(tmp_path):
     names = {"name": "a", "experiment": "b", "recipe": "c", "track": False, "snapshots": "off"}
     job = TrainingJob.create(data, ModelSettings(), TrainSettings(), workers=1, **names)
     assert job.uses(data)
+    assert TrainingJob.from_json(job.as_json()).split_rule == SPLIT_RULE == 2
     assert job.manifest().settings["prepare"] == data.settings
     assert not TrainingJob.from_json(STORED).uses(data)

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sentiment.config import ModelSettings, TrainSettings
+from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.data.prepare import prepare
 from sentiment.data.split import split_training_reviews
 from sentiment.errors import InputError
 from sentiment.inference import bundle
@@ -190,3 +191,27 @@ def test_the_round_with_the_lowest_validation_loss_is_the_one_saved(sample, path
     losses = [metrics.validation_loss for metrics in result.epochs]
     assert len(losses) == 9 and result.best.validation_loss == min(losses)
     assert bundle_loss(sample, result) == pytest.approx(min(losses), abs=2e-3)
+
+
+def test_balanced_classes_find_more_of_the_rarer_label(paths):
+    # One text in ten is negative, and its words say so.
+    file = paths.root / "uneven.csv"
+    names = [f"{first}{second}" for first in "abcdefghij" for second in "klmnopqrst"]
+    texts = [
+        f"{name} dull film,0" if i % 10 == 0 else f"{name} fine film,1"
+        for i, name in enumerate(names * 2)
+    ]
+    file.write_text("text,label\n" + "\n".join(texts), "utf-8")
+    data, _ = prepare(PrepareSettings(dataset=str(file)), paths)
+    probabilities = {}
+    for class_weight in ("none", "balanced"):
+        result = run(data, paths, epochs=2, name=f"u-{class_weight}", class_weight=class_weight)
+        classifier = Classifier(bundle.read(result.folder))
+        states = classifier.final_states(classifier.encode(["dull film", "fine film"]))
+        probabilities[class_weight] = classifier.probabilities(states)
+        settings = classifier.bundle.manifest.settings["train"]
+        assert settings["class_weight"] == class_weight
+        assert result.majority == pytest.approx(0.9, abs=0.05)
+    # Without weights both are likely positive, as nine in ten are; with them they are told apart.
+    assert probabilities["none"].min() > probabilities["balanced"].min() + 0.05
+    assert probabilities["balanced"][0] < probabilities["balanced"][1]

@@ -67,3 +67,33 @@ def test_loss_and_accuracy_by_hand():
     assert outputs.loss(np.array([1, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
     assert outputs.accuracy(np.array([1, 0])) == 0.5
     np.testing.assert_allclose(outputs.probabilities, [0.5, 0.75])
+
+
+def test_the_loss_of_a_review_is_multiplied_by_its_weight():
+    built, training = trainer()
+    logits = built(BATCH[0])["logit"].numpy()[:, 0]
+    weights = np.array([0.5, 2, 1, 0], np.float32)
+    (step,) = training.run_epoch([(*BATCH[:2], weights)])
+    losses = np.logaddexp(0, logits) - BATCH[1] * logits
+    assert step.loss == pytest.approx((losses * weights).sum(), rel=1e-5)
+    # Reviews and correct predictions are counted, whatever their weight.
+    assert step.reviews == 3
+    assert step.correct == ((logits >= 0) == (BATCH[1] == 1))[:3].sum()
+
+
+def test_weights_do_not_cancel_out_in_a_batch_of_one_label():
+    # With clipping off and plain gradients: a batch of weight 3 has three times the gradient.
+    norms = []
+    for weight in (1, 3):
+        _, training = trainer(label_smoothing=0.0)
+        gradients, _ = training._gradients(
+            BATCH[0], np.ones(4, np.float32), np.full(4, weight, np.float32)
+        )
+        norms.append(float(np.linalg.norm(gradients[-1])))
+    assert norms[1] == pytest.approx(3 * norms[0], rel=1e-4)
+
+
+def test_a_weighted_validation_loss_by_hand():
+    outputs = ModelOutputs(np.array([0.0, np.log(3)], np.float32), np.zeros((2, 1), np.float32))
+    weighted = outputs.loss(np.array([1, 0]), np.array([0.5, 1.5]))
+    assert weighted == pytest.approx((0.5 * np.log(2) + 1.5 * np.log(4)) / 2)
