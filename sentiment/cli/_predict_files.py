@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from sentiment.inference.scoring import ScoringJob, ScoringOptions
 
 
-def check_files(source: Path, output: Path | None, reading: "ReadOptions", *, defuse: bool) -> None:
+def check_files(
+    source: Path, output: Path | None, reading: "ReadOptions", *, defuse: bool, warnings: bool
+) -> None:
     from sentiment.data import formats
 
     if source == STANDARD_INPUT and not reading.format:
@@ -25,6 +27,8 @@ def check_files(source: Path, output: Path | None, reading: "ReadOptions", *, de
     name = formats.output_name(source, reading)
     if defuse and not formats.FORMATS[name].formulas:
         raise typer.BadParameter("--defuse-formulas needs a table such as CSV as its input")
+    if warnings and name == "txt":
+        raise typer.BadParameter("--warnings needs a table such as CSV as its input")
     if output is None:
         if formats.FORMATS[name].binary and sys.stdout.isatty():
             raise typer.BadParameter(f"{name.capitalize()} output needs --output FILE")

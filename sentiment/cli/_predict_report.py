@@ -35,11 +35,7 @@ def report(job: "ScoringJob", *, by_text: bool) -> None:
     from sentiment.inference.predict import WARNINGS
 
     tally = job.tally
-    for fact in tally.named:
-        print_message(fact)
-    if tally.bad:
-        action = "left out" if job.rules.on_error == "skip" else "written without a label"
-        print_message(f"{count_of(tally.bad, f'bad {job.reader.unit}')} {action}")
+    report_bad_rows(job)
     if tally.blank:
         print_message(f"{count_of(tally.blank, f'blank {job.reader.unit}')} left out")
     for fact in tally.doubts:
@@ -52,3 +48,12 @@ def report(job: "ScoringJob", *, by_text: bool) -> None:
         return
     for name, count in tally.warnings.items():
         print_message(f"warning: {count_of(count, 'text')}: {WARNINGS[name]}")
+
+
+def report_bad_rows(job: "ScoringJob") -> None:
+    """Print what is wrong with the first bad rows, and the number of all."""
+    for fact in job.tally.named:
+        print_message(fact)
+    if job.tally.bad:
+        action = "left out" if job.rules.on_error == "skip" else "written without a label"
+        print_message(f"{count_of(job.tally.bad, f'bad {job.reader.unit}')} {action}")

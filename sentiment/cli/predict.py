@@ -16,7 +16,7 @@ from sentiment.cli._options import (
     check_text_source,
     reading_options,
 )
-from sentiment.cli._predict_report import STANDARD_INPUT, Display, report
+from sentiment.cli._predict_report import STANDARD_INPUT, Display, report, report_bad_rows
 from sentiment.cli._terminal import StandardOutput, print_message, stdout_is_utf8
 from sentiment.errors import InputError
 from sentiment.utils.paths import find_project
@@ -58,8 +58,14 @@ _HtmlOption = Annotated[
     Path | None, typer.Option(help="write a page that explains one text and works offline")
 ]
 _OnErrorOption = Annotated[
-    Literal["fail", "skip", "null"],
-    typer.Option(help="on a bad row: stop, leave it out, or write it without a label"),
+    Literal["fail", "skip", "null"] | None,
+    typer.Option(
+        help="on a bad row: stop, leave it out, or write it without a label; default: fail, but "
+        "null and exit code 1 for lines of standard input",
+    ),
+]
+_WarningsOption = Annotated[
+    bool, typer.Option("--warnings", help="add a column with the warnings to CSV and TSV files")
 ]
 _DefuseOption = Annotated[
     bool,
@@ -95,7 +101,8 @@ def command(
     trace: _TraceOption = False,
     why: _WhyOption = False,
     html: _HtmlOption = None,
-    on_error: _OnErrorOption = "fail",
+    on_error: _OnErrorOption = None,
+    warnings: _WarningsOption = False,
     defuse: _DefuseOption = False,
     resume: _ResumeOption = False,
     engine: _EngineOption = "local",
@@ -115,12 +122,13 @@ def command(
     source = STANDARD_INPUT if read_from == "-" else Path(read_from) if read_from else None
     output = Path(write_to) if write_to is not None else None
     display = Display(trace, why, html, as_json, quiet)
-    _check_options(source, output, reading, display, defuse=defuse, resume=resume)
+    flags = {"defuse": defuse, "warnings": warnings, "resume": resume}
+    _check_options(source, output, reading, display, **flags)
     check_text_source(texts, source, _EXAMPLE)
     bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 
-    options = ScoringOptions(text_column, on_error, rule, defuse, reading)
+    options = ScoringOptions(text_column, on_error or "fail", rule, defuse, reading, warnings)
     if source is not None:
         from sentiment.cli import _predict_files
 
@@ -130,7 +138,7 @@ def command(
 
         explain_texts(bundle, texts or ["-"], rule, display)
     else:
-        _score_texts(bundle, texts or ["-"], options, as_json=as_json, quiet=quiet)
+        _score_texts(bundle, texts or ["-"], options, display, lenient=on_error is None)
 
 
 def _load_model(name: str | None, *, show: bool) -> "Bundle":
@@ -152,13 +160,15 @@ def _check_options(
     display: Display,
     *,
     defuse: bool,
+    warnings: bool,
     resume: bool,
 ) -> None:
     if source is None:
         if output or resume:
             raise typer.BadParameter("--output and --resume need --input FILE")
-        if defuse:
-            raise typer.BadParameter("--defuse-formulas needs --input FILE, a table such as CSV")
+        if defuse or warnings:
+            option = "--defuse-formulas" if defuse else "--warnings"
+            raise typer.BadParameter(f"{option} needs --input FILE, a table such as CSV")
         return
     if display.as_json:
         raise typer.BadParameter("--json is for texts: a file keeps its own format")
@@ -168,7 +178,7 @@ def _check_options(
         raise typer.BadParameter("--resume needs --output FILE")
     from sentiment.cli import _predict_files
 
-    _predict_files.check_files(source, output, reading, defuse=defuse)
+    _predict_files.check_files(source, output, reading, defuse=defuse, warnings=warnings)
 
 
 def _label_rule(threshold: float, neutral: tuple[float, float] | None) -> "LabelRule":
@@ -189,22 +199,37 @@ def _label_rule(threshold: float, neutral: tuple[float, float] | None) -> "Label
 
 
 def _score_texts(
-    bundle: "Bundle", texts: list[str], options: "ScoringOptions", *, as_json: bool, quiet: bool
+    bundle: "Bundle",
+    texts: list[str],
+    options: "ScoringOptions",
+    display: Display,
+    *,
+    lenient: bool,
 ) -> None:
-    """Classify texts that were typed or piped."""
+    """Classify texts that were typed or piped.
+
+    lenient: a bad line of standard input does not stop the others; the exit code is 1 at the end.
+    """
     from sentiment.data import readers, writers
     from sentiment.inference import scoring
 
     reader = readers.ArgumentsReader(texts, sys.stdin.buffer)
-    job = scoring.ScoringJob(bundle, reader, replace(options, text_column="text"))
-    if as_json:
+    lenient = lenient and "-" in texts
+    on_error = "null" if lenient else options.on_error
+    options = replace(options, text_column="text", on_error=on_error)
+    job = scoring.ScoringJob(bundle, reader, options)
+    if display.as_json:
         writer: writers.Writer = writers.ObjectsWriter(
             reader, job.names, {"model": bundle.name}, ascii_only=not stdout_is_utf8()
         )
     else:
         writer = writers.LinesWriter(reader, job.names)
-    job.run(scoring.BytesSink(writer, StandardOutput(lines=not as_json)), lambda _: None)
+    job.run(scoring.BytesSink(writer, StandardOutput(lines=not display.as_json)), lambda _: None)
     if not job.tally.rows and not job.tally.bad:
         raise InputError("standard input held no text", hint=_EXAMPLE)
-    if not quiet:
-        report(job, by_text=not as_json)
+    if not display.quiet:
+        report(job, by_text=not display.as_json)
+    if lenient and job.tally.bad:
+        if display.quiet:
+            report_bad_rows(job)
+        raise typer.Exit(1)

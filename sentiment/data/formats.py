@@ -204,12 +204,17 @@ def make_writer(
     *,
     options: ReadOptions | None = None,
     defuse: bool = False,
+    warnings: bool = False,
 ) -> Writer:
     """Return a writer in the format of `path`, for the rows of `reader` and added columns `names`.
 
-    names: those of label, probability and warnings; a format without lists leaves the warnings out.
-    defuse: in formats that have formulas, make cells harmless for spreadsheets.
+    names: those of label, probability and warnings; the last is left out of tables such as CSV
+    unless `warnings`, and of lines of text. defuse: in formats that have formulas, make cells
+    harmless for spreadsheets.
     """
     if isinstance(reader, parts.PartsReader):
         reader = reader.first
-    return FORMATS[format_name(path, options)].writer(reader, names, defuse=defuse)
+    row = FORMATS[format_name(path, options)]
+    if row.formulas and not warnings:
+        names = names[:2]
+    return row.writer(reader, names, defuse=defuse)

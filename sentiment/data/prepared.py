@@ -63,19 +63,22 @@ class Manifest:
     """The content of `manifest.json`.
 
     settings: those of `PrepareSettings`, with the digest in the name of a dataset that is a file;
-    splits: by name; files: size and digest of each file, see `utils.files.checksums`.
+    splits: by name; files: size and digest of each file, see `utils.files.checksums`; rules: number
+    of the token rules, 1 in older datasets.
     """
 
     settings: dict[str, Any]
     vocabulary: VocabularySize
     splits: dict[str, SplitStatistics]
     files: dict[str, dict[str, Any]]
+    rules: int = RULES
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` to `folder`."""
     content = {
         "format": FORMAT,
+        "rules": manifest.rules,
         "settings": manifest.settings,
         "vocabulary": asdict(manifest.vocabulary),
         "splits": {
@@ -98,7 +101,8 @@ def _read_manifest(path: Path) -> Manifest:
             for name, statistics in content["splits"].items()
         }
         size = VocabularySize(**content["vocabulary"])
-        return Manifest(dict(content["settings"]), size, splits, dict(content["files"]))
+        rules = int(content.get("rules", 1))
+        return Manifest(dict(content["settings"]), size, splits, dict(content["files"]), rules)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(f"{path} is not a manifest of format {FORMAT}", hint=HINT) from error
 
@@ -177,7 +181,7 @@ class PreparedDataset:
         """The vocabulary, built from the training split alone."""
         for name in ("words.txt", "ngrams.npy"):
             self._verify(name)
-        return Tokenizer.read(self.folder, hint=HINT)
+        return Tokenizer.read(self.folder, self.manifest.rules, hint=HINT)
 
     def split(self, name: str) -> Split:
         """Return one split; raise DamagedFileError if one of its files has changed."""

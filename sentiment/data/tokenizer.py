@@ -4,9 +4,6 @@ An id is a row of the embedding table: 0 is padding and belongs to no word, 1 is
 2 … V-1 are words, the most frequent first, and ids from V on are n-grams.
 """
 
-import html
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,55 +13,27 @@ from pathlib import Path
 
 import numpy as np
 
+from sentiment.data import token_rules
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files, npz
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
-RULES = 1  # version of the rules; changes whenever a text would give other tokens
+RULES = token_rules.NEWEST  # of a new vocabulary
 _SIEVE_BITS = 20  # 2^20 slots of one byte: the sieve stays in the cache of a core
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio spreads neighbours apart
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
-_COMBINING = re.compile("[\u0300-\u036f]")
-# Soft hyphens, joiners and byte-order marks are invisible and do not divide words.
-_INVISIBLE = dict.fromkeys([0xAD, 0x200C, 0x200D, 0x2060, 0xFEFF])
-_APOSTROPHES = {ord(mark): "'" for mark in "\u2018\u2019\u02bc\u00b4\u0060"}
-# These two are letters to a regular expression, but become marks when they are decomposed.
-_HALF_WIDTH = {0xFF9E: "\u3099", 0xFF9F: "\u309a"}
-_FOLD = _INVISIBLE | _APOSTROPHES | _HALF_WIDTH
-# Decomposing sorts marks in quadratic time. No script has more than 30 marks on a letter (Unicode's
-# Stream-Safe Text Format).
-_EXCESSIVE_MARKS = re.compile(r"[^\w\s]{31,}")
-_TOO_LONG_ENTITY = re.compile(r"&#[0-9]{1000,};?")  # no character; `int` refuses to parse it
-# One token each: a rating such as 7/10, a word, "!", "?", a smiley, an emoji.
-_TOKEN = re.compile(
-    r"[0-9]+/[0-9]+|[^\W_]+(?:'[^\W_]+)*|[!?]|[:;]-?[()]"
-    r"|[\u2600-\u27bf\U0001f300-\U0001faff]"
-)
-
 
 def tokenize(text: str) -> list[str]:
-    """Return the lower-case tokens of `text`.
+    """Return the lower-case tokens of `text` by the newest rules.
 
-    Markup is removed, entities are decoded, accents and control characters are dropped:
+    Markup is removed, entities are decoded, accents and control characters are dropped. Symbols and
+    smileys are tokens:
 
-    >>> tokenize("It isn&#39;t bad<br />A CLICHÉ, but 7/10!")
-    ['it', "isn't", 'bad', 'a', 'cliche', 'but', '7/10', '!']
+    >>> tokenize("It isn&#39;t bad<br />A CLICHÉ, but 7/10! ⭐ :D")
+    ['it', "isn't", 'bad', 'a', 'cliche', 'but', '7/10', '!', '⭐', ':d']
     """
-    if "<" in text:
-        text = _TAG.sub(" ", text)
-    if "&" in text:
-        text = html.unescape(_TOO_LONG_ENTITY.sub(" ", text))
-    if not text.isascii():
-        text = _EXCESSIVE_MARKS.sub(_without_marks, text.translate(_FOLD))
-        text = _COMBINING.sub("", unicodedata.normalize("NFKD", text))
-        text = unicodedata.normalize("NFC", text)
-    return _TOKEN.findall(text.lower())
-
-
-def _without_marks(match: re.Match[str]) -> str:
-    return "".join(character for character in match[0] if not unicodedata.combining(character))
+    return token_rules.RULES[RULES](text)
 
 
 @dataclass(frozen=True)
@@ -107,13 +76,19 @@ class Tokenizer:
     words: in order of their ids; words[0] has id 2.
     ngrams: int64 (G,), ascending keys of the known n-grams, see `_ngram_keys`; n-gram g has id
     V + g.
+    rules: the number of the rules that divide a text into tokens, see `token_rules`.
     """
 
-    def __init__(self, words: Sequence[str], ngrams: np.ndarray | None = None):
+    def __init__(self, words: Sequence[str], ngrams: np.ndarray | None = None, rules: int = RULES):
         _check_count(words)
+        self.rules = rules
         self.words = list(words)
         self.ngrams = np.empty(0, np.int64) if ngrams is None else ngrams
         self._ids = {word: number for number, word in enumerate(self.words, FIRST_WORD)}
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the tokens of `text` by the rules of this vocabulary."""
+        return token_rules.RULES[self.rules](text)
 
     @property
     def vocabulary_size(self) -> int:
@@ -129,11 +104,11 @@ class Tokenizer:
         """Return this vocabulary without n-grams of more than `order` words."""
         # Keys ascend, and an n-gram of k words has a key below V to the power of k.
         end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
-        return Tokenizer(self.words, self.ngrams[:end])
+        return Tokenizer(self.words, self.ngrams[:end], self.rules)
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Return the word ids of `texts`."""
-        ids = self._ids
+        ids, tokenize = self._ids, token_rules.RULES[self.rules]
         tokens: list[np.ndarray] = []
         lengths: list[int] = [0]
         for text in texts:
@@ -175,11 +150,17 @@ class Tokenizer:
         np.save(folder / "ngrams.npy", self.ngrams, allow_pickle=False)
 
     @classmethod
-    def read(cls, folder: Path, *, hint: str) -> "Tokenizer":
+    def read(cls, folder: Path, rules: int, *, hint: str) -> "Tokenizer":
         """Read the files that `write` wrote; the n-grams are mapped into memory.
 
-        Raises DamagedFileError, which names the file, if a file can't come from `write`.
+        rules: their number, which the caller has recorded. Raises DamagedFileError, which names the
+        file, if a file can't come from `write`, and if this version does not know the rules.
         """
+        if rules not in token_rules.RULES:
+            raise DamagedFileError(
+                f"{folder} has token rules {rules!r}; this program knows 1 to {RULES}",
+                hint="pip install --upgrade sentiment",
+            )
         with files.read_errors(folder / "words.txt", hint=hint):
             words = files.read_text(folder / "words.txt").split("\n")[:-1]
             _check_count(words)
@@ -188,7 +169,7 @@ class Tokenizer:
             raise DamagedFileError(
                 f"{folder / 'ngrams.npy'} holds no ascending int64 keys", hint=hint
             )
-        return cls(words, ngrams)
+        return cls(words, ngrams, rules)
 
 
 def _check_count(words: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ class Writer(ABC):
     head: the bytes before the first row. `chunk` gives the bytes of rows, `tail` those at the end.
     """
 
-    max_columns = 2  # added columns that the format can hold; the third, warnings, is a list
+    max_columns = 2  # added columns that the format can hold
 
     def __init__(self, reader: Reader, names: Sequence[str], *, defuse: bool = False):
         """Format rows of `reader`. Only formats of spreadsheets have formulas to `defuse`."""
@@ -75,8 +75,12 @@ class DelimitedRows(Protocol):
 class CsvWriter(Writer):
     """Adds cells at the end of a CSV or TSV row; the other cells stay as they are.
 
+    Warnings are in one cell, with a space between two.
+
     defuse: put an apostrophe before each cell that a spreadsheet would run as a formula.
     """
+
+    max_columns = 3
 
     def __init__(self, reader: DelimitedRows, names: Sequence[str], *, defuse: bool = False):
         self.names = names[: self.max_columns]
@@ -182,4 +186,6 @@ class ObjectsWriter(Writer):
 def _cell(value: Any, digits: int = 6) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return " ".join(value)
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)

@@ -6,7 +6,8 @@ A bundle is a folder:
   (a positive number that divides the logit before the sigmoid), `metrics` (by name),
   `measured_on` (digest of the texts, by prefix of the metrics), `files` (size and SHA-256 of each
   of the other files) and `digest` (SHA-256 of all else in it, written as JSON in ASCII with sorted
-  keys, `, ` and `: `). Older bundles have no `experiment`, `measured_on` or `digest`;
+  keys, `, ` and `: `), and `rules`, the number of the rules that divide texts into tokens. Older
+  bundles have no `experiment`, `measured_on`, `digest` or `rules`, which are then rules 1;
 - `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
 - `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
   [·V + c], V being the number of words + 2, and the row V + its position here;
@@ -75,7 +76,8 @@ def write(
         table[0] = 0.0
         np.save(tmp / "embedding.npy", table, allow_pickle=False)
         np.savez(tmp / "weights.npz", **weights)  # type: ignore[arg-type]
-        _write_manifest(tmp, replace(manifest, files=files.checksums(tmp)))
+        written = replace(manifest, files=files.checksums(tmp), rules=tokenizer.rules)
+        _write_manifest(tmp, written)
     return read(folder)
 
 
@@ -115,7 +117,7 @@ def _read(folder: Path) -> Bundle:
     files.verify_checksum(path, content, hint=HINT)
     for name in _FILES:
         files.verify_file(folder / name, manifest.files[name], hint=HINT)
-    tokenizer = Tokenizer.read(folder, hint=HINT)
+    tokenizer = Tokenizer.read(folder, manifest.rules, hint=HINT)
     embedding = npz.read_array(folder / "embedding.npy", hint=HINT)
     weights = npz.read_arrays(folder / "weights.npz", hint=HINT)
     bundle = Bundle(folder, manifest, settings, tokenizer, embedding, weights)

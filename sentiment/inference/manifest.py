@@ -32,7 +32,8 @@ class Manifest:
 
     created: ISO 8601, UTC; settings: by kind (prepare, model, train), then by name; temperature:
     divides the logit before the sigmoid; measured_on: SHA-256 of the texts that metrics were
-    measured on, by the prefix of the metrics; files: size and SHA-256 of the other files, by name.
+    measured on, by the prefix of the metrics; rules: number of the token rules, 1 in older bundles;
+    files: size and SHA-256 of the other files, by name.
     """
 
     created: str
@@ -43,12 +44,13 @@ class Manifest:
     metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured_on: dict[str, str] = field(default_factory=dict)
+    rules: int = 1
     other: dict[str, Any] = field(default_factory=dict)
 
 
 _Part = TypeVar("_Part", Manifest, RunInfo, DataInfo)
-# Absent in older bundles, and not written if empty.
-_OPTIONAL = {"experiment", "digests", "measured_on"}
+# Absent in older bundles, which mean these values, and not written if they have them.
+_OPTIONAL: dict[str, Any] = {"experiment": "", "digests": {}, "measured_on": {}, "rules": 1}
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
@@ -73,7 +75,11 @@ def from_json(content: dict[str, Any]) -> Manifest:
 def _to_table(part: Manifest | RunInfo | DataInfo) -> dict[str, Any]:
     """Return the fields of `part` by name, and the keys that this version does not know."""
     values = {name: getattr(part, name) for name in _names(type(part))}
-    written = {name: value for name, value in values.items() if value or name not in _OPTIONAL}
+    written = {
+        name: value
+        for name, value in values.items()
+        if name not in _OPTIONAL or value != _OPTIONAL[name]
+    }
     return written | part.other
 
 
@@ -102,6 +108,8 @@ def _check_types(manifest: Manifest) -> None:
     _check(dict, digests=data.digests, measured_on=manifest.measured_on)
     _check(dict, **{"settings.model": settings.get("model")})
     _check(dict, **{f"files.{name}": entry for name, entry in manifest.files.items()})
+    if type(manifest.rules) is not int:
+        raise TypeError("rules is not a whole number")
     temperature = manifest.temperature
     if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
         raise ValueError(f"temperature {temperature!r} is not a positive number")

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentiment.data.labels import UNKNOWN_LABEL
 from sentiment.data.tokenizer import UNKNOWN, EncodedTexts
 from sentiment.inference.classifier import Classifier
 
 WARNINGS = {
     "cut": "too long for the model: the beginning was left out",
     "unknown-words": "more than half of the words are unknown to the model",
-    "no-known-word": "all words are unknown to the model: the label means nothing",
+    "no-known-word": "all words are unknown to the model: it has no label",
     "other-script": "most of the text is not in Latin script",
 }
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -23,6 +24,7 @@ _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]+")
 class Prediction(NamedTuple):
     """The prediction for one text.
 
+    label: negative, positive, neutral, or unknown if the model knows no word of the text;
     probability: P(positive), 0–1; warnings: keys of WARNINGS; wrong: why there is no prediction, in
     which case label and probability are None.
     """
@@ -69,7 +71,8 @@ def predict(classifier: Classifier, rule: LabelRule, texts: Sequence[str]) -> li
         # Six digits, so that the last bits, which differ between machines, are not in files.
         rounded = round(probability, 6)
         warnings = _warnings(text, share, cut=length > max_length)
-        predictions.append(Prediction(rule.label(rounded), rounded, warnings))
+        label = UNKNOWN_LABEL if share == 1 else rule.label(rounded)
+        predictions.append(Prediction(label, rounded, warnings))
     return predictions
 
 

@@ -75,6 +75,7 @@ def _make_writer(work: ScoringJob) -> Writer:
         work.names,
         options=work.rules.reading,
         defuse=work.rules.defuse,
+        warnings=work.rules.warnings,
     )
 
 

@@ -35,7 +35,7 @@ class ScoringOptions:
 
     on_error: fail, skip or null, for rows that can't be classified; bands: how a probability
     becomes a label; defuse: keep spreadsheets from running cells as formulas; reading: how the file
-    is read.
+    is read; warnings: add them to tables as well.
     """
 
     text_column: str = "text"
@@ -43,6 +43,7 @@ class ScoringOptions:
     bands: LabelRule = field(default_factory=LabelRule)
     defuse: bool = False
     reading: ReadOptions = field(default_factory=ReadOptions)
+    warnings: bool = False
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentiment.data.tokenizer import UNKNOWN, EncodedTexts, tokenize
+from sentiment.data.tokenizer import UNKNOWN, EncodedTexts
 from sentiment.errors import InputError
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.inference.weights import directions
@@ -130,7 +130,7 @@ def encode_text(
         raise InputError(f"nothing to explain: {fact}", hint=hint)
     if (encoded.tokens == UNKNOWN).all():
         raise InputError(f"nothing to explain: the model knows no word of {text[:40]!r}", hint=hint)
-    return encoded, tokenize(text)[-len(encoded.tokens) :]
+    return encoded, classifier.bundle.tokenizer.tokenize(text)[-len(encoded.tokens) :]
 
 
 def _final_states(classifier: Classifier, batches: Iterator[EncodedTexts]) -> np.ndarray:

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple, TextIO
 import numpy as np
 
 from sentiment.data.arrow import libraries
-from sentiment.data.tokenizer import tokenize
 from sentiment.errors import InputError
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.inference.weights import directions
@@ -77,7 +76,7 @@ def compute_states(
             word
             for text, length in zip(batch, encoded.lengths.tolist(), strict=True)
             if length
-            for word in tokenize(text)[-length:]
+            for word in classifier.bundle.tokenizer.tokenize(text)[-length:]
         ]
         yield HiddenStates(first, tokens, encoded.offsets, read(encoded), steps)
         first += len(batch)

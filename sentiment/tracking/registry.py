@@ -30,6 +30,7 @@ _CODE_FILES = (
     "config.py",
     "errors.py",
     "data/__init__.py",
+    "data/token_rules.py",
     "data/tokenizer.py",
     "inference/__init__.py",
     "inference/bundle.py",

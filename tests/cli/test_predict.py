@@ -68,8 +68,8 @@ def test_the_newest_model_is_used_unless_another_is_named(model, home):
         (["fine", "  "], None, "text 2 is empty"),
         (["... ---"], None, "text 1 holds no word"),
         (["-"], "", "standard input held no text"),
-        (["-"], "fine\n\nfine\n", "text 2 is empty"),
-        (["-"], b"caf\xe9\n", "not UTF-8"),
+        (["--on-error", "fail"], "good\n\ngood\n", "text 2 is empty"),
+        (["--on-error", "fail"], b"caf\xe9\n", "not UTF-8"),
         (["--model", "missing", "fine"], None, "no model in missing"),
     ],
 )
@@ -78,6 +78,35 @@ def test_a_text_that_cannot_be_classified_is_named(model, words, given, message)
     assert result.exit_code == 1
     assert message in result.stderr and not result.stdout
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_pipe_with_a_bad_line_answers_the_others_and_names_the_line(model, quiet):
+    result = predict(*quiet, input=b"good film\n\ncaf\xe9\nbad film\n")
+    assert result.exit_code == 1
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [
+        "positive", "-", "-", "negative",
+    ]  # fmt: skip
+    assert "text 2 is empty" in result.stderr and "text 3: not UTF-8 text" in result.stderr
+    assert predict(*quiet, "--on-error", "skip", input="good\n\n").exit_code == 0
+    rows = predict("--json", input="good\n\n").stdout.splitlines()
+    assert json.loads(rows[1])["label"] is None
+
+
+def test_a_text_without_a_known_word_has_no_label(model, tmp_path):
+    for words in ([], ["--threshold", "0.9"], ["--neutral", "0", "1"]):
+        result = predict(*words, "zzz qqq")
+        assert result.stdout.split()[0] == "unknown" and float(result.stdout.split()[1]) > 0
+    assert json.loads(predict("--json", "zzz qqq").stdout)["label"] == "unknown"
+    path = tmp_path / "a.csv"
+    path.write_text("text\nzzz qqq\ngood film\n")
+    assert predict("--input", path, "--warnings").stdout.splitlines()[0] == (
+        "text,label,probability,warnings"
+    )
+    unknown, known = predict("--input", path, "--warnings").stdout.splitlines()[1:]
+    assert unknown.startswith("zzz qqq,unknown,0.") and unknown.endswith(",no-known-word")
+    assert known.startswith("good film,positive,0.") and known.endswith(",")
+    assert "--warnings needs --input" in predict("--warnings", "good").stderr
 
 
 def test_without_a_model_the_error_suggests_a_training(home, monkeypatch):

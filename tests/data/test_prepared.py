@@ -85,7 +85,7 @@ def test_a_damaged_dataset_can_be_prepared_again(dataset, tmp_path):
 
 def test_the_key_of_the_default_dataset_stays_the_same():
     # Else every user would have to prepare it again.
-    assert prepared.settings_key(PrepareSettings().content()) == "285545e1"
+    assert prepared.settings_key(PrepareSettings().content()) == "4df21bde"
 
 
 def test_each_change_of_a_setting_changes_the_key():
@@ -98,7 +98,15 @@ def test_each_change_of_a_setting_changes_the_key():
 
 def test_the_manifest_has_the_keys_and_files_of_format_1(dataset):
     manifest = json.loads((dataset.folder / "manifest.json").read_text())
-    assert list(manifest) == ["format", "settings", "vocabulary", "splits", "files", "digest"]
+    assert list(manifest) == [
+        "format",
+        "rules",
+        "settings",
+        "vocabulary",
+        "splits",
+        "files",
+        "digest",
+    ]
     assert list(manifest["vocabulary"]) == ["words", "ngrams"]
     assert list(manifest["splits"]["test"]) == [
         "reviews", "tokens", "median_length", "95th_percentile_length", "longest_length",

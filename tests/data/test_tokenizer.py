@@ -130,7 +130,7 @@ def test_a_written_vocabulary_is_read_back(tmp_path):
         [*TEXTS, "caf\u00e9 \U0001f600"], most_words=9, least_word=1, least_ngram=(1,)
     )
     tokenizer.write(tmp_path)
-    read = Tokenizer.read(tmp_path, hint="")
+    read = Tokenizer.read(tmp_path, 1, hint="")
     assert read.words == tokenizer.words
     np.testing.assert_array_equal(read.ngrams, tokenizer.ngrams)
 
@@ -221,7 +221,7 @@ def test_the_error_for_an_invalid_vocabulary_names_the_file(tmp_path, name, writ
     fit(TEXTS, most_words=9, least_word=1, least_ngram=(2,))[0].write(tmp_path)
     write(tmp_path / name)
     with pytest.raises(DamagedFileError) as caught:
-        Tokenizer.read(tmp_path, hint="do this")
+        Tokenizer.read(tmp_path, 1, hint="do this")
     assert caught.value.fact.startswith(f"{tmp_path}/{message}")
     assert caught.value.hint == "do this"
 
