@@ -44,7 +44,7 @@ def check_ranges(settings: Any) -> None:
 class PrepareSettings:
     """The dataset and how its vocabulary is built."""
 
-    dataset: str = setting("imdb", "imdb, sample, or a labelled CSV, TSV or JSONL file")
+    dataset: str = setting("imdb", "imdb, sample, tfds:NAME, or a labelled file or folder")
     vocabulary: int = setting(
         80_000, "maximum number of words, the most frequent ones", 10, 1_000_000
     )
@@ -53,6 +53,15 @@ class PrepareSettings:
     least_trigram: int = setting(20, "minimum count of three words in a row", 1, 1000)
     text_column: str = setting("text", "column with the text in a file")
     label_column: str = setting("label", "column with the label in a file")
+    positive: str = setting("", "labels that are positive, such as 4,5; default: the known ones")
+    negative: str = setting("", "labels that are negative, such as 1,2")
+    on_error: Literal["fail", "skip"] = setting(
+        "fail", "what to do about rows that can't be read or have no text"
+    )
+    test: str = setting("", "labelled file with the test reviews")
+    test_share: float = setting(
+        0.2, "share of a file without test reviews that is used for the test", 0.01, 0.9
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -60,6 +69,9 @@ class PrepareSettings:
     @property
     def name(self) -> str:
         """A short name of the dataset; for a file, its name without folder and suffix."""
+        prefix, _, name = self.dataset.partition("tfds:")
+        if name and not prefix:
+            return name.partition(":")[0].replace("/", "-")
         return Path(self.dataset).stem
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sentiment.evaluation.evaluate import Evaluation, LabelledTexts, Mistake
+    from sentiment.evaluation.overlap import TrainingOverlap
     from sentiment.inference.bundle import Bundle
 
 _EXCERPT = 300  # characters of a mistake in the table
@@ -25,10 +26,18 @@ def command(
     model: ModelOption = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="labelled CSV, TSV or JSONL file; default: the test split"),
+        typer.Option(help="labelled file; default: the test split"),
     ] = None,
     text_column: TextColumnOption = "text",
     label_column: Annotated[str, typer.Option(help="column with the label")] = "label",
+    positive: Annotated[
+        str, typer.Option(help="labels that are positive, such as 4,5; default: the known ones")
+    ] = "",
+    negative: Annotated[str, typer.Option(help="labels that are negative, such as 1,2")] = "",
+    on_error: Annotated[
+        Literal["fail", "skip"],
+        typer.Option(help="what to do about rows that can't be read or have no text"),
+    ] = "fail",
     mistakes: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="how many of the most confident mistakes to show"),
@@ -37,6 +46,7 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a model on the official test reviews or on your own labelled file."""
+    from sentiment.data.label_mapping import LabelMapping
     from sentiment.evaluation.evaluate import load_labelled_file, load_test_split
     from sentiment.inference import resolve
 
@@ -45,14 +55,34 @@ def command(
     if data is None:
         texts = load_test_split(bundle, paths)
     else:
-        texts = load_labelled_file(data, text_column, label_column)
+        mapping = LabelMapping.parse(positive, negative)
+        texts = load_labelled_file(
+            data, text_column, label_column, mapping=mapping, on_error=on_error
+        )
     evaluation = evaluate_and_save(bundle, texts, worst=mistakes, track=track, as_json=as_json)
     if as_json:
-        print_json(evaluation_fields(bundle, texts, evaluation))
+        overlap = _find_overlap(bundle, texts, evaluation)
+        fields = {"notes": list(texts.notes), "in_training_data": overlap and asdict(overlap)}
+        print_json(evaluation_fields(bundle, texts, evaluation) | fields)
         return
     target = _console.console()
     for table in tables(bundle, texts, evaluation):
         target.print(table)
+    overlap = _find_overlap(bundle, texts, evaluation)
+    for line in (*texts.notes, *([overlap.describe()] if overlap and overlap.seen else [])):
+        target.print(line, highlight=False, markup=False)
+
+
+def _find_overlap(
+    bundle: "Bundle", data: "LabelledTexts", evaluation: "Evaluation"
+) -> "TrainingOverlap | None":
+    """Compare the texts with the training texts; None if these are not on this machine."""
+    from sentiment.evaluation import overlap
+
+    training = overlap.find_training_data(bundle, find_project())
+    if training is None:
+        return None
+    return overlap.measure_overlap(training, data.texts, data.labels, evaluation.probabilities)
 
 
 def evaluate_and_save(

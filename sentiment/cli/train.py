@@ -160,6 +160,8 @@ def _prepare(
         else:
             data, is_new = prepare(settings, paths, progress=progress)
     progress.note(f"{'prepared' if is_new else 'using'} {data.folder}")
+    for line in data.describe():
+        progress.note(line)
     return data
 
 

@@ -2,10 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sentiment.config import PrepareSettings
 from sentiment.data import prepared, sources, tokenizer
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
+from sentiment.data.sources import DataSource, SourceRequest
+from sentiment.errors import InputError
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
@@ -27,10 +30,12 @@ def prepare(
     `sources`.
     """
     progress = progress or Progress()
-    request = sources.SourceRequest(settings, paths, archive, progress)
+    request = SourceRequest(settings, paths, archive, progress)
     source = sources.find_source(settings.dataset)
-    identity = {**asdict(settings), "dataset": source.identity(request)}
-    folder = paths.prepared / f"{settings.name}-{prepared.settings_key(identity)}"
+    recorded = recorded_settings(source, request)
+    folder = (
+        paths.prepared / f"{settings.name}-{prepared.settings_key(key_settings(source, recorded))}"
+    )
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
     splits = source.load(request)
@@ -54,9 +59,47 @@ def prepare(
                 temporary, name, split.texts, split.labels, encoded
             )
         size = VocabularySize(len(vocabulary.words), len(vocabulary.ngrams))
-        manifest = Manifest(identity, size, statistics, files.checksums(temporary))
+        notes = [note for split in splits.values() for note in split.notes]
+        manifest = Manifest(recorded, size, statistics, files.checksums(temporary), notes)
         prepared.write_manifest(temporary, manifest)
     return prepared.open_dataset(folder), True
+
+
+# Settings of labels and test reviews, which apply to labelled rows alone.
+_ROW_SETTINGS = ("positive", "negative", "on_error", "test", "test_share")
+
+
+def recorded_settings(source: DataSource, request: SourceRequest) -> dict[str, Any]:
+    """Return the settings, with digests in the names of files."""
+    settings = request.settings
+    if not source.labelled_rows:
+        for name in ("positive", "negative", "test"):
+            if getattr(settings, name):
+                raise InputError(
+                    f"{settings.dataset} has labels and test reviews of its own",
+                    hint=f"leave out --{name}",
+                )
+    recorded = {**asdict(settings), "dataset": source.identity(request)}
+    if settings.test:
+        recorded["test"] = sources.file_identity(Path(settings.test))
+    return recorded
+
+
+def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that change the content of the prepared dataset.
+
+    Row settings came later: those with their default are left out, so that keys stay the same.
+    """
+    defaults = asdict(PrepareSettings())
+    unused = {
+        name
+        for name in _ROW_SETTINGS
+        if not source.labelled_rows
+        or recorded[name] == defaults[name]
+        or (name == "test_share" and recorded["test"])
+    }
+    identity = {name: value for name, value in recorded.items() if name not in unused}
+    return identity if source.version == 1 else identity | {"source_version": source.version}
 
 
 def _min_counts(settings: PrepareSettings, reviews: int) -> list[int]:

@@ -1,66 +1,36 @@
-"""Load labelled texts: from TensorFlow Datasets, from the sample in the package, or from a file.
+"""Load labelled texts: from TensorFlow Datasets, the sample in the package, a file or a folder.
 
 To add a data source, register a function that returns its splits; see `data_source`. Any other
-name of a dataset is the path of a labelled file.
+name of a dataset is `tfds:NAME`, or the path of a labelled file or folder.
 """
 
 import csv
 import hashlib
-import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sentiment.config import PrepareSettings
-from sentiment.data import formats, readers
-from sentiment.data.labels import LABEL_SPELLINGS, UNLABELLED
-from sentiment.errors import InputError, MissingFileError, UnavailableError
-from sentiment.utils.environment import suppress_stderr
-from sentiment.utils.paths import ProjectPaths
-from sentiment.utils.progress import Progress
-
-IMDB = "imdb_reviews/plain_text:1.0.0"
-IMDB_SPLITS = ("train", "test", "unsupervised")
-IMDB_URL = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
-ARCHIVE = "aclImdb_v1.tar.gz"
-_NO_IMDB_HINT = (
-    f"download {ARCHIVE} by hand and `sentiment prepare --archive {ARCHIVE}`, "
-    "or set TFDS_DATA_DIR to a folder that holds imdb_reviews, "
-    "or try everything with `sentiment prepare --dataset sample`"
+from sentiment.data import formats, imdb, labelled_folders, readers, tfds_source
+from sentiment.data.label_mapping import LabelMapping
+from sentiment.data.labelled_rows import (
+    PART_NAMES,
+    LabelledRow,
+    RowErrors,
+    label_rows,
+    make_splits,
 )
-_TEST_SHARE = 0.2  # of a labelled file, which has no splits
+from sentiment.data.labels import LABEL_SPELLINGS, UNLABELLED
+from sentiment.data.reviews import Reviews, SourceRequest, Splits
+from sentiment.errors import InputError, MissingFileError
 
-
-@dataclass(frozen=True)
-class Reviews:
-    """Texts and their labels, int8 (N,): 1 positive, 0 negative, -1 unlabelled."""
-
-    texts: list[str]
-    labels: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Reviews":
-        """Return the reviews `rows`, int (M,), in that order."""
-        return Reviews([self.texts[row] for row in rows], self.labels[rows])
-
-
-@dataclass(frozen=True)
-class SourceRequest:
-    """Everything that a data source may need to load its splits."""
-
-    settings: PrepareSettings
-    paths: ProjectPaths
-    archive: Path | None = None  # of IMDB, downloaded by hand
-    progress: Progress = field(default_factory=Progress)
-
-
-Splits = dict[str, Reviews]
 LoadSplits = Callable[[SourceRequest], Splits]
+Rows = tuple[list[LabelledRow], RowErrors]
+_SKIP_HINT = "--on-error skip leaves out such rows"
 
 
 @dataclass(frozen=True)
@@ -68,11 +38,15 @@ class DataSource:
     """A data source.
 
     load: returns the splits, `train` and `test`, and `unsupervised` if there are unlabelled texts;
-    identity: returns the name in the key of the prepared dataset, which differs for other content.
+    identity: returns the name in the key of the prepared dataset, which differs for other content;
+    labelled_rows: the settings of labels and test reviews apply to it; version: changes if the
+    same content gives other splits.
     """
 
     load: LoadSplits
     identity: Callable[[SourceRequest], str]
+    labelled_rows: bool = False
+    version: int = 1
 
 
 SOURCES: dict[str, DataSource] = {}
@@ -97,84 +71,15 @@ def data_source(
 
 
 def find_source(name: str) -> DataSource:
-    """Return the data source `name`; if none is registered, the labelled file at that path."""
-    return SOURCES.get(name, _FILE)
+    """Return the data source `name`: a registered one, `tfds:NAME`, or a folder or file."""
+    if name in SOURCES:
+        return SOURCES[name]
+    if name.startswith(tfds_source.PREFIX):
+        return _TFDS
+    return _FOLDER if labelled_folders.is_labelled_folder(Path(name)) else _FILE
 
 
-@data_source("imdb")
-def load_imdb(request: SourceRequest) -> Splits:
-    """Return the splits of the IMDB reviews; download them if they are not on this machine.
-
-    With an `archive` they come from that file, whose checksum TFDS verifies. Raises
-    MissingFileError if the archive does not exist, InputError if it is a different file, and
-    UnavailableError if the reviews can't be downloaded.
-    """
-    progress = request.progress
-    progress.note("importing TensorFlow Datasets")
-    with suppress_stderr():
-        import tensorflow_datasets as tfds
-
-        builder = tfds.builder(IMDB, data_dir=request.paths.tfds)
-    if not builder.data_path.exists():
-        _build_imdb(tfds, builder, request.archive, progress)
-    splits = {}
-    for name in IMDB_SPLITS:
-        size = builder.info.splits[name].num_examples
-        with suppress_stderr():
-            rows = tfds.as_numpy(builder.as_dataset(split=name, shuffle_files=False))
-        texts, labels = [], np.full(size, UNLABELLED, np.int8)
-        for index, row in enumerate(progress.track(rows, f"reading {name}", size)):
-            texts.append(row["text"].decode("utf-8"))
-            labels[index] = row["label"]
-        splits[name] = Reviews(texts, labels)
-    return splits
-
-
-def _build_imdb(tfds: Any, builder: Any, archive: Path | None, progress: Progress) -> None:
-    """Let TFDS build its dataset from `archive`, or else from the network."""
-    tfds.disable_progress_bar()
-    if archive is None:
-        _check_reachable()
-        progress.note(f"downloading the IMDB reviews (84 MB) to {builder.data_path}")
-        _download_and_prepare(tfds, builder, None)
-        return
-    if not archive.is_file():
-        raise MissingFileError(f"no file {archive}", hint=f"sentiment prepare --archive {ARCHIVE}")
-    progress.note(f"preparing the IMDB reviews from {archive}")
-    # TFDS finds the archive in a folder, by its original name; the user's file may have another.
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / ARCHIVE).symlink_to(archive.resolve())
-        _download_and_prepare(tfds, builder, Path(folder))
-
-
-def _download_and_prepare(tfds: Any, builder: Any, manual_dir: Path | None) -> None:
-    checksum_error = tfds.download.download_manager.NonMatchingChecksumError
-    try:
-        with suppress_stderr():
-            config = tfds.download.DownloadConfig(manual_dir=manual_dir)
-            builder.download_and_prepare(download_config=config)
-    except checksum_error as error:
-        raise InputError(
-            f"the archive is not {ARCHIVE} as published: its checksum differs, so it is another "
-            "file or a broken download",
-            hint=_NO_IMDB_HINT,
-        ) from error
-    except OSError as error:
-        raise UnavailableError(
-            f"TFDS could not prepare the IMDB reviews: {error}", hint=_NO_IMDB_HINT
-        ) from error
-
-
-def _check_reachable() -> None:
-    """Ask the server for the size of the archive first: TFDS would retry for minutes."""
-    try:
-        request = urllib.request.Request(IMDB_URL, method="HEAD")
-        urllib.request.urlopen(request, timeout=10).close()
-    except (OSError, urllib.error.URLError) as error:
-        raise UnavailableError(
-            f"the IMDB reviews are not on this machine, and {IMDB_URL} does not answer",
-            hint=_NO_IMDB_HINT,
-        ) from error
+data_source("imdb")(imdb.load_imdb)
 
 
 @data_source("sample")
@@ -186,42 +91,78 @@ def load_sample(request: SourceRequest | None = None) -> Splits:
         for row in csv.DictReader(file):
             label = LABEL_SPELLINGS.get(row["label"], UNLABELLED)
             rows.setdefault(row["split"], []).append((row["text"], label))
-    return {name: _reviews(pairs) for name, pairs in rows.items()}
+    return {
+        name: Reviews([text for text, _ in pairs], np.array([label for _, label in pairs], np.int8))
+        for name, pairs in rows.items()
+    }
 
 
-def _load_requested_file(request: SourceRequest) -> Splits:
+def _labelled_rows_source(
+    read: Callable[[SourceRequest], tuple[Rows, bool]],
+    identity: Callable[[SourceRequest], str],
+) -> DataSource:
+    """Return a source of labelled rows; `read` also tells whether labels are names of classes."""
+
+    def load(request: SourceRequest) -> Splits:
+        settings = request.settings
+        mapping = LabelMapping.parse(settings.positive, settings.negative)
+        (rows, errors), classes = read(request)
+        if settings.test:
+            rows = _with_test_file(rows, request, errors)
+        where = f"{settings.dataset}: {settings.label_column}"
+        reviews, parts = label_rows(rows, mapping, where, errors=errors, classes=classes)
+        return make_splits(reviews, parts, settings.test_share, settings.dataset)
+
+    return DataSource(load, identity, labelled_rows=True, version=2)
+
+
+def _with_test_file(
+    rows: list[LabelledRow], request: SourceRequest, errors: RowErrors
+) -> list[LabelledRow]:
+    """Return `rows` as training rows, and the rows of `--test` as test rows."""
     settings = request.settings
-    return load_file(Path(settings.dataset), settings.text_column, settings.label_column)
+    if any(row.part in ("test", "validation") for row in rows):
+        raise InputError(f"{settings.dataset} has test reviews of its own", hint="leave out --test")
+    columns = settings.text_column, settings.label_column
+    test, _ = read_rows(Path(settings.test), *columns, errors)
+    train = [LabelledRow(row.text, row.label, row.part or "train") for row in rows]
+    return train + [LabelledRow(row.text, row.label, "test") for row in test]
+
+
+def _read_requested_file(request: SourceRequest) -> tuple[Rows, bool]:
+    settings = request.settings
+    path, errors = Path(settings.dataset), RowErrors(settings.on_error, _SKIP_HINT)
+    return read_rows(path, settings.text_column, settings.label_column, errors), False
 
 
 def _file_identity(request: SourceRequest) -> str:
     """Return the name and digest of a file: its folder does not matter, its content does."""
+    return file_identity(Path(request.settings.dataset))
+
+
+def _read_requested_folder(request: SourceRequest) -> tuple[Rows, bool]:
+    settings = request.settings
+    errors = RowErrors(settings.on_error, _SKIP_HINT)
+    return (labelled_folders.read_folder(Path(settings.dataset), errors), errors), False
+
+
+def _folder_identity(request: SourceRequest) -> str:
     path = Path(request.settings.dataset)
+    return f"{path.resolve().name}:{labelled_folders.folder_digest(path)}"
+
+
+def _read_requested_tfds(request: SourceRequest) -> tuple[Rows, bool]:
+    return (tfds_source.read_rows(request), RowErrors()), True
+
+
+_FILE = _labelled_rows_source(_read_requested_file, _file_identity)
+_FOLDER = _labelled_rows_source(_read_requested_folder, _folder_identity)
+_TFDS = _labelled_rows_source(_read_requested_tfds, tfds_source.identity)
+
+
+def file_identity(path: Path) -> str:
+    """Return the name and SHA-256 of a file; raise MissingFileError if it can't be read."""
     return f"{path.name}:{file_digest(path)}"
-
-
-_FILE = DataSource(_load_requested_file, _file_identity)
-
-
-def load_file(path: Path, text_column: str, label_column: str) -> Splits:
-    """Return the splits train (80 %) and test of a labelled file, drawn with a fixed seed."""
-    reviews = read_labelled(path, text_column, label_column)
-    if len(reviews.texts) < 10 or len(set(reviews.labels.tolist())) < 2:
-        raise InputError(
-            f"{path} holds too little to learn from: at least 10 texts and both labels are needed",
-            hint="sentiment train --dataset sample",
-        )
-    order = np.random.default_rng(0).permutation(len(reviews.texts))
-    test_size = max(1, int(len(order) * _TEST_SHARE))
-    return {
-        "train": reviews.take(np.sort(order[test_size:])),
-        "test": reviews.take(np.sort(order[:test_size])),
-    }
-
-
-def _reviews(rows: Iterable[tuple[str, int]]) -> Reviews:
-    pairs = list(rows)
-    return Reviews([text for text, _ in pairs], np.array([label for _, label in pairs], np.int8))
 
 
 def file_digest(path: Path) -> str:
@@ -231,32 +172,56 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, MissingFileError) as error:
         raise MissingFileError(
-            f"no dataset {path}: it is neither {' nor '.join(SOURCES)} nor a readable file",
+            f"no dataset {path}: it is not {', '.join(SOURCES)}, tfds:NAME, a readable file or a "
+            "folder with pos and neg",
             hint="sentiment prepare --dataset sample",
         ) from error
 
 
-def read_labelled(path: Path, text_column: str = "text", label_column: str = "label") -> Reviews:
-    """Return the texts and labels of a CSV, TSV or JSONL file.
+def read_labelled(
+    path: Path,
+    text_column: str = "text",
+    label_column: str = "label",
+    *,
+    mapping: LabelMapping | None = None,
+    on_error: str = "fail",
+) -> Reviews:
+    """Return the texts and labels of a labelled file; without a mapping it is inferred.
 
-    Raises MissingFileError if there is no file. Raises InputError, which names the line, if a row
-    lacks a column or has a label other than pos/neg, positive/negative, 1/0.
+    Rows whose label is neither positive nor negative are left out; the notes say so. Raises
+    MissingFileError if there is no file, and InputError if no row is left or the meaning of the
+    labels is not certain. A row without text raises InputError, which names the line, unless
+    `on_error` is `skip`.
+    """
+    rows, errors = read_rows(path, text_column, label_column, RowErrors(on_error, _SKIP_HINT))
+    rows = [LabelledRow(row.text, row.label) for row in rows]
+    return label_rows(rows, mapping, f"{path}: {label_column}", errors=errors)[0]
+
+
+def read_rows(path: Path, text_column: str, label_column: str, errors: RowErrors) -> Rows:
+    """Return the rows of a labelled file; a column `split` tells their parts.
+
+    It tells them if each of its values is one of PART_NAMES.
     """
     formats.require_format(path, labelled=True)
-    rows = []
-    for line, row in _rows(path, text_column):
-        text = _field(path, line, row, text_column)
-        spelling = _field(path, line, row, label_column)
-        label = LABEL_SPELLINGS.get(spelling.strip().lower())
-        if label is None:
-            raise InputError(
-                f"{path}, line {line}: label {row[label_column]!r} is none of pos/neg, "
-                "positive/negative, 1/0"
-            )
-        rows.append((text, label))
-    if not rows:
-        raise InputError(f"{path} holds no rows")
-    return _reviews(rows)
+    rows: list[LabelledRow] = []
+    parts: list[str | None] = []
+    for line, fields in _rows(path, text_column, errors):
+        try:
+            text = _field(path, line, fields, text_column)
+            if label_column not in fields:
+                raise _no_column(path, line, fields, label_column)
+            if not text.strip():
+                raise InputError(f"{path}, line {line}: no text in column {text_column!r}")
+        except InputError as error:
+            errors.add(error)
+            continue
+        rows.append(LabelledRow(text, fields[label_column]))
+        parts.append(PART_NAMES.get(str(fields.get("split")).strip().lower()))
+    if "split" in (text_column, label_column) or None in parts:
+        return rows, errors
+    pairs = zip(rows, parts, strict=True)
+    return [LabelledRow(row.text, row.label, part) for row, part in pairs], errors
 
 
 def read_texts(path: Path, text_column: str = "text") -> Iterator[str]:
@@ -265,24 +230,33 @@ def read_texts(path: Path, text_column: str = "text") -> Iterator[str]:
     Raises MissingFileError if there is no file. Raises InputError, which names the line, if a row
     lacks the column.
     """
-    for line, row in _rows(path, text_column):
+    for line, row in _rows(path, text_column, RowErrors()):
         yield _field(path, line, row, text_column)
 
 
 def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
-    if not isinstance(row.get(column), str | int) or isinstance(row[column], bool):
-        columns = ", ".join(str(name) for name in row if name is not None)
-        raise InputError(
-            f"{path}, line {line}: no column {column!r}; it has {columns or 'none'}",
-            hint="name yours with --text-column and --label-column",
-        )
-    return str(row[column])
+    value = row.get(column)
+    is_number = isinstance(value, float) and math.isfinite(value)
+    if isinstance(value, bool) or not (isinstance(value, str | int) or is_number):
+        raise _no_column(path, line, row, column)
+    return str(value)
 
 
-def _rows(path: Path, text_column: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each row of a file with its line number; raise InputError for a bad row."""
+def _no_column(path: Path, line: int, row: dict[str, Any], column: str) -> InputError:
+    if column in row:
+        return InputError(f"{path}, line {line}: no text in column {column!r}")
+    columns = ", ".join(str(name) for name in row if name is not None)
+    return InputError(
+        f"{path}, line {line}: no column {column!r}; it has {columns or 'none'}",
+        hint="name yours with --text-column and --label-column",
+    )
+
+
+def _rows(path: Path, text_column: str, errors: RowErrors) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each row of a file with its line number; a bad row goes to `errors`."""
     with readers.open_binary(path) as file:
         for row in formats.make_reader(path, file, text_column).rows():
             if row.wrong:
-                raise InputError(f"{path}, line {row.line}: {row.wrong}")
-            yield row.line, row.fields
+                errors.add(InputError(f"{path}, line {row.line}: {row.wrong}"))
+            else:
+                yield row.line, row.fields

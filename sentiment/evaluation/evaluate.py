@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.data import prepared, sources
+from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.errors import MissingFileError
@@ -28,13 +29,14 @@ class LabelledTexts:
     """Texts to measure on.
 
     name: `test` for the official test split, else the name of a file; labels: 0 or 1, (N,);
-    digest: SHA-256 of the reviews, or of the file.
+    digest: SHA-256 of the reviews, or of the file; notes: sentences about how they were read.
     """
 
     name: str
     texts: Sequence[str]
     labels: np.ndarray
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
@@ -52,11 +54,24 @@ def read_test_split(data: PreparedDataset) -> LabelledTexts:
     return LabelledTexts("test", texts, split.labels, data.splits["test"].digest)
 
 
-def load_labelled_file(path: Path, text_column: str, label_column: str) -> LabelledTexts:
-    """Return the texts of a labelled CSV, TSV or JSONL file, under a name that MLflow accepts."""
-    reviews = sources.read_labelled(path, text_column, label_column)
+def load_labelled_file(
+    path: Path,
+    text_column: str,
+    label_column: str,
+    *,
+    mapping: LabelMapping | None = None,
+    on_error: str = "fail",
+) -> LabelledTexts:
+    """Return the texts of a labelled file, under a name that MLflow accepts.
+
+    See `sources.read_labelled` for `mapping` and `on_error`.
+    """
+    reviews = sources.read_labelled(
+        path, text_column, label_column, mapping=mapping, on_error=on_error
+    )
     name = re.sub(r"[^\w.-]+", "_", path.stem, flags=re.ASCII)
-    return LabelledTexts(name, reviews.texts, reviews.labels, sources.file_digest(path))
+    digest = sources.file_digest(path)
+    return LabelledTexts(name, reviews.texts, reviews.labels, digest, reviews.notes)
 
 
 @dataclass(frozen=True)

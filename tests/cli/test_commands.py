@@ -156,10 +156,10 @@ def test_a_missing_file_is_named(trained, words, part, monkeypatch, tmp_path):
 
 
 def test_without_data_and_network_the_error_names_three_solutions(monkeypatch, tmp_path):
-    from sentiment.data import sources
+    from sentiment.data import imdb
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(sources, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
+    monkeypatch.setattr(imdb, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
     result = sentiment("prepare")
     assert fails(result, "--archive", "TFDS_DATA_DIR", "--dataset sample")
     assert result.stderr.count("\n") == 2

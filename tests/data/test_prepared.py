@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sentiment.config import PrepareSettings
-from sentiment.data import prepared
-from sentiment.data.prepare import prepare
+from sentiment.data import prepared, sources
+from sentiment.data.prepare import key_settings, prepare
 from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files
@@ -85,7 +85,8 @@ def test_a_damaged_dataset_can_be_prepared_again(dataset, tmp_path):
 
 def test_the_key_of_the_default_dataset_stays_the_same():
     # Else every user would have to prepare it again.
-    assert prepared.settings_key(vars(PrepareSettings())) == "285545e1"
+    settings = key_settings(sources.find_source("imdb"), vars(PrepareSettings()))
+    assert prepared.settings_key(settings) == "285545e1"
 
 
 def test_each_change_of_a_setting_changes_the_key():
@@ -98,11 +99,19 @@ def test_each_change_of_a_setting_changes_the_key():
 
 def test_the_manifest_has_the_keys_and_files_of_format_1(dataset):
     manifest = json.loads((dataset.folder / "manifest.json").read_text())
-    assert list(manifest) == ["format", "settings", "vocabulary", "splits", "files", "digest"]
+    assert list(manifest) == [
+        "format",
+        "settings",
+        "vocabulary",
+        "splits",
+        "files",
+        "notes",
+        "digest",
+    ]
     assert list(manifest["vocabulary"]) == ["words", "ngrams"]
     assert list(manifest["splits"]["test"]) == [
         "reviews", "tokens", "median_length", "95th_percentile_length", "longest_length",
-        "unknown_share", "digest",
+        "unknown_share", "digest", "positive", "negative",
     ]  # fmt: skip
     assert manifest["splits"]["test"]["95th_percentile_length"] == (
         dataset.splits["test"].percentile_95_length

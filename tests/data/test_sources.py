@@ -5,12 +5,18 @@ import pytest
 
 from sentiment.config import PrepareSettings
 from sentiment.data import prepared, sources
-from sentiment.data.prepare import prepare
-from sentiment.data.sources import Reviews
+from sentiment.data.prepare import key_settings, prepare, recorded_settings
+from sentiment.data.sources import Reviews, SourceRequest
 from sentiment.errors import InputError, MissingFileError
 from sentiment.utils.paths import ProjectPaths
 
 ROWS = [("good, fine", 1), ("bad\nindeed", 0), ('so "so"', 1)]
+
+
+def load(path, **settings):
+    """Return the splits of a data set with these settings."""
+    request = SourceRequest(PrepareSettings(dataset=str(path), **settings), ProjectPaths(path))
+    return sources.find_source(str(path)).load(request)
 
 
 def write(path, text, encoding="utf-8"):
@@ -52,12 +58,14 @@ def test_columns_can_be_named(tmp_path):
         ("a.csv", "text,label\n", "holds no rows"),
         ("a.csv", "txt,label\na,1\n", "line 2: no column 'text'; it has txt, label"),
         ("a.csv", "text,label\na,1\nb\n", "line 3: no column 'label'"),
-        ("a.csv", "text,label\na,maybe\n", "line 2: label 'maybe' is none of pos/neg"),
+        ("a.csv", "text,label\na,maybe\n", "it has maybe (1 row)"),
+        ("a.csv", "text,label\n ,1\n", "line 2: no text in column 'text'"),
         ("a.csv", 'text,label\n"a,1\n', "line 2: unexpected end of data"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{', "line 2: not JSON"),
         ("a.jsonl", "[1]\n", "line 1: expected a JSON object"),
-        ("a.jsonl", '{"text": null, "label": 1}\n', "line 1: no column 'text'"),
-        ("a.jsonl", '{"text": "a", "label": true}\n', "line 1: no column 'label'"),
+        ("a.jsonl", '{"text": null, "label": 1}\n', "line 1: no text in column 'text'"),
+        ("a.jsonl", '{"text": true, "label": 1}\n', "line 1: no text in column 'text'"),
+        ("a.jsonl", '{"text": "a"}\n', "line 1: no column 'label'; it has text"),
         ("a.jsonl", "[" * 100_000, "line 1: not JSON"),
     ],
 )
@@ -80,7 +88,7 @@ def test_an_absent_file_is_missing(tmp_path):
 def test_a_file_is_always_split_the_same_way(tmp_path):
     rows = "".join(f"text {n},{n % 2}\n" for n in range(50))
     path = write(tmp_path / "a.csv", "text,label\n" + rows)
-    first, second = (sources.load_file(path, "text", "label") for _ in range(2))
+    first, second = (load(path) for _ in range(2))
     assert first["test"].texts == second["test"].texts
     assert (len(first["train"].texts), len(first["test"].texts)) == (40, 10)
     assert len({*first["train"].texts, *first["test"].texts}) == 50
@@ -88,11 +96,18 @@ def test_a_file_is_always_split_the_same_way(tmp_path):
         assert [int(text.split()[1]) % 2 for text in split.texts] == split.labels.tolist()
 
 
-@pytest.mark.parametrize("rows", ["a,1\nb,0\n", "".join(f"t{n},1\n" for n in range(20))])
-def test_a_file_with_too_few_texts_or_one_label_is_an_error(tmp_path, rows):
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,1\nb,0\n", "has 2 labelled rows with 2 different texts: a training needs at least 10"),
+        ("a,1\nb,0\n" * 10, "has 20 labelled rows with 2 different texts"),
+        ("".join(f"t{n},1\n" for n in range(20)), "has 20 labelled rows, all positive"),
+    ],
+)
+def test_a_file_with_too_little_to_learn_from_is_an_error(tmp_path, rows, message):
     path = write(tmp_path / "a.csv", "text,label\n" + rows)
-    with pytest.raises(InputError, match="too little to learn from"):
-        sources.load_file(path, "text", "label")
+    with pytest.raises(InputError, match=message):
+        load(path)
 
 
 def test_the_sample_is_balanced_and_its_texts_are_unique():
@@ -136,21 +151,48 @@ def test_a_registered_source_can_be_prepared(shouts, tmp_path):
     assert dataset.tokenizer.words == ["bad", "good"]
     assert dataset.split("test").text(0) == "good good"
     # The identity of the content is in the key, the name alone in the folder's name.
-    key = prepared.settings_key(vars(settings) | {"dataset": "shouts:2"})
+    recorded = vars(settings) | {"dataset": "shouts:2"}
+    key = prepared.settings_key(key_settings(sources.find_source("shouts"), recorded))
     assert dataset.folder == tmp_path / "data" / "prepared" / f"shouts-{key}"
     assert dataset.settings["dataset"] == "shouts:2"
     assert not prepare(settings, paths)[1] and len(shouts) == 1
 
 
-def test_keys_of_datasets_that_exist_do_not_change(tmp_path):
-    paths = ProjectPaths(tmp_path)
+def key(path, **settings):
+    """Return the key of a prepared data set."""
+    settings = PrepareSettings(dataset=str(path), **settings)
+    request = SourceRequest(settings, ProjectPaths(path))
+    source = sources.find_source(str(path))
+    return prepared.settings_key(key_settings(source, recorded_settings(source, request)))
+
+
+def test_the_key_of_the_sample_does_not_change(tmp_path):
+    assert key("sample") == key("sample", test_share=0.3) == key("sample", on_error="skip")
+    assert prepare(PrepareSettings(dataset="sample"), ProjectPaths(tmp_path))[0].folder.name == (
+        "sample-9caa42a4"
+    )
+
+
+def test_the_key_of_a_file_changes_with_what_changes_its_splits(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\n" + "good,1\nbad,0\n" * 10)
-    for name in ("sample", str(path)):
-        settings = PrepareSettings(dataset=name)
-        stem = "sample" if name == "sample" else "a"
-        identity = name if name == "sample" else f"a.csv:{sources.file_digest(path)}"
-        key = prepared.settings_key(vars(settings) | {"dataset": identity})
-        assert prepare(settings, paths)[0].folder.name == f"{stem}-{key}"
+    first, second = (write(tmp_path / f"{n}.csv", f"text,label\na,{n}\n") for n in (0, 1))
+    stars = {"positive": "4,5", "negative": "1"}
+    keys = [
+        key(path),
+        key(path, test_share=0.3),
+        key(path, **stars),
+        key(path, on_error="skip"),
+        key(path, test=str(first)),
+        key(path, test=str(second)),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key(path, test=str(first), test_share=0.3) == key(path, test=str(first))
+
+
+def test_settings_of_labelled_rows_are_refused_for_other_sources():
+    for option in ({"positive": "1", "negative": "0"}, {"test": "a.csv"}):
+        with pytest.raises(InputError, match="sample has labels and test reviews of its own"):
+            key("sample", **option)
 
 
 @pytest.mark.parametrize("name", ["sample", "a.csv", "folder/name", ""])
@@ -164,5 +206,6 @@ def test_an_unknown_dataset_is_missing(tmp_path):
     with pytest.raises(MissingFileError) as caught:
         prepare(PrepareSettings(dataset=str(path)), ProjectPaths(tmp_path))
     assert caught.value.fact == (
-        f"no dataset {path}: it is neither imdb nor sample nor a readable file"
+        f"no dataset {path}: it is not imdb, sample, tfds:NAME, a readable file or a folder with "
+        "pos and neg"
     )
