@@ -84,7 +84,7 @@ class LabelMapping:
         bare = {name: _without_prefix(name) for name in counts}
         if set(bare.values()) == {"-1"}:
             raise InputError(
-                f"{where} is -1 in every row, which means that the texts have no label",
+                f"{where}: every label is -1, which means that the texts have no labels",
                 hint="sentiment predict --input FILE",
             )
         known = [words & set(bare.values()) for words in _WORDS]
@@ -100,7 +100,7 @@ class LabelMapping:
         """Raise InputError, which lists the labels, if none of them is positive or negative."""
         if all(self.label(name) is None for name in counts):
             raise InputError(
-                f"{where} has no label that --positive or --negative names: it has "
+                f"{where}: none of the labels is in --positive or --negative: "
                 f"{describe_counts(counts)}",
                 hint=_options_hint(counts),
             )
@@ -135,9 +135,9 @@ def _shorten(name: str) -> str:
 
 def _unknown(counts: Mapping[str, int], where: str) -> InputError:
     if not counts:
-        return InputError(f"{where} is empty in every row", hint="name yours with --label-column")
+        return InputError(f"{where}: every label is empty", hint="name yours with --label-column")
     return InputError(
-        f"{where} does not say by itself which labels are positive and which negative: it has "
+        f"{where}: it is not certain which labels are positive and which are negative: "
         f"{describe_counts(counts)}",
         hint=_options_hint(counts),
     )
@@ -149,7 +149,7 @@ def _options_hint(counts: Mapping[str, int]) -> str:
     if 1 < len(names) <= _LISTED + 2 and all(_NUMBER.fullmatch(name) for name in names):
         numbers = sorted(names, key=float)
         middle = (float(numbers[0]) + float(numbers[-1])) / 2
-        high = ",".join(name for name in reversed(numbers) if float(name) > middle)
+        high = ",".join(name for name in numbers if float(name) > middle)
         low = ",".join(name for name in numbers if float(name) < middle)
         return f"if higher is better, add --positive {high} --negative {low}"
     return "add --positive LABEL,LABEL --negative LABEL,LABEL, or name another --label-column"

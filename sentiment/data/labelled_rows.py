@@ -70,20 +70,23 @@ class RowErrors:
 def label_rows(
     rows: Iterable[LabelledRow],
     mapping: LabelMapping | None,
-    where: str,
     *,
+    source: str,
+    column: str,
     errors: RowErrors,
     classes: bool = False,
 ) -> tuple[Reviews, list[str | None]]:
     """Return the labelled texts and the part of each; unsupervised texts get the label -1.
 
-    Without a `mapping` it is inferred from all labels, see `LabelMapping.infer`. Raises InputError
-    if there are no rows, or if the meaning of the labels is not certain.
+    Without a `mapping` it is inferred from all labels, see `LabelMapping.infer`. source, column:
+    names of the data and its labels, for messages. Raises InputError if there are no rows, or if
+    the meaning of the labels is not certain.
     """
     found = [(row, normalize_label(row.label)) for row in rows]
-    errors.check_any(len(found), where)
+    errors.check_any(len(found), source)
     labelled = [(row, name) for row, name in found if row.part != "unsupervised"]
     counts = Counter(name for _, name in labelled if name is not None)
+    where = f"{source}, column {column}"
     if mapping is None:
         mapping = LabelMapping.infer(counts, where, classes=classes)
     mapping.check_found(counts, where)

@@ -109,8 +109,14 @@ def _labelled_rows_source(
         (rows, errors), classes = read(request)
         if settings.test:
             rows = _with_test_file(rows, request, errors)
-        where = f"{settings.dataset}: {settings.label_column}"
-        reviews, parts = label_rows(rows, mapping, where, errors=errors, classes=classes)
+        reviews, parts = label_rows(
+            rows,
+            mapping,
+            source=settings.dataset,
+            column=settings.label_column,
+            errors=errors,
+            classes=classes,
+        )
         return make_splits(reviews, parts, settings.test_share, settings.dataset)
 
     return DataSource(load, identity, labelled_rows=True, version=2)
@@ -195,7 +201,7 @@ def read_labelled(
     """
     rows, errors = read_rows(path, text_column, label_column, RowErrors(on_error, _SKIP_HINT))
     rows = [LabelledRow(row.text, row.label) for row in rows]
-    return label_rows(rows, mapping, f"{path}: {label_column}", errors=errors)[0]
+    return label_rows(rows, mapping, source=str(path), column=label_column, errors=errors)[0]
 
 
 def read_rows(path: Path, text_column: str, label_column: str, errors: RowErrors) -> Rows:

@@ -18,6 +18,7 @@ _DEFAULTS = PrepareSettings()
 
 def identity(request: SourceRequest) -> str:
     """Return the name with its configuration and version."""
+    request.progress.note("importing TensorFlow Datasets")
     return f"{PREFIX}{_builder(request).info.full_name}"
 
 
@@ -52,17 +53,21 @@ def read_rows(request: SourceRequest) -> list[LabelledRow]:
 
 def _builder(request: SourceRequest) -> Any:
     """Return the builder of the requested data set; raise InputError if TFDS knows none."""
-    request.progress.note("importing TensorFlow Datasets")
     name = request.settings.dataset.removeprefix(PREFIX)
     with suppress_stderr():
         import tensorflow_datasets as tfds
 
         try:
             return tfds.builder(name, data_dir=request.paths.tfds)
-        except (tfds.core.registered.DatasetNotFoundError, ValueError, ImportError) as error:
+        except ImportError as error:
+            raise UnavailableError(
+                f"TFDS can't open the data set {name}: {first_line(error)}",
+                hint="install what is missing",
+            ) from error
+        except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
             raise InputError(
-                f"TFDS can't open a data set {name}: {first_line(error)}",
-                hint="names are listed at https://www.tensorflow.org/datasets/catalog",
+                f"TFDS has no data set {name}, with this configuration and version",
+                hint="all are listed at https://www.tensorflow.org/datasets/catalog",
             ) from error
 
 

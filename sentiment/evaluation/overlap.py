@@ -12,7 +12,6 @@ from sentiment.data.prepared import PreparedDataset
 from sentiment.data.tokenizer import EncodedTexts, tokenize
 from sentiment.inference.bundle import Bundle
 from sentiment.utils.paths import ProjectPaths
-from sentiment.utils.text import count_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class TrainingOverlap:
 
     def describe(self) -> str:
         """Return a sentence."""
-        fact = f"{self.seen:,} of {count_of(self.texts, 'text')} are also in the training data"
+        fact = f"{self.seen:,} of {self.texts:,} texts are also in the training data"
         if self.accuracy_without is None:
             return fact
         return f"{fact}; without them accuracy is {100 * self.accuracy_without:.2f} %"

@@ -105,7 +105,32 @@ def test_evaluate_json_is_the_only_standard_output(trained, tmp_path):
     assert fields["model"] == "first"
     assert fields["scores"]["reviews"] == 2
     assert sum(map(sum, fields["scores"]["confusion"])) == 2
-    assert list(fields) == ["model", "data", "scores", "uncalibrated", "mistakes"]
+    assert list(fields) == [
+        "model", "data", "scores", "uncalibrated", "mistakes", "notes", "in_training_data"
+    ]  # fmt: skip
+    assert fields["in_training_data"] == {
+        "texts": 2, "seen": 0, "accuracy_without": fields["scores"]["accuracy"]
+    }  # fmt: skip
+
+
+def test_evaluate_reads_other_labels_and_counts_training_texts(trained, tmp_path):
+    from sentiment.data import sources
+
+    text = sources.load_sample()["train"].texts[0]
+    path = tmp_path / "stars.csv"
+    path.write_text(f"text,label\nA wonderful film,5\nA bore,1\nSo so,3\n{text},5\n,1\n")
+    words = ["evaluate", "--data", str(path), "--no-track"]
+    assert fails(sentiment(*words), "line 6: no text", "--on-error skip")
+    words += ["--on-error", "skip"]
+    assert fails(sentiment(*words), "5 (2 rows)", "--positive 5 --negative 1")
+    result = sentiment(*words, "--positive", "4,5.0", "--negative", "-1,1")
+    assert "1 row with label 3 left out" in result.stdout
+    assert "1 row skipped" in result.stdout and "line 6" in result.stdout
+    assert "1 of 3 texts are also in the training data; without them" in result.stdout
+
+
+def test_train_says_the_class_balance_before_training(trained):
+    assert trained.index("train 240 reviews: 50.0 % positive") < trained.index("epoch 1/6")
 
 
 def test_train_and_evaluate_give_the_same_accuracy(trained):

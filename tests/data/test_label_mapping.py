@@ -10,7 +10,7 @@ from sentiment.errors import InputError
 def infer(labels, **options):
     """Return the meaning of each label of a column, in order of their names."""
     counts = Counter(filter(None, map(normalize_label, labels)))
-    mapping = LabelMapping.infer(counts, "a.csv: column label", **options)
+    mapping = LabelMapping.infer(counts, "a.csv, column label", **options)
     return [mapping.label(name) for name in sorted(counts)]
 
 
@@ -53,7 +53,7 @@ def test_the_meaning_of_known_labels_is_inferred(labels, meanings):
     ("labels", "options"),
     [
         (["1", "2"], "--positive 2 --negative 1"),
-        ("12345", "--positive 5,4 --negative 1,2"),
+        ("12345", "--positive 4,5 --negative 1,2"),
         (["0", "2", "4"], "--positive 4 --negative 0"),
         (["-1", "0", "1"], "--positive 1 --negative -1"),
         (["0", "1", "2"], "--positive 2 --negative 0"),
@@ -65,7 +65,7 @@ def test_the_meaning_of_known_labels_is_inferred(labels, meanings):
     ],
 )
 def test_an_uncertain_column_is_an_error_that_says_what_to_type(labels, options):
-    with pytest.raises(InputError, match="does not say by itself") as caught:
+    with pytest.raises(InputError, match="it is not certain") as caught:
         infer(labels)
     assert options in caught.value.hint
 
@@ -74,18 +74,18 @@ def test_the_error_lists_the_labels_with_their_counts():
     with pytest.raises(InputError) as caught:
         infer(["5"] * 3 + ["1"] * 2 + ["3"])
     assert caught.value.fact == (
-        "a.csv: column label does not say by itself which labels are positive and which "
-        "negative: it has 5 (3 rows), 1 (2 rows), 3 (1 row)"
+        "a.csv, column label: it is not certain which labels are positive and which are "
+        "negative: 5 (3 rows), 1 (2 rows), 3 (1 row)"
     )
     many = describe_counts({f"l{n}": 1 for n in range(10)})
     assert many.endswith("l7 (1 row) and 2 other labels")
 
 
 def test_a_column_of_minus_ones_has_no_labels():
-    with pytest.raises(InputError, match="-1 in every row") as caught:
+    with pytest.raises(InputError, match="every label is -1") as caught:
         infer(["-1", -1])
     assert "predict" in caught.value.hint
-    with pytest.raises(InputError, match="is empty in every row"):
+    with pytest.raises(InputError, match="every label is empty"):
         infer([""])
 
 
@@ -114,6 +114,6 @@ def test_typed_labels_that_make_no_sense_are_an_error(positive, negative, messag
 
 def test_typed_labels_that_do_not_occur_are_an_error():
     mapping = LabelMapping.parse("good", "bad")
-    mapping.check_found({"good": 1, "fair": 2}, "a.csv: column label")
-    with pytest.raises(InputError, match=r"has no label that .* it has fine \(2 rows\)"):
-        mapping.check_found({"fine": 2}, "a.csv: column label")
+    mapping.check_found({"good": 1, "fair": 2}, "a.csv, column label")
+    with pytest.raises(InputError, match=r"none of the labels is in .*: fine \(2 rows\)"):
+        mapping.check_found({"fine": 2}, "a.csv, column label")

@@ -58,7 +58,11 @@ def test_columns_can_be_named(tmp_path):
         ("a.csv", "text,label\n", "holds no rows"),
         ("a.csv", "txt,label\na,1\n", "line 2: no column 'text'; it has txt, label"),
         ("a.csv", "text,label\na,1\nb\n", "line 3: no column 'label'"),
-        ("a.csv", "text,label\na,maybe\n", "it has maybe (1 row)"),
+        (
+            "a.csv",
+            "text,label\na,maybe\n",
+            "column label: it is not certain which labels are positive and which",
+        ),
         ("a.csv", "text,label\n ,1\n", "line 2: no text in column 'text'"),
         ("a.csv", 'text,label\n"a,1\n', "line 2: unexpected end of data"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{', "line 2: not JSON"),
