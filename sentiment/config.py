@@ -55,9 +55,7 @@ class PrepareSettings:
     label_column: str = setting("label", "column with the label in a file")
     positive: str = setting("", "labels that are positive, such as 4,5; default: the known ones")
     negative: str = setting("", "labels that are negative, such as 1,2")
-    on_error: Literal["fail", "skip"] = setting(
-        "fail", "what to do about rows that can't be read or have no text"
-    )
+    on_error: Literal["fail", "skip"] = setting("fail", "what to do about rows that can't be read")
     test: str = setting("", "labelled file with the test reviews")
     test_share: float = setting(
         0.2, "share of a file without test reviews that is used for the test", 0.01, 0.9
@@ -72,7 +70,7 @@ class PrepareSettings:
         prefix, _, name = self.dataset.partition("tfds:")
         if name and not prefix:
             return name.partition(":")[0].replace("/", "-")
-        return Path(self.dataset).stem
+        return Path(self.dataset).resolve().stem
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def command(
     negative: Annotated[str, typer.Option(help="labels that are negative, such as 1,2")] = "",
     on_error: Annotated[
         Literal["fail", "skip"],
-        typer.Option(help="what to do about rows that can't be read or have no text"),
+        typer.Option(help="what to do about rows that can't be read"),
     ] = "fail",
     mistakes: Annotated[
         int,

@@ -34,6 +34,11 @@ def normalize_label(value: Any) -> str | None:
     return str(int(number)) if number.is_integer() else str(number)
 
 
+def parse_labels(text: str) -> frozenset[str]:
+    """Return the normalised labels of a list with commas, such as `4,5`."""
+    return frozenset(name for part in text.split(",") if (name := normalize_label(part)))
+
+
 @dataclass(frozen=True)
 class LabelMapping:
     """The labels that are positive and those that are negative, see `normalize_label`.
@@ -60,10 +65,7 @@ class LabelMapping:
         """
         if not positive.strip() and not negative.strip():
             return None
-        sides = [
-            frozenset(name for part in text.split(",") if (name := normalize_label(part)))
-            for text in (positive, negative)
-        ]
+        sides = [parse_labels(text) for text in (positive, negative)]
         if not all(sides):
             raise InputError("--positive and --negative belong together: give both")
         if both := sides[0] & sides[1]:

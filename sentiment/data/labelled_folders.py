@@ -32,10 +32,7 @@ def read_folder(path: Path, errors: RowErrors) -> list[LabelledRow]:
             continue
         except OSError as error:
             raise InputError(f"{file} can't be read: {error.strerror}") from error
-        if text.strip():
-            rows.append(LabelledRow(text, label, part))
-        else:
-            errors.add(InputError(f"{file}: no text"))
+        rows.append(LabelledRow(text, label, part))
     return rows
 
 

@@ -82,8 +82,9 @@ def label_rows(
     names of the data and its labels, for messages. Raises InputError if there are no rows, or if
     the meaning of the labels is not certain.
     """
-    found = [(row, normalize_label(row.label)) for row in rows]
-    errors.check_any(len(found), source)
+    everything = list(rows)
+    errors.check_any(len(everything), source)
+    found = [(row, normalize_label(row.label)) for row in everything if row.text.strip()]
     labelled = [(row, name) for row, name in found if row.part != "unsupervised"]
     counts = Counter(name for _, name in labelled if name is not None)
     where = f"{source}, column {column}"
@@ -100,12 +101,16 @@ def label_rows(
             labels.append(label)
             parts.append(row.part)
     left_out = {name: count for name, count in counts.items() if meanings[name] is None}
-    unlabelled = len(labelled) - sum(counts.values())
-    notes = [*errors.notes(), *_left_out_notes(left_out, unlabelled), *_mapping_notes(meanings)]
+    unlabelled, blank = len(labelled) - sum(counts.values()), len(everything) - len(found)
+    notes = [
+        *errors.notes(),
+        *_left_out_notes(left_out, unlabelled, blank),
+        *_mapping_notes(meanings),
+    ]
     return Reviews(texts, np.array(labels, np.int8), tuple(notes)), parts
 
 
-def _left_out_notes(left_out: dict[str, int], unlabelled: int) -> list[str]:
+def _left_out_notes(left_out: dict[str, int], unlabelled: int, blank: int) -> list[str]:
     """Return a sentence about the rows that were left out, if there are any."""
     frequent = sorted(left_out, key=lambda name: -left_out[name])
     parts = [f"{count_of(left_out[name], 'row')} with label {name}" for name in frequent[:8]]
@@ -114,6 +119,8 @@ def _left_out_notes(left_out: dict[str, int], unlabelled: int) -> list[str]:
         parts.append(f"{count_of(rows, 'row')} with one of {len(others):,} other labels")
     if unlabelled:
         parts.append(f"{count_of(unlabelled, 'row')} without a label")
+    if blank:
+        parts.append(f"{count_of(blank, 'row')} without text")
     return [escape_control(f"{', '.join(parts)} left out")] if parts else []
 
 

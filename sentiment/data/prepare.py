@@ -6,6 +6,7 @@ from typing import Any
 
 from sentiment.config import PrepareSettings
 from sentiment.data import prepared, sources, tokenizer
+from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
 from sentiment.data.sources import DataSource, SourceRequest
 from sentiment.errors import InputError
@@ -99,6 +100,8 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
         or (name == "test_share" and recorded["test"])
     }
     identity = {name: value for name, value in recorded.items() if name not in unused}
+    for name in {"positive", "negative"} & identity.keys():
+        identity[name] = sorted(parse_labels(identity[name]))
     return identity if source.version == 1 else identity | {"source_version": source.version}
 
 

@@ -24,7 +24,7 @@ from sentiment.data.labelled_rows import (
     label_rows,
     make_splits,
 )
-from sentiment.data.labels import LABEL_SPELLINGS, UNLABELLED
+from sentiment.data.labels import NEGATIVE, POSITIVE, UNLABELLED
 from sentiment.data.reviews import Reviews, SourceRequest, Splits
 from sentiment.errors import InputError, MissingFileError
 
@@ -89,7 +89,7 @@ def load_sample(request: SourceRequest | None = None) -> Splits:
     rows: dict[str, list[tuple[str, int]]] = {}
     with resources.files("sentiment.data").joinpath("sample.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            label = LABEL_SPELLINGS.get(row["label"], UNLABELLED)
+            label = {"pos": POSITIVE, "neg": NEGATIVE}.get(row["label"], UNLABELLED)
             rows.setdefault(row["split"], []).append((row["text"], label))
     return {
         name: Reviews([text for text, _ in pairs], np.array([label for _, label in pairs], np.int8))
@@ -194,10 +194,11 @@ def read_labelled(
 ) -> Reviews:
     """Return the texts and labels of a labelled file; without a mapping it is inferred.
 
-    Rows whose label is neither positive nor negative are left out; the notes say so. Raises
+    Rows without text and rows whose label is neither positive nor negative are left out; the notes
+    say so. Raises
     MissingFileError if there is no file, and InputError if no row is left or the meaning of the
-    labels is not certain. A row without text raises InputError, which names the line, unless
-    `on_error` is `skip`.
+    labels is not certain. A row that can't be read raises InputError, which names the line,
+    unless `on_error` is `skip`.
     """
     rows, errors = read_rows(path, text_column, label_column, RowErrors(on_error, _SKIP_HINT))
     rows = [LabelledRow(row.text, row.label) for row in rows]
@@ -217,8 +218,6 @@ def read_rows(path: Path, text_column: str, label_column: str, errors: RowErrors
             text = _field(path, line, fields, text_column)
             if label_column not in fields:
                 raise _no_column(path, line, fields, label_column)
-            if not text.strip():
-                raise InputError(f"{path}, line {line}: no text in column {text_column!r}")
         except InputError as error:
             errors.add(error)
             continue

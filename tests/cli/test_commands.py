@@ -118,14 +118,15 @@ def test_evaluate_reads_other_labels_and_counts_training_texts(trained, tmp_path
 
     text = sources.load_sample()["train"].texts[0]
     path = tmp_path / "stars.csv"
-    path.write_text(f"text,label\nA wonderful film,5\nA bore,1\nSo so,3\n{text},5\n,1\n")
+    rows = ["A wonderful film,5", "A bore,1", "So so,3", f'"{text}",5', ",1", "lost"]
+    path.write_text("\n".join(["text,label", *rows]))
     words = ["evaluate", "--data", str(path), "--no-track"]
-    assert fails(sentiment(*words), "line 6: no text", "--on-error skip")
+    assert fails(sentiment(*words), "line 7: no column 'label'", "--on-error skip")
     words += ["--on-error", "skip"]
     assert fails(sentiment(*words), "5 (2 rows)", "--positive 5 --negative 1")
     result = sentiment(*words, "--positive", "4,5.0", "--negative", "-1,1")
-    assert "1 row with label 3 left out" in result.stdout
-    assert "1 row skipped" in result.stdout and "line 6" in result.stdout
+    assert "1 row with label 3, 1 row without text left out" in result.stdout
+    assert "1 row skipped" in result.stdout and "line 7" in result.stdout
     assert "1 of 3 texts are also in the training data; without them" in result.stdout
 
 
@@ -159,7 +160,11 @@ def test_other_settings_make_another_prepared_dataset(trained, home):
 
 def test_prepare_reads_a_labelled_file(tmp_path):
     path = tmp_path / "mine.tsv"
-    rows = [f"what a {word} film\t{label}" for word, label in (("good", 1), ("bad", 0))] * 10
+    rows = [
+        f"a {word} film {n}\t{label}"
+        for word, label in (("good", 1), ("bad", 0))
+        for n in range(10)
+    ]
     path.write_text("\n".join(["text\tlabel", *rows]))
     result = sentiment("prepare", "--dataset", str(path))
     assert result.exit_code == 0, result.output

@@ -61,11 +61,12 @@ def test_a_label_with_one_text_is_in_the_training_reviews_or_an_error(tmp_path):
 
 
 def test_rows_with_other_labels_or_none_are_left_out_and_counted(tmp_path):
-    rows = [*numbered(20), "so so,Neutral", "hm,neutral", "odd,mixed", "no label,"]
+    rows = [*numbered(20), "so so,Neutral", "hm,neutral", "odd,mixed", "no label,", " ,1", ",2"]
     splits, notes = load(table(tmp_path / "a.csv", rows), tmp_path)
     assert sum(len(split.texts) for split in splits.values()) == 20
     assert notes == [
-        "2 rows with label neutral, 1 row with label mixed, 1 row without a label left out"
+        "2 rows with label neutral, 1 row with label mixed, 1 row without a label, "
+        "2 rows without text left out"
     ]
 
 
@@ -118,14 +119,17 @@ def test_a_test_file_beside_test_rows_is_an_error(tmp_path):
 
 
 def test_skipped_rows_are_counted_and_the_first_are_named(tmp_path):
-    path = table(tmp_path / "a.csv", [*numbered(20), "broken", " ,1", "a,b,c", ",0"])
+    path = table(tmp_path / "a.csv", [*numbered(20), "broken", "a,b,c", ",", "x"])
     with pytest.raises(InputError, match="line 22") as caught:
         load(path, tmp_path)
     assert caught.value.hint == "--on-error skip leaves out such rows"
     splits, notes = load(path, tmp_path, on_error="skip")
     assert sum(len(split.texts) for split in splits.values()) == 20
-    assert notes[0].startswith("4 rows skipped: ") and notes[0].endswith("; …")
-    assert "line 22: no column 'label'" in notes[0] and "line 23: no text" in notes[0]
+    assert notes[0].startswith("3 rows skipped: ") and "line 22: no column 'label'" in notes[0]
+    assert "line 23: 3 fields" in notes[0] and "line 25: no column 'label'" in notes[0]
+    assert notes[1] == "1 row without text left out"
+    more = load(table(tmp_path / "a.csv", [*numbered(20), *"abcd"]), tmp_path, on_error="skip")[1]
+    assert more[0].startswith("4 rows skipped: ") and more[0].endswith("; …")
 
 
 def test_a_column_that_no_row_has_is_an_error_even_if_rows_may_be_skipped(tmp_path):

@@ -63,7 +63,6 @@ def test_columns_can_be_named(tmp_path):
             "text,label\na,maybe\n",
             "column label: it is not certain which labels are positive and which",
         ),
-        ("a.csv", "text,label\n ,1\n", "line 2: no text in column 'text'"),
         ("a.csv", 'text,label\n"a,1\n', "line 2: unexpected end of data"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{', "line 2: not JSON"),
         ("a.jsonl", "[1]\n", "line 1: expected a JSON object"),
@@ -190,6 +189,7 @@ def test_the_key_of_a_file_changes_with_what_changes_its_splits(tmp_path):
         key(path, test=str(second)),
     ]
     assert len(set(keys)) == len(keys)
+    assert key(path, **stars) == key(path, positive="5.0, 4", negative="1")
     assert key(path, test=str(first), test_share=0.3) == key(path, test=str(first))
 
 

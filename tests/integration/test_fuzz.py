@@ -339,7 +339,7 @@ GRAMMAR = {
     },
     ("evaluate", "--data", "in.csv"): {
         "--data": FILE, "--text-column": COLUMN, "--label-column": COLUMN, "--json": None,
-        "--mistakes": NUMBER, "--no-track": None, **MODEL,
+        "--mistakes": NUMBER, "--no-track": None, "--on-error": st.just("skip"), **MODEL,
     },
     ("runs",): {"--json": None, "--stale": None, "--older-than": NUMBER, **EXPERIMENT},
     ("compare",): {
