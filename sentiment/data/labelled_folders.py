@@ -16,9 +16,12 @@ _LABELS = ("pos", "neg", "positive", "negative")
 
 def is_labelled_folder(path: Path) -> bool:
     """Return True if `path` is a folder with folders of positive and negative texts."""
-    if not path.is_dir():
+    try:
+        return path.is_dir() and any(
+            (folder / label).is_dir() for folder, _ in _parts(path) for label in _LABELS
+        )
+    except OSError:  # such as a name that is too long
         return False
-    return any((folder / label).is_dir() for folder, _ in _parts(path) for label in _LABELS)
 
 
 def read_folder(path: Path, errors: RowErrors) -> list[LabelledRow]:

@@ -129,3 +129,17 @@ def test_fewer_reviews_need_fewer_occurrences(tmp_path):
     # 240 reviews are about a hundredth of 25,000: 10 becomes 2, and so does 200; 300 becomes 3.
     assert words() == words(least_word=200) > words(least_word=300)
     assert words(least_word=1) > words()
+
+
+def test_a_manifest_without_notes_and_class_counts_can_be_opened(dataset):
+    path = dataset.folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["notes"], manifest["digest"]
+    for name in ("positive", "negative", "on_error", "test", "test_share"):
+        del manifest["settings"][name]
+    for split in manifest["splits"].values():
+        del split["positive"], split["negative"]
+    path.write_text(json.dumps(files.add_checksum(manifest)))
+    opened = prepared.open_dataset(dataset.folder)
+    assert opened.describe() == [] and opened.splits["test"].positive_share is None
+    assert dataset.describe()[0] == "train 240 reviews: 50.0 % positive"

@@ -205,8 +205,9 @@ def test_the_name_of_a_source_is_new_and_no_path(name):
         sources.data_source(name)
 
 
-def test_an_unknown_dataset_is_missing(tmp_path):
-    path = tmp_path / "absent.csv"
+@pytest.mark.parametrize("name", ["absent.csv", "a" * 5000, "."])
+def test_an_unknown_dataset_is_missing(tmp_path, name):
+    path = tmp_path / name
     with pytest.raises(MissingFileError) as caught:
         prepare(PrepareSettings(dataset=str(path)), ProjectPaths(tmp_path))
     assert caught.value.fact == (
