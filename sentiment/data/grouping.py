@@ -1,4 +1,7 @@
-"""Find equal texts, and draw a share of the rows that separates no equal texts."""
+"""Keep equal texts on one side of a split.
+
+If the same text were in training and in test, a model that only remembers it would be right.
+"""
 
 from collections.abc import Iterable
 
@@ -8,7 +11,10 @@ import numpy as np
 def group_texts(keys: Iterable[bytes | str]) -> np.ndarray:
     """Return a number for each key, int64 (N,): equal keys have equal numbers.
 
-    The numbers are 0, 1, 2 … in order of first appearance.
+    Numbers are given in the order in which keys first occur:
+
+    >>> group_texts(["good", "bad", "good"]).tolist()
+    [0, 1, 0]
     """
     numbers: dict[bytes | str, int] = {}
     return np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
@@ -17,49 +23,51 @@ def group_texts(keys: Iterable[bytes | str]) -> np.ndarray:
 def choose_groups(
     groups: np.ndarray, labels: np.ndarray, share: float, seed: int = 0
 ) -> np.ndarray:
-    """Return the rows of whole groups, ascending int64: about `share` (0-1) of all rows.
+    """Choose about `share` of the rows, 0-0.5, without dividing a group.
 
-    groups: number of each row's group, 0 or more, int64 (N,); labels: int (N,). Each label has
-    about `share` of its rows among them, as near as the groups allow. A label with at least two
-    groups has a row among them and a row outside. The same arguments give the same rows.
+    groups: int64 (N,), see `group_texts`; labels: int (N,), of at most two kinds.
+
+    Return the chosen rows, ascending int64 (M,). Each label gets its share as nearly as the groups
+    allow. A label that occurs in two or more groups has a row among the chosen and one among the
+    others.
     """
     if not len(groups):
         return np.empty(0, np.int64)
-    groups = np.unique(groups, return_inverse=True)[1]  # without gaps
-    sizes = np.bincount(groups)
-    lowest, highest = np.full(len(sizes), labels.max()), np.full(len(sizes), labels.min())
-    np.minimum.at(lowest, groups, labels)
-    np.maximum.at(highest, groups, labels)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    chosen = np.zeros(len(sizes), bool)
-    # Groups with the same labels are drawn together, so that each label has its share.
-    for pair in np.unique(np.stack([lowest, highest], axis=1), axis=0):
-        alike = order[(lowest[order] == pair[0]) & (highest[order] == pair[1])]
-        _fill(chosen, alike, sizes, round(share * sizes[alike].sum()))
-    containing = [np.unique(groups[labels == label]) for label in np.unique(labels)]
-    _balance(chosen, [members for members in containing if len(members) > 1], sizes)
-    return np.flatnonzero(chosen[groups])
+    kinds, kind_of_row = np.unique(labels, return_inverse=True)
+    names, group_of_row = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), len(kinds)), np.int64)
+    np.add.at(counts, (group_of_row, kind_of_row), 1)
+    # The order in which a permutation of the rows meets them: without equal texts and with even
+    # labels, the chosen rows are those that the permutation begins with.
+    met = group_of_row[np.random.default_rng(seed).permutation(len(groups))]
+    order = met[np.sort(np.unique(met, return_index=True)[1])]
+    chosen = _one_on_each_side(counts, order)
+    left = share * counts.sum(axis=0) - counts[chosen == 1].sum(axis=0)
+    # Groups with both labels come first, so that the others can correct what they upset.
+    mixed_first = order[np.argsort((counts[order] > 0).sum(axis=1) < 2, kind="stable")]
+    for group in mixed_first[chosen[mixed_first] < 0]:
+        if (left <= 0.5).all():
+            break
+        rest = left - counts[group]
+        if np.abs(rest).sum() < np.abs(left).sum():
+            chosen[group], left = 1, rest
+    return np.flatnonzero(chosen[group_of_row] == 1)
 
 
-def _fill(chosen: np.ndarray, candidates: np.ndarray, sizes: np.ndarray, rows: int) -> None:
-    """Mark candidates in their order that fit into `rows`, until these are used up."""
-    for group, size in zip(candidates.tolist(), sizes[candidates].tolist(), strict=True):
-        if not rows:
-            return
-        if size <= rows:
-            chosen[group] = True
-            rows -= size
+def _one_on_each_side(counts: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return 1 for groups that must be chosen, 0 for those that must not, -1 for the others.
 
-
-def _balance(chosen: np.ndarray, labels: list[np.ndarray], sizes: np.ndarray) -> None:
-    """Move small groups until each label has one on either side; labels: the groups of each."""
-    for side in (True, False):
-        for members in labels:
-            if (chosen[members] == side).any():
-                continue
-            # Rather a group whose other labels keep a group on its present side.
-            harm = [
-                sum(group in others and (chosen[others] != side).sum() == 1 for others in labels)
-                for group in members
-            ]
-            chosen[members[np.lexsort((sizes[members], harm))[0]]] = side
+    counts: int64 (G, K), rows of each label in each group; order: int64 (G,), a random order.
+    """
+    chosen = np.full(len(counts), -1, np.int8)
+    smallest_first = order[np.argsort(counts[order].sum(axis=1), kind="stable")]
+    # A label in few groups has the least choice and goes first.
+    for label in np.argsort((counts > 0).sum(axis=0), kind="stable"):
+        with_label = smallest_first[counts[smallest_first, label] > 0]
+        if len(with_label) < 2:
+            continue
+        if not (chosen[with_label] == 1).any():
+            chosen[with_label[chosen[with_label] < 0][0]] = 1
+        if not (chosen[with_label] == 0).any():
+            chosen[with_label[chosen[with_label] < 0][-1]] = 0
+    return chosen

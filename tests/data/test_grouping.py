@@ -58,3 +58,31 @@ def test_each_label_is_on_both_sides_if_it_has_two_groups(share):
 def test_one_group_or_no_row_is_no_error():
     assert len(choose_groups(np.zeros(4, int), np.array([0, 1, 0, 1]), 0.2)) == 0
     assert len(choose_groups(np.empty(0, int), np.empty(0, int), 0.2)) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_without_repeats_each_label_gets_exactly_its_share(seed):
+    labels = np.repeat([0, 1], [900, 100])
+    rows = choose_groups(np.arange(1000), labels, 0.1, seed)
+    assert np.bincount(labels[rows]).tolist() == [90, 10]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_label_in_two_groups_is_on_both_sides(seed):
+    random = np.random.default_rng(seed)
+    groups = random.integers(0, 5, 12)
+    labels = random.integers(0, 2, 12)
+    rows = choose_groups(groups, labels, 0.1, seed)
+    others = np.setdiff1d(np.arange(12), rows)
+    for label in (0, 1):
+        if len(set(groups[labels == label])) > 1:
+            assert label in labels[rows] and label in labels[others]
+
+
+def test_the_only_text_of_all_rows_is_not_chosen():
+    assert len(choose_groups(np.zeros(20, np.int64), np.arange(20) % 2, 0.2)) == 0
+
+
+def test_the_largest_group_stays_with_the_others():
+    groups = np.repeat([0, 1], [90, 10])
+    assert choose_groups(groups, np.ones(100, np.int8), 0.2).tolist() == list(range(90, 100))
