@@ -45,7 +45,7 @@ READ_SETTINGS = ("format", "delimiter", "quoting", "header", "encoding")
 class PrepareSettings:
     """The dataset and how its vocabulary is built."""
 
-    dataset: str = setting("imdb", "imdb, sample, or a labelled file, as `sentiment formats` lists")
+    dataset: str = setting("imdb", "imdb, sample, tfds:NAME, or a labelled file or folder")
     vocabulary: int = setting(
         80_000, "maximum number of words, the most frequent ones", 10, 1_000_000
     )
@@ -67,27 +67,24 @@ class PrepareSettings:
     encoding: str = setting(
         "", "such as cp1252; default: UTF-8, or UTF-16 or UTF-32 with a byte-order mark"
     )
+    positive: str = setting("", "labels that are positive, such as 4,5; default: the known ones")
+    negative: str = setting("", "labels that are negative, such as 1,2")
+    on_error: Literal["fail", "skip"] = setting("fail", "what to do about rows that can't be read")
+    test: str = setting("", "labelled file with the test reviews")
+    test_share: float = setting(
+        0.2, "share of a file without test reviews that is used for the test", 0.01, 0.9
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self)
 
-    def content(self) -> dict[str, Any]:
-        """Return the settings that decide what a prepared dataset holds, by name.
-
-        Those of `READ_SETTINGS` only if they are not the default, so that a dataset that was
-        prepared before they existed keeps its key.
-        """
-        return {
-            setting.name: value
-            for setting in fields(self)
-            if (value := getattr(self, setting.name)) != setting.default
-            or setting.name not in READ_SETTINGS
-        }
-
     @property
     def name(self) -> str:
         """A short name of the dataset; for a file, its name without folder and suffix."""
-        return Path(self.dataset).stem
+        prefix, _, name = self.dataset.partition("tfds:")
+        if name and not prefix:
+            return name.partition(":")[0].replace("/", "-")
+        return Path(self.dataset).resolve().stem
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sentiment.data.readers import ReadOptions
     from sentiment.evaluation.evaluate import Evaluation, LabelledTexts, Mistake
+    from sentiment.evaluation.overlap import TrainingOverlap
     from sentiment.inference.bundle import Bundle
 
 UNBALANCED = 0.55  # share of the majority class from which accuracies are shown beside it
@@ -28,10 +29,20 @@ def command(
     model: ModelOption = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="labelled file, as `sentiment formats` lists; default: the test split"),
+        typer.Option(
+            help="labelled file or folder, see `sentiment formats`; default: the test split"
+        ),
     ] = None,
     text_column: TextColumnOption = "text",
     label_column: Annotated[str, typer.Option(help="column with the label")] = "label",
+    positive: Annotated[
+        str, typer.Option(help="labels that are positive, such as 4,5; default: the known ones")
+    ] = "",
+    negative: Annotated[str, typer.Option(help="labels that are negative, such as 1,2")] = "",
+    on_error: Annotated[
+        Literal["fail", "skip"],
+        typer.Option(help="what to do about rows that can't be read"),
+    ] = "fail",
     mistakes: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="how many of the most confident mistakes to show"),
@@ -42,6 +53,7 @@ def command(
     reading: "ReadOptions",
 ) -> None:
     """Measure a model on the official test reviews or on your own labelled file."""
+    from sentiment.data.label_mapping import LabelMapping
     from sentiment.evaluation.evaluate import load_labelled_file, load_test_split
     from sentiment.inference import resolve
 
@@ -50,14 +62,34 @@ def command(
     if data is None:
         texts = load_test_split(bundle, paths)
     else:
-        texts = load_labelled_file(data, text_column, label_column, reading)
+        mapping = LabelMapping.parse(positive, negative)
+        texts = load_labelled_file(
+            data, text_column, label_column, mapping=mapping, on_error=on_error, options=reading
+        )
     evaluation = evaluate_and_save(bundle, texts, worst=mistakes, track=track, as_json=as_json)
     if as_json:
-        print_json(evaluation_fields(bundle, texts, evaluation))
+        overlap = _find_overlap(bundle, texts, evaluation)
+        fields = {"notes": list(texts.notes), "in_training_data": overlap and asdict(overlap)}
+        print_json(evaluation_fields(bundle, texts, evaluation) | fields)
         return
     target = _console.console()
     for table in tables(bundle, texts, evaluation):
         target.print(table)
+    overlap = _find_overlap(bundle, texts, evaluation)
+    for line in (*texts.notes, *([overlap.describe()] if overlap and overlap.seen else [])):
+        target.print(line, highlight=False, markup=False)
+
+
+def _find_overlap(
+    bundle: "Bundle", data: "LabelledTexts", evaluation: "Evaluation"
+) -> "TrainingOverlap | None":
+    """Compare the texts with the training texts; None if these are not on this machine."""
+    from sentiment.evaluation import overlap
+
+    training = overlap.find_training_data(bundle, find_project())
+    if training is None:
+        return None
+    return overlap.measure_overlap(training, data.texts, data.labels, evaluation.probabilities)
 
 
 def evaluate_and_save(

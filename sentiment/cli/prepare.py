@@ -35,6 +35,8 @@ def command(
     if not is_new:
         target.print("Already prepared with these settings: nothing to do.")
     target.print(splits_table(data))
+    for line in data.describe():
+        target.print(line, highlight=False, markup=False)
     target.print(_console.facts({"Vocabulary": vocabulary_size(data), "Folder": str(data.folder)}))
 
 

@@ -52,14 +52,16 @@ def command(
     check_text_source(texts, source, _EXAMPLE)
     if source and output and source.resolve() == output.resolve():
         raise typer.BadParameter(f"{output} is the input file")
-    from sentiment.data import sources
+    from sentiment.data import labelled_files
     from sentiment.inference import resolve
     from sentiment.inference.classifier import Classifier
     from sentiment.inspection import hidden_states
 
     classifier = Classifier(resolve.resolve_model(model, find_project()))
     given = (
-        sources.read_texts(source, text_column, reading) if source else _read_texts(texts or ["-"])
+        labelled_files.read_texts(source, text_column, reading)
+        if source
+        else _read_texts(texts or ["-"])
     )
     names = hidden_states.column_names(classifier)
     chunks = hidden_states.compute_states(classifier, given, steps)

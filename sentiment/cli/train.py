@@ -162,6 +162,8 @@ def _prepare(
             data, is_new = prepare(settings, paths, progress=progress)
             check_dataset(data)
     progress.note(f"{'prepared' if is_new else 'using'} {data.folder}")
+    for line in data.describe():
+        progress.note(line)
     return data
 
 

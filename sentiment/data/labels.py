@@ -1,10 +1,8 @@
-"""Names and spellings of labels: 1 positive, 0 negative, -1 unlabelled."""
+"""Names of labels: 1 positive, 0 negative, -1 unlabelled."""
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
 UNKNOWN_LABEL = "unknown"  # of a text without a word that the model knows
 LABEL_NAMES = {NEGATIVE: "negative", POSITIVE: "positive"}
-# Spellings in labelled files, in lower case.
-LABEL_SPELLINGS = {"pos": 1, "positive": 1, "1": 1, "neg": 0, "negative": 0, "0": 0}
 
 
 def label_name(label: int, otherwise: str = "unlabelled") -> str:

@@ -1,10 +1,15 @@
 """Prepare a dataset: load its reviews, build the vocabulary, encode every split."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from sentiment.config import PrepareSettings
-from sentiment.data import prepared, sources, tokenizer, trainable
+from sentiment.config import READ_SETTINGS, PrepareSettings
+from sentiment.data import labelled_files, prepared, sources, tokenizer, trainable
+from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
+from sentiment.data.sources import DataSource, SourceRequest
+from sentiment.errors import InputError
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
@@ -26,17 +31,19 @@ def prepare(
     `sources`. Raises InputError for a writing without spaces; see `trainable`.
     """
     progress = progress or Progress()
-    request = sources.SourceRequest(settings, paths, archive, progress)
+    request = SourceRequest(settings, paths, archive, progress)
     source = sources.find_source(settings.dataset)
-    identity = {**settings.content(), "dataset": source.identity(request)}
-    folder = paths.prepared / f"{settings.name}-{prepared.settings_key(identity)}"
+    recorded = recorded_settings(source, request)
+    folder = (
+        paths.prepared / f"{settings.name}-{prepared.settings_key(key_settings(source, recorded))}"
+    )
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
     splits = source.load(request)
     train_texts = splits["train"].texts
     trainable.check_spaces(train_texts)
     min_word_count, *min_ngram_counts = _min_counts(settings, len(train_texts))
-    vocabulary, encoded = tokenizer.fit(
+    vocabulary, train_tokens = tokenizer.fit(
         progress.track(train_texts, "building vocabulary", len(train_texts)),
         most_words=settings.vocabulary,
         least_word=min_word_count,
@@ -47,6 +54,7 @@ def prepare(
         vocabulary.write(temporary)
         statistics = {}
         for name, split in splits.items():
+            encoded = train_tokens
             if name != "train":
                 texts = progress.track(split.texts, f"encoding {name}", len(split.texts))
                 encoded = vocabulary.encode(texts)
@@ -54,9 +62,49 @@ def prepare(
                 temporary, name, split.texts, split.labels, encoded
             )
         size = VocabularySize(len(vocabulary.words), len(vocabulary.ngrams))
-        manifest = Manifest(identity, size, statistics, files.checksums(temporary))
+        notes = [note for split in splits.values() for note in split.notes]
+        manifest = Manifest(recorded, size, statistics, files.checksums(temporary), notes=notes)
         prepared.write_manifest(temporary, manifest)
     return prepared.open_dataset(folder), True
+
+
+# Settings of files, labels and test reviews, which apply to labelled rows alone.
+_ROW_SETTINGS = (*READ_SETTINGS, "positive", "negative", "on_error", "test", "test_share")
+
+
+def recorded_settings(source: DataSource, request: SourceRequest) -> dict[str, Any]:
+    """Return the settings, with digests in the names of files."""
+    settings = request.settings
+    if not source.labelled_rows:
+        for name in ("positive", "negative", "test"):
+            if getattr(settings, name):
+                raise InputError(
+                    f"{settings.dataset} has labels and test reviews of its own",
+                    hint=f"leave out --{name}",
+                )
+    recorded = {**asdict(settings), "dataset": source.identity(request)}
+    if settings.test:
+        recorded["test"] = labelled_files.file_identity(Path(settings.test))
+    return recorded
+
+
+def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that change the content of the prepared dataset.
+
+    Row settings came later: those with their default are left out, so that keys stay the same.
+    """
+    defaults = asdict(PrepareSettings())
+    unused = {
+        name
+        for name in _ROW_SETTINGS
+        if not source.labelled_rows
+        or recorded[name] == defaults[name]
+        or (name == "test_share" and recorded["test"])
+    }
+    identity = {name: value for name, value in recorded.items() if name not in unused}
+    for name in {"positive", "negative"} & identity.keys():
+        identity[name] = sorted(parse_labels(identity[name]))
+    return identity if source.version == 1 else identity | {"source_version": source.version}
 
 
 def _min_counts(settings: PrepareSettings, reviews: int) -> list[int]:

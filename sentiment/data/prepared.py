@@ -10,16 +10,18 @@ all files and of itself), the vocabulary (see `Tokenizer.write`) and five NumPy 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sentiment.data.labels import NEGATIVE, POSITIVE
 from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files, npz
+from sentiment.utils.text import count_of
 
 FORMAT = 1
 HINT = "sentiment prepare --again"
@@ -46,7 +48,8 @@ class SplitStatistics:
     """Statistics of one split.
 
     Lengths are in tokens; unknown_share: share of tokens outside the vocabulary, 0-1; digest: the
-    SHA-256 of texts and labels, the same for every vocabulary.
+    SHA-256 of texts and labels, the same for every vocabulary; positive and negative: reviews with
+    that label, None in manifests without them.
     """
 
     reviews: int
@@ -56,6 +59,14 @@ class SplitStatistics:
     longest_length: int
     unknown_share: float
     digest: str
+    positive: int | None = None
+    negative: int | None = None
+
+    @property
+    def positive_share(self) -> float | None:
+        """The share of positive ones among the labelled reviews, 0-1; None if it is unknown."""
+        labelled = (self.positive or 0) + (self.negative or 0)
+        return (self.positive or 0) / labelled if labelled else None
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,8 @@ class Manifest:
 
     settings: those of `PrepareSettings`, with the digest in the name of a dataset that is a file;
     splits: by name; files: size and digest of each file, see `utils.files.checksums`; rules: number
-    of the token rules, 1 in older datasets.
+    of the token rules, 1 in older datasets; notes: sentences about how the reviews were read, such
+    as which rows were left out.
     """
 
     settings: dict[str, Any]
@@ -72,6 +84,7 @@ class Manifest:
     splits: dict[str, SplitStatistics]
     files: dict[str, dict[str, Any]]
     rules: int = RULES
+    notes: list[str] = field(default_factory=list)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -86,6 +99,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             for name, statistics in manifest.splits.items()
         },
         "files": manifest.files,
+        "notes": manifest.notes,
     }
     files.write_json(folder / _MANIFEST, files.add_checksum(content))
 
@@ -101,8 +115,11 @@ def _read_manifest(path: Path) -> Manifest:
             for name, statistics in content["splits"].items()
         }
         size = VocabularySize(**content["vocabulary"])
-        rules = int(content.get("rules", 1))
-        return Manifest(dict(content["settings"]), size, splits, dict(content["files"]), rules)
+        notes = [str(note) for note in content.get("notes", [])]
+        return Manifest(
+            dict(content["settings"]), size, splits, dict(content["files"]),
+            int(content.get("rules", 1)), notes,
+        )  # fmt: skip
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(f"{path} is not a manifest of format {FORMAT}", hint=HINT) from error
 
@@ -156,6 +173,8 @@ def write_split(
         longest_length=int(lengths.max(initial=0)),
         unknown_share=float(np.mean(tokens == UNKNOWN)) if len(tokens) else 0.0,
         digest=digest.hexdigest(),
+        positive=int(np.sum(arrays["labels"] == POSITIVE)),
+        negative=int(np.sum(arrays["labels"] == NEGATIVE)),
     )
 
 
@@ -175,6 +194,15 @@ class PreparedDataset:
     def splits(self) -> dict[str, SplitStatistics]:
         """The statistics of each split, by its name."""
         return self.manifest.splits
+
+    def describe(self) -> list[str]:
+        """Return a line on the labels of each split, and the notes on how they were read."""
+        lines = [
+            f"{name} {count_of(split.reviews, 'review')}: {100 * share:.1f} % positive"
+            for name, split in self.splits.items()
+            if (share := split.positive_share) is not None
+        ]
+        return lines + self.manifest.notes
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data import prepared, sources
+from sentiment.data import labelled_files, prepared
+from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.readers import ReadOptions
@@ -29,13 +30,14 @@ class LabelledTexts:
     """Texts to measure on.
 
     name: `test` for the official test split, else the name of a file; labels: 0 or 1, (N,);
-    digest: SHA-256 of the reviews, or of the file.
+    digest: SHA-256 of the reviews, or of the file; notes: sentences about how they were read.
     """
 
     name: str
     texts: Sequence[str]
     labels: np.ndarray
     digest: str
+    notes: tuple[str, ...] = ()
 
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
@@ -54,12 +56,24 @@ def read_test_split(data: PreparedDataset) -> LabelledTexts:
 
 
 def load_labelled_file(
-    path: Path, text_column: str, label_column: str, options: ReadOptions | None = None
+    path: Path,
+    text_column: str,
+    label_column: str,
+    *,
+    mapping: LabelMapping | None = None,
+    on_error: str = "fail",
+    options: ReadOptions | None = None,
 ) -> LabelledTexts:
-    """Return the texts of a labelled file, under a name that MLflow accepts."""
-    reviews = sources.read_labelled(path, text_column, label_column, options)
+    """Return the texts of a labelled file, under a name that MLflow accepts.
+
+    See `labelled_files.read_labelled` for `mapping`, `on_error` and `options`.
+    """
+    reviews = labelled_files.read_labelled(
+        path, text_column, label_column, mapping=mapping, on_error=on_error, options=options
+    )
     name = re.sub(r"[^\w.-]+", "_", path.stem, flags=re.ASCII)
-    return LabelledTexts(name, reviews.texts, reviews.labels, sources.file_digest(path))
+    digest = labelled_files.file_digest(path)
+    return LabelledTexts(name, reviews.texts, reviews.labels, digest, reviews.notes)
 
 
 @dataclass(frozen=True)

@@ -277,6 +277,9 @@ class _Training:
         source = {"dataset": job.dataset, "folder": job.folder}
         reviews = Dataset(job.folder, "training", job.digests["train"], source)
         parameters = {"recipe": job.recipe} | flatten_settings(job.settings)
+        for name, split in self._data.splits.items():
+            if (share := split.positive_share) is not None:
+                parameters[f"{name}_positive_share"] = round(share, 4)
         if job.workers > 1:
             parameters["workers"] = job.workers
         return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)

@@ -105,7 +105,33 @@ def test_evaluate_json_is_the_only_standard_output(trained, tmp_path):
     assert fields["model"] == "first"
     assert fields["scores"]["reviews"] == 2
     assert sum(map(sum, fields["scores"]["confusion"])) == 2
-    assert list(fields) == ["model", "data", "scores", "uncalibrated", "mistakes"]
+    assert list(fields) == [
+        "model", "data", "scores", "uncalibrated", "mistakes", "notes", "in_training_data"
+    ]  # fmt: skip
+    assert fields["in_training_data"] == {
+        "texts": 2, "seen": 0, "accuracy_without": fields["scores"]["accuracy"]
+    }  # fmt: skip
+
+
+def test_evaluate_reads_other_labels_and_counts_training_texts(trained, tmp_path):
+    from sentiment.data import sources
+
+    text = sources.load_sample()["train"].texts[0]
+    path = tmp_path / "stars.csv"
+    rows = ["A wonderful film,5", "A bore,1", "So so,3", f'"{text}",5', ",1", "lost"]
+    path.write_text("\n".join(["text,label", *rows]))
+    words = ["evaluate", "--data", str(path), "--no-track"]
+    assert fails(sentiment(*words), "line 7: no column 'label'", "--on-error skip")
+    words += ["--on-error", "skip"]
+    assert fails(sentiment(*words), "5 (2 rows)", "--positive 5 --negative 1")
+    result = sentiment(*words, "--positive", "4,5.0", "--negative", "-1,1")
+    assert "1 row with label 3, 1 row without text left out" in result.stdout
+    assert "1 row skipped" in result.stdout and "line 7" in result.stdout
+    assert "1 of 3 texts are also in the training data; without them" in result.stdout
+
+
+def test_train_says_the_class_balance_before_training(trained):
+    assert trained.index("train 240 reviews: 50.0 % positive") < trained.index("epoch 1/6")
 
 
 def test_train_and_evaluate_give_the_same_accuracy(trained):
@@ -134,7 +160,11 @@ def test_other_settings_make_another_prepared_dataset(trained, home):
 
 def test_prepare_reads_a_labelled_file(tmp_path):
     path = tmp_path / "mine.tsv"
-    rows = [f"what a {word} film\t{label}" for word, label in (("good", 1), ("bad", 0))] * 10
+    rows = [
+        f"a {word} film {n}\t{label}"
+        for word, label in (("good", 1), ("bad", 0))
+        for n in range(10)
+    ]
     path.write_text("\n".join(["text\tlabel", *rows]))
     result = sentiment("prepare", "--dataset", str(path))
     assert result.exit_code == 0, result.output
@@ -156,10 +186,10 @@ def test_a_missing_file_is_named(trained, words, part, monkeypatch, tmp_path):
 
 
 def test_without_data_and_network_the_error_names_three_solutions(monkeypatch, tmp_path):
-    from sentiment.data import sources
+    from sentiment.data import imdb
 
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(sources, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
+    monkeypatch.setattr(imdb, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
     result = sentiment("prepare")
     assert fails(result, "--archive", "TFDS_DATA_DIR", "--dataset sample")
     assert result.stderr.count("\n") == 2

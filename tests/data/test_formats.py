@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.data import formats, sources
+from sentiment.data import formats, labelled_files
 from sentiment.data.formats import FileFormat
 from sentiment.data.readers import Reader, ReadOptions, Row
 from sentiment.data.text_stream import TextStream
@@ -85,8 +85,8 @@ def test_a_file_in_a_new_format_can_be_scored(psv):
 
 
 def test_a_file_in_a_new_format_can_have_labels(psv):
-    assert sources.read_labelled(psv).labels.tolist() == [1, 0]
-    assert list(sources.read_texts(psv)) == ["a good film", "a bad heart"]
+    assert labelled_files.read_labelled(psv).labels.tolist() == [1, 0]
+    assert list(labelled_files.read_texts(psv)) == ["a good film", "a bad heart"]
 
 
 def test_the_error_for_another_suffix_lists_the_formats():
@@ -114,9 +114,9 @@ def test_texts_of_a_parquet_file_can_be_read(tmp_path):
 
     path = tmp_path / "a.parquet"
     parquet.write_table(arrow.table({"n": [1, 2], "text": ["good", "bad"]}), path)
-    assert list(sources.read_texts(path)) == ["good", "bad"]
+    assert list(labelled_files.read_texts(path)) == ["good", "bad"]
     with pytest.raises(InputError, match=r"no column 'review'"):
-        list(sources.read_texts(path, "review"))
+        list(labelled_files.read_texts(path, "review"))
 
 
 def test_the_first_sheet_of_a_workbook_becomes_csv(tmp_path):
@@ -166,7 +166,7 @@ def test_the_files_of_a_folder_are_read_as_one(tmp_path):
         (tmp_path / name).write_text(f"text\n{rows}")
     (tmp_path / "_SUCCESS").touch()
     (tmp_path / ".part-0.csv.crc").touch()
-    assert list(sources.read_texts(tmp_path)) == ["a", "b", "c", "d"]
+    assert list(labelled_files.read_texts(tmp_path)) == ["a", "b", "c", "d"]
     with ExitStack() as stack:
         reader = formats.open_reader(tmp_path, ReadOptions(), stack)
         assert [(row.file, row.line) for row in reader.rows()] == [
@@ -175,11 +175,11 @@ def test_the_files_of_a_folder_are_read_as_one(tmp_path):
         assert reader.blank_lines == 1
     (tmp_path / "part-3.csv").write_text("review\nx\n")
     with pytest.raises(InputError, match=r"part-3\.csv has other columns than part-0\.csv: review"):
-        list(sources.read_texts(tmp_path))
+        list(labelled_files.read_texts(tmp_path))
     (tmp_path / "part-3.csv").unlink()
     (tmp_path / "part-3.txt").write_text("x\n")
     with pytest.raises(InputError, match="files of different formats"):
-        list(sources.read_texts(tmp_path))
+        list(labelled_files.read_texts(tmp_path))
 
 
 def test_lines_for_fasttext_have_a_label_and_a_text(tmp_path):
@@ -197,7 +197,7 @@ def test_lines_for_fasttext_have_a_label_and_a_text(tmp_path):
 def test_a_file_whose_name_says_nothing_is_read_in_the_format_that_is_named(tmp_path):
     path = tmp_path / "reviews"
     path.write_text("text|n\na|1\n")
-    assert list(sources.read_texts(path, options=ReadOptions(format="csv"))) == ["a"]
+    assert list(labelled_files.read_texts(path, options=ReadOptions(format="csv"))) == ["a"]
     with pytest.raises(InputError) as caught:
-        list(sources.read_texts(path))
+        list(labelled_files.read_texts(path))
     assert "--format NAME" in caught.value.hint

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sentiment.config import PrepareSettings
-from sentiment.data import prepared
-from sentiment.data.prepare import prepare
+from sentiment.data import prepared, sources
+from sentiment.data.prepare import key_settings, prepare
 from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files
@@ -85,7 +85,8 @@ def test_a_damaged_dataset_can_be_prepared_again(dataset, tmp_path):
 
 def test_the_key_of_the_default_dataset_stays_the_same():
     # Else every user would have to prepare it again.
-    assert prepared.settings_key(PrepareSettings().content()) == "4df21bde"
+    settings = key_settings(sources.find_source("imdb"), vars(PrepareSettings()))
+    assert prepared.settings_key(settings) == "4df21bde"
 
 
 def test_each_change_of_a_setting_changes_the_key():
@@ -105,12 +106,13 @@ def test_the_manifest_has_the_keys_and_files_of_format_1(dataset):
         "vocabulary",
         "splits",
         "files",
+        "notes",
         "digest",
     ]
     assert list(manifest["vocabulary"]) == ["words", "ngrams"]
     assert list(manifest["splits"]["test"]) == [
         "reviews", "tokens", "median_length", "95th_percentile_length", "longest_length",
-        "unknown_share", "digest",
+        "unknown_share", "digest", "positive", "negative",
     ]  # fmt: skip
     assert manifest["splits"]["test"]["95th_percentile_length"] == (
         dataset.splits["test"].percentile_95_length
@@ -128,3 +130,17 @@ def test_fewer_reviews_need_fewer_occurrences(tmp_path):
     # 240 reviews are about a hundredth of 25,000: 10 becomes 2, and so does 200; 300 becomes 3.
     assert words() == words(least_word=200) > words(least_word=300)
     assert words(least_word=1) > words()
+
+
+def test_a_manifest_without_notes_and_class_counts_can_be_opened(dataset):
+    path = dataset.folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["notes"], manifest["digest"]
+    for name in ("positive", "negative", "on_error", "test", "test_share"):
+        del manifest["settings"][name]
+    for split in manifest["splits"].values():
+        del split["positive"], split["negative"]
+    path.write_text(json.dumps(files.add_checksum(manifest)))
+    opened = prepared.open_dataset(dataset.folder)
+    assert opened.describe() == [] and opened.splits["test"].positive_share is None
+    assert dataset.describe()[0] == "train 240 reviews: 50.0 % positive"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, seed, settings
 from hypothesis import strategies as st
 
-from sentiment.data import formats, sources
+from sentiment.data import formats, labelled_files
 from sentiment.data.tokenizer import fit
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference import bundle
@@ -177,7 +177,10 @@ def test_a_labelled_file_is_read_or_named_in_an_error(tmp_path):
     def check(suffix, data):
         path = tmp_path / f"a{suffix}"
         path.write_bytes(data)
-        for load in (sources.read_labelled, lambda path: list(sources.read_texts(path))):
+        for load in (
+            labelled_files.read_labelled,
+            lambda path: list(labelled_files.read_texts(path)),
+        ):
             try:
                 load(path)
             except InputError as error:
@@ -343,7 +346,7 @@ GRAMMAR = {
     },
     ("evaluate", "--data", "in.csv"): {
         "--data": FILE, "--text-column": COLUMN, "--label-column": COLUMN, "--json": None,
-        "--mistakes": NUMBER, "--no-track": None, **MODEL,
+        "--mistakes": NUMBER, "--no-track": None, "--on-error": st.just("skip"), **MODEL,
     },
     ("runs",): {"--json": None, "--stale": None, "--older-than": NUMBER, **EXPERIMENT},
     ("compare",): {

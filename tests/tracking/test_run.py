@@ -78,7 +78,8 @@ def test_a_run_names_every_setting_and_version(trained, client):
     classes = (PrepareSettings, ModelSettings, TrainSettings)
     names = {field.name for cls in classes for field in dataclasses.fields(cls)}
     params = run.data.params
-    assert params.keys() == names | {"recipe"}
+    assert params.keys() == names | {"recipe", "train_positive_share", "test_positive_share"}
+    assert params["train_positive_share"] == "0.5"
     assert params["units"] == "4" and params["learning_rate"] == str(TrainSettings().learning_rate)
     assert params["dataset"] == "sample" and params["vocabulary"] == "80000"
     assert {"version.tensorflow", "version.mlflow", "version.numpy"} <= run.data.tags.keys()

@@ -1,0 +1,79 @@
+"""Count the texts of an evaluation that a model has seen in training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from sentiment.data import prepared
+from sentiment.data.labels import POSITIVE
+from sentiment.data.prepared import PreparedDataset
+from sentiment.data.tokenizer import EncodedTexts, tokenize
+from sentiment.inference.bundle import Bundle
+from sentiment.utils.paths import ProjectPaths
+
+
+@dataclass(frozen=True)
+class TrainingOverlap:
+    """How many of `texts` are also training texts, and the accuracy without them.
+
+    accuracy_without: 0-1, None if no text remains.
+    """
+
+    texts: int
+    seen: int
+    accuracy_without: float | None
+
+    def describe(self) -> str:
+        """Return a sentence."""
+        fact = f"{self.seen:,} of {self.texts:,} texts are also in the training data"
+        if self.accuracy_without is None:
+            return fact
+        return f"{fact}; without them accuracy is {100 * self.accuracy_without:.2f} %"
+
+
+def find_training_data(bundle: Bundle, paths: ProjectPaths) -> PreparedDataset | None:
+    """Return the prepared dataset that `bundle` was trained on, None if it is not here."""
+    folder = paths.prepared / bundle.manifest.data.folder
+    if not bundle.manifest.data.folder or not folder.is_dir():
+        return None
+    data = prepared.open_dataset(folder)
+    digest = bundle.manifest.data.digests.get("train")
+    return data if data.splits["train"].digest == digest else None
+
+
+def measure_overlap(
+    data: PreparedDataset, texts: Sequence[str], labels: np.ndarray, probabilities: np.ndarray
+) -> TrainingOverlap:
+    """Compare texts, with labels (N,) and P(positive) (N,), with the training texts of `data`."""
+    seen = find_seen(data, texts)
+    correct = ((probabilities >= 0.5) == (labels == POSITIVE))[~seen]
+    return TrainingOverlap(
+        len(texts), int(seen.sum()), float(correct.mean()) if len(correct) else None
+    )
+
+
+def find_seen(data: PreparedDataset, texts: Sequence[str]) -> np.ndarray:
+    """Return which texts have the same tokens as a training text of `data`, bool (N,)."""
+    train = data.split("train")
+    training_keys = _keys(train.encoded)
+    keys = _keys(data.tokenizer.encode(texts))
+    # Equal ids are not enough, as all unknown words share one; so these texts are compared.
+    candidates = set(keys) & set(training_keys)
+    tokens = {
+        tuple(tokenize(train.text(row)))
+        for row, key in enumerate(training_keys)
+        if key in candidates
+    }
+    seen = [
+        key in candidates and tuple(tokenize(text)) in tokens
+        for key, text in zip(keys, texts, strict=True)
+    ]
+    return np.array(seen, bool)
+
+
+def _keys(encoded: EncodedTexts) -> list[bytes]:
+    """Return the word ids of each text as bytes."""
+    content, ends = encoded.tokens.tobytes(), (encoded.offsets * encoded.tokens.itemsize).tolist()
+    return [content[start:end] for start, end in pairwise(ends)]
