@@ -24,29 +24,34 @@ UNBALANCED = 0.55  # share of the majority class from which accuracies are shown
 _EXCERPT = 300  # characters of a mistake in the table
 
 
+_DataOption = Annotated[
+    Path | None,
+    typer.Option(help="labelled file or folder, see `sentiment formats`; default: the test split"),
+]
+_LabelColumnOption = Annotated[str, typer.Option(help="column with the label")]
+_PositiveOption = Annotated[
+    str, typer.Option(help="labels that are positive, such as 4,5; default: the known ones")
+]
+_NegativeOption = Annotated[str, typer.Option(help="labels that are negative, such as 1,2")]
+_OnErrorOption = Annotated[
+    Literal["fail", "skip"], typer.Option(help="what to do about rows that can't be read")
+]
+_MistakesOption = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, help="how many of the most confident mistakes to show"),
+]
+
+
 @reading_options
 def command(
     model: ModelOption = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="labelled file or folder, see `sentiment formats`; default: the test split"
-        ),
-    ] = None,
+    data: _DataOption = None,
     text_column: TextColumnOption = "text",
-    label_column: Annotated[str, typer.Option(help="column with the label")] = "label",
-    positive: Annotated[
-        str, typer.Option(help="labels that are positive, such as 4,5; default: the known ones")
-    ] = "",
-    negative: Annotated[str, typer.Option(help="labels that are negative, such as 1,2")] = "",
-    on_error: Annotated[
-        Literal["fail", "skip"],
-        typer.Option(help="what to do about rows that can't be read"),
-    ] = "fail",
-    mistakes: Annotated[
-        int,
-        typer.Option(metavar="N", min=0, help="how many of the most confident mistakes to show"),
-    ] = 5,
+    label_column: _LabelColumnOption = "label",
+    positive: _PositiveOption = "",
+    negative: _NegativeOption = "",
+    on_error: _OnErrorOption = "fail",
+    mistakes: _MistakesOption = 5,
     track: Annotated[bool, typer.Option(help="log to the model's MLflow run")] = True,
     as_json: JsonOption = False,
     *,

@@ -31,10 +31,10 @@ def file_digest(path: Path) -> str:
 
     Raises MissingFileError if it can't be read.
     """
-    if path.is_dir():
-        parts = [f"{part.name}:{file_digest(part)}" for part in part_files(path)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     try:
+        if path.is_dir():
+            parts = [f"{part.name}:{file_digest(part)}" for part in part_files(path)]
+            return hashlib.sha256("\n".join(parts).encode()).hexdigest()
         with readers.open_binary(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, MissingFileError) as error:
