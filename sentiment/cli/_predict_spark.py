@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,6 +12,9 @@ from sentiment.errors import InputError
 from sentiment.inference.predict import LabelRule
 from sentiment.utils.paths import ProjectPaths, find_project
 from sentiment.utils.text import count_of
+
+if TYPE_CHECKING:
+    from sentiment.inference.validation import Vocabulary
 
 # The parameters that --engine spark accepts.
 _ALLOWED = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
@@ -41,8 +45,9 @@ def run(ctx: typer.Context, rule: LabelRule) -> None:
         from sentiment.spark import rows, scoring
         from sentiment.tracking import spark_udf
 
-        job = rows.SparkJob(source, output, suffix, options["text_column"], rule)
         udf = spark_udf.probability_udf(paths, spark, address, Path(tmp))
+        vocabulary = _vocabulary(address, paths)
+        job = rows.SparkJob(source, output, suffix, options["text_column"], rule, vocabulary)
         result = scoring.score(spark, job, udf)
     if not quiet:
         if result.rejected:
@@ -59,6 +64,16 @@ def _model_address(model: str | None, paths: ProjectPaths) -> str | Path:
     if name and name.startswith("models:/"):
         return name
     return resolve.resolve_model(name, paths).folder
+
+
+def _vocabulary(address: str | Path, paths: ProjectPaths) -> "Vocabulary":
+    from sentiment.inference import bundle
+    from sentiment.inference.validation import Vocabulary
+    from sentiment.tracking import registry
+
+    folder = address if isinstance(address, Path) else registry.download_bundle(paths, address)
+    tokenizer = bundle.read(folder).tokenizer
+    return Vocabulary(frozenset(tokenizer.words), tokenizer.rules)
 
 
 def _format(source: str, output: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from sentiment.data import formats, readers
+from sentiment.data import formats, labelled_folders, readers
 from sentiment.data.columns import find_column
 from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labelled_rows import PART_NAMES, LabelledRow, RowErrors, label_rows
@@ -32,6 +32,8 @@ def file_digest(path: Path) -> str:
     Raises MissingFileError if it can't be read.
     """
     try:
+        if labelled_folders.is_labelled_folder(path):
+            return labelled_folders.folder_digest(path)
         if path.is_dir():
             parts = [f"{part.name}:{file_digest(part)}" for part in part_files(path)]
             return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -78,6 +80,8 @@ def read_rows(
 
     It tells them if each of its values is one of PART_NAMES.
     """
+    if labelled_folders.is_labelled_folder(path):
+        return labelled_folders.read_folder(path, errors), errors
     rows: list[LabelledRow] = []
     parts: list[str | None] = []
     wanted = {"text": text_column, "label": label_column}

@@ -6,8 +6,10 @@ The reasons are worded as in the scoring of files on one machine.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from sentiment.data.token_rules import RULES
 from sentiment.data.tokenizer import tokenize
 from sentiment.inference.predict import no_word_error
 
@@ -26,6 +28,18 @@ def column_error(fields: Mapping[str, Any], column: str, added: Sequence[str] = 
     if taken := [name for name in added if name in fields]:
         return f"it has a field {taken[0]!r}, unlike the first row"
     return None
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that a model knows, and the number of its token rules."""
+
+    words: frozenset[str]
+    rules: int
+
+    def knows(self, text: str) -> bool:
+        """Return True if a word of `text` is known."""
+        return any(word in self.words for word in RULES[self.rules](text))
 
 
 def check_text(text: str | None) -> TextOrError:

@@ -18,6 +18,7 @@ from pyspark.sql.functions import (
 )
 from pyspark.sql.functions import round as round_column
 
+from sentiment.data.labels import UNKNOWN_LABEL
 from sentiment.data.writers import ADDED_COLUMNS, free_column_name
 from sentiment.errors import InputError
 from sentiment.inference import validation
@@ -35,13 +36,17 @@ Column = Any  # a Spark Column
 
 @dataclass(frozen=True)
 class SparkJob:
-    """Files of `kind` at `source`, with their text in `column`, to be written to `output`."""
+    """Files of `kind` at `source`, with their text in `column`, to be written to `output`.
+
+    vocabulary: that of the model; a text without a word of it has the label unknown.
+    """
 
     source: str
     output: str
     kind: str
     column: str
     label_rule: LabelRule
+    vocabulary: validation.Vocabulary
 
     @property
     def rejects(self) -> str:
@@ -95,7 +100,9 @@ class Rows:
         label_name, probability_name = self.names
         rounded = round_column(probability(col(f"{_CHECKED}.text")), _DECIMALS)
         rows = rows.withColumn(probability_name, rounded)
+        known = udf(self.job.vocabulary.knows, "boolean", useArrow=True)(col(f"{_CHECKED}.text"))
         label = _label(col(_quote(probability_name)), self.job.label_rule)
+        label = when(known, label).otherwise(UNKNOWN_LABEL)
         return rows.withColumn(label_name, label)
 
     def write(self, rows: Frame, path: str) -> None:
