@@ -8,10 +8,13 @@ from sentiment.data.dialect import separator_hint
 from sentiment.errors import InputError
 
 USUAL_NAMES = {
-    "text": ("text", "review", "sentence", "content", "comment", "tweet", "body", "message"),
+    "text": (
+        *("text", "review", "reviewtext", "sentence", "content", "comment", "tweet", "body"),
+        "message",
+    ),
     "label": (
         *("label", "labels", "sentiment", "polarity", "class", "rating", "stars", "score"),
-        "target",
+        *("overall", "target"),
     ),
 }
 

@@ -13,10 +13,12 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentiment.data.dialect import Dialect
 from sentiment.data.readers import LONGEST_ROW, Reader, Row
+from sentiment.data.text_stream import decoding_hint
 from sentiment.errors import InputError
 
 MAX_SPAN = 1 << 24  # bytes of a row over several lines; no text has more
@@ -65,7 +67,8 @@ class CsvReader(Reader):
         parsed = self._parse(first) if first else _Parsed([], [])
         wrong = parsed.wrong or self._encoding_error(parsed)
         if wrong:
-            raise InputError(f"line {self.line}: {wrong}")
+            hint = decoding_hint(Path(stream.name), self.encoding) if self.undecodable else None
+            raise InputError(f"line {self.line}: {wrong}", hint=hint)
         raw = b"".join(line.raw for line in parsed.lines)
         self.newline = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
         self.columns, self._width = parsed.cells, len(parsed.cells)
