@@ -1,6 +1,11 @@
 """`sentiment formats`."""
 
-from sentiment.cli import _console
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from sentiment.data.formats import FileFormat
 
 
 def command() -> None:
@@ -8,20 +13,17 @@ def command() -> None:
     from sentiment.data.compression import COMPRESSORS
     from sentiment.data.formats import FORMATS
 
-    rows = [
-        (
-            f".{name}",
-            row.meaning,
-            f".{row.written_as or name}",
-            f"pip install {row.needs}" if row.needs else "",
-        )
-        for name, row in FORMATS.items()
-    ]
-    columns = {"name ends in": "left", "holds": "left", "written as": "left", "needs": "left"}
-    target = _console.console()
-    target.print(_console.table("Formats of --input, --data and --dataset", columns, rows))
-    target.print(
-        f"Each may be compressed, and its name then end in {', '.join(COMPRESSORS)} as well. "
-        "A folder of files in one format is read as one file. Text is UTF-8, or UTF-16 or UTF-32 "
-        "with a byte-order mark; --encoding names another."
+    typer.echo("Formats of --input, --data and --dataset, by the end of the name:\n")
+    for name, row in FORMATS.items():
+        typer.echo(f"  .{name:<9}{_meaning(row)}")
+    typer.echo(
+        f"\nEach may be compressed, and its name then end in {', '.join(COMPRESSORS)} as well.\n"
+        "A folder of files in one format is read as one file. Text is UTF-8, or UTF-16 or\n"
+        "UTF-32 with a byte-order mark; --encoding names another."
     )
+
+
+def _meaning(row: "FileFormat") -> str:
+    written = f"; written as .{row.written_as}" if row.written_as else ""
+    needs = f" (pip install {row.needs})" if row.needs else ""
+    return f"{row.meaning}{written}{needs}"
