@@ -2,8 +2,9 @@
 
 import sys
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import typer
 
@@ -21,6 +22,7 @@ def check_files(
     source: Path, output: Path | None, reading: "ReadOptions", *, defuse: bool, warnings: bool
 ) -> None:
     from sentiment.data import formats
+    from sentiment.data.compression import without_compression
 
     if source == STANDARD_INPUT and not reading.format:
         raise typer.BadParameter(f"--input - needs --format: {', '.join(formats.FORMATS)}")
@@ -35,6 +37,8 @@ def check_files(
         return
     if not reading.format and formats.format_name(output) != name:
         raise typer.BadParameter(f"{output} must have the format of the result, .{name}")
+    if formats.FORMATS[name].binary and without_compression(output) != output:
+        raise typer.BadParameter(f"{output}: {name.capitalize()} files are compressed within")
     if output.exists() and not output.is_file():
         raise typer.BadParameter(f"{output} is not a regular file")
     if output.exists() and source.exists() and output.samefile(source):
@@ -81,7 +85,10 @@ def _open(source: Path, reading: "ReadOptions", stack: ExitStack) -> "Reader":
     from sentiment.data import formats
 
     if source == STANDARD_INPUT:
-        return formats.make_reader(source, sys.stdin.buffer, reading)
+        file: BinaryIO = sys.stdin.buffer
+        if formats.FORMATS[formats.format_name(source, reading)].binary:
+            file = BytesIO(file.read())  # these are read from their end
+        return formats.make_reader(source, file, reading)
     return formats.open_reader(source, reading, stack)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sentiment.data.dialect import separator_hint
 from sentiment.errors import InputError
 
+_NEAR = -0.6  # see `_distance`
 USUAL_NAMES = {
     "text": (
         *("text", "review", "reviewtext", "sentence", "content", "comment", "tweet", "body"),
@@ -32,7 +33,8 @@ def require_column(columns: Sequence[str], name: str, option: str = "--text-colu
         raise InputError(f"{count} columns {name!r} ({listed})", hint="rename all but one of them")
     if not numbers:
         ordered = _nearest_first(columns, name)
-        hint = f"{option} {shlex.quote(ordered[0])}" if ordered else None
+        near = ordered[0] if ordered and _distance(ordered[0], name) <= _NEAR else None
+        hint = f"{option} {shlex.quote(near) if near is not None else 'NAME'}" if ordered else None
         if len(columns) == 1:
             hint = separator_hint(columns[0]) or hint
         raise InputError(
@@ -61,10 +63,12 @@ def find_column(columns: Sequence[str], wanted: str, what: str = "text") -> str:
 
 def _nearest_first(columns: Sequence[str], name: str) -> list[str]:
     """Return `columns`; those that differ from `name` only by case or blanks, or little, first."""
+    near = [column for column in columns if _distance(column, name) <= _NEAR]
+    near.sort(key=lambda column: _distance(column, name))
+    return [*near, *(column for column in columns if column not in near)]
 
-    def distance(column: str) -> float:
-        plain, wanted = column.strip().lower(), name.strip().lower()
-        return -difflib.SequenceMatcher(None, plain, wanted).ratio()
 
-    near = [column for column in columns if distance(column) <= -0.6]
-    return [*sorted(near, key=distance), *(column for column in columns if column not in near)]
+def _distance(column: str, name: str) -> float:
+    """Return how far two names are apart, from -1, which is equal, to 0."""
+    plain, wanted = column.strip().lower(), name.strip().lower()
+    return -difflib.SequenceMatcher(None, plain, wanted).ratio()

@@ -63,7 +63,9 @@ class CsvReader(Reader):
         self._returned: deque[Line] = deque()  # lines to be read again
         self._width = 0  # of the header; 0 while it is read
         declaration = self._next_line() if dialect.declared else None
-        first = self._next_line()
+        before = [] if declaration is None else [declaration]
+        while (first := self._next_line()) and not first.raw.strip(b"\r\n") and not first.wrong:
+            before.append(first)
         parsed = self._parse(first) if first else _Parsed([], [])
         wrong = parsed.wrong or self._encoding_error(parsed)
         if wrong:
@@ -77,7 +79,7 @@ class CsvReader(Reader):
             self._give_back(parsed.lines)
             raw = b""
         # The byte-order mark stays: without it, Excel does not read a file as UTF-8.
-        self.preamble = self._bom + (declaration.raw if declaration else b"")
+        self.preamble = self._bom + b"".join(line.raw for line in before)
         self.header_row = raw
 
     def go_to(self, offset: int, line: int) -> None:

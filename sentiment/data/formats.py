@@ -142,6 +142,10 @@ def format_name(path: Path, options: ReadOptions | None = None) -> str:
     """
     if options and options.format:
         name = options.format.lower().removeprefix(".")
+        if name not in FORMATS:
+            raise InputError(
+                f"unknown format {options.format!r}", hint=f"--format with {', '.join(FORMATS)}"
+            )
     else:
         part = parts.part_files(path)[0] if path.is_dir() else path
         name = without_compression(part).suffix.lower().removeprefix(".")
@@ -170,7 +174,7 @@ def make_reader(path: Path, file: BinaryIO, options: ReadOptions | None = None) 
     try:
         return row.open_reader(path, file, options)
     except InputError as error:
-        if str(path) in error.fact:
+        if not error.fact.startswith("line "):
             raise
         raise InputError(f"{path}, {error.fact}", hint=error.hint) from error
 

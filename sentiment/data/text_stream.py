@@ -81,9 +81,16 @@ class TextStream:
                 with self._errors():
                     start, stream = _peek(stream, _PREFIX, seekable=False)
         mark = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+        if not mark and not encoding and _looks_like_utf16(start):
+            raise InputError(
+                f"{name} seems to be UTF-16 without a byte-order mark", hint="--encoding utf-16"
+            )
         self.encoding = mark or _lookup(encoding or "utf-8")
         if self.encoding not in _UTF8:
-            recoder = _Recoder(stream, self.encoding, codecs.BOM_UTF8 if mark else b"")
+            # Without a mark Python refuses these two; Windows writes them in little endian.
+            unmarked = not mark and self.encoding in ("utf-16", "utf-32")
+            decoding = f"{self.encoding}-le" if unmarked else self.encoding
+            recoder = _Recoder(stream, decoding, codecs.BOM_UTF8 if mark else b"")
             start, stream = _peek(io.BufferedReader(recoder), _PREFIX, seekable=False)
         if b"\n" not in start and b"\r" in start[:-1]:
             stream = io.BufferedReader(_OldMacLines(stream))
@@ -129,6 +136,12 @@ def decoding_hint(path: Path, encoding: str) -> str:
         f"--encoding {other} if that is its encoding (or latin-1, utf-16, …), or convert it: "
         f"iconv -f {other.upper()} -t UTF-8 {name} > {shlex.quote('utf8-' + path.name)}"
     )
+
+
+def _looks_like_utf16(start: bytes) -> bool:
+    """Return True if every other byte is zero, as in Latin text in UTF-16."""
+    first, second = start[:400:2], start[1:400:2]
+    return len(second) > 3 and max(second) == 0 and min(first) > 0
 
 
 def _lookup(encoding: str) -> str:

@@ -33,9 +33,10 @@ _TOKEN_1 = re.compile(_BASE + r"|[:;]-?[()]|[\u2600-\u27bf\U0001f300-\U0001faff]
 # `4:30` are none. The last ones begin with a letter.
 _SMILEY = (
     r"[:;=](?:[-^o']?[()\[\]|*]|(?<![^\W_][:;=])[-^o']?[dpo3sx](?![^\W_])|[-^o']?[/\\](?![/\\]))"
-    r"|</?3(?![0-9])|\^_*\^|-_+-|(?<![^\W_])(?:d:(?=\s|$)|[ot]_+[ot](?![^\W_]))"
+    r"|(?<![0-9])</?3(?![0-9])|\^_*\^|-_+-|(?<![^\W_])(?:d:(?=\s|$)|[ot]_+[ot](?![^\W_]))"
 )
-_SYMBOL = r"[^\x00-\x7f\w\s]"
+# A flag is two letters that stand for a country.
+_SYMBOL = r"[\U0001f1e6-\U0001f1ff]{2}|[^\x00-\x7f\w\s]"
 _TOKEN_2 = re.compile(rf"{_BASE}|{_SYMBOL}")
 _TOKEN_2_OR_SMILEY = re.compile(rf"{_SMILEY}|{_BASE}|{_SYMBOL}")
 # Most texts hold none of these, and the search for them is faster than that for smileys.

@@ -9,7 +9,7 @@ import numpy as np
 from sentiment.data import prepared
 from sentiment.data.labels import POSITIVE
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.tokenizer import EncodedTexts, tokenize
+from sentiment.data.tokenizer import EncodedTexts
 from sentiment.inference.bundle import Bundle
 from sentiment.utils.paths import ProjectPaths
 
@@ -62,12 +62,12 @@ def find_seen(data: PreparedDataset, texts: Sequence[str]) -> np.ndarray:
     # Equal ids are not enough, as all unknown words share one; so these texts are compared.
     candidates = set(keys) & set(training_keys)
     tokens = {
-        tuple(tokenize(train.text(row)))
+        tuple(data.tokenizer.tokenize(train.text(row)))
         for row, key in enumerate(training_keys)
         if key in candidates
     }
     seen = [
-        key in candidates and tuple(tokenize(text)) in tokens
+        key in candidates and tuple(data.tokenizer.tokenize(text)) in tokens
         for key, text in zip(keys, texts, strict=True)
     ]
     return np.array(seen, bool)

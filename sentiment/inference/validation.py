@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentiment.data.token_rules import RULES
-from sentiment.data.tokenizer import tokenize
 from sentiment.inference.predict import no_word_error
 
 # Such a word is a token whatever else the text holds, unless it is inside markup.
@@ -42,19 +41,19 @@ class Vocabulary:
         return any(word in self.words for word in RULES[self.rules](text))
 
 
-def check_text(text: str | None) -> TextOrError:
-    """Return the text if it has a word, else why not."""
+def check_text(text: str | None, rules: int) -> TextOrError:
+    """Return the text if it has a word by the token `rules`, else why not."""
     if text is None:
         return None, "is empty"
     if "<" not in text and _WORD.search(text):
         return text, None
-    return (text, None) if tokenize(text) else (None, no_word_error(text))
+    return (text, None) if RULES[rules](text) else (None, no_word_error(text))
 
 
-def check_json(line: str, column: str, added: Sequence[str]) -> TextOrError:
+def check_json(line: str, column: str, added: Sequence[str], rules: int) -> TextOrError:
     """Return the text in `column` of a JSON object, or why the line is not usable.
 
-    added: the fields to be added, which no row may already have.
+    added: the fields to be added, which no row may already have; rules: see `check_text`.
     """
     try:
         fields = json.loads(line)
@@ -63,4 +62,4 @@ def check_json(line: str, column: str, added: Sequence[str]) -> TextOrError:
     if not isinstance(fields, dict):
         return None, "expected a JSON object"
     reason = column_error(fields, column, added)
-    return (None, reason) if reason else check_text(fields[column])
+    return (None, reason) if reason else check_text(fields[column], rules)

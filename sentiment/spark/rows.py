@@ -85,7 +85,9 @@ class Rows:
                 f"{', '.join(self.frame.columns)}",
                 hint="name yours with --text-column",
             )
-        return _check_udf(validation.check_text)(col(_quote(self.job.column)))
+        return _check_udf(validation.check_text, self.job.vocabulary.rules)(
+            col(_quote(self.job.column))
+        )
 
     def valid(self) -> Frame:
         """Return the rows that have a text."""
@@ -164,7 +166,9 @@ class _JsonRows(Rows):
 
     def checked(self) -> Column:
         """Return a struct column: `text`, or the `reason` why there is none."""
-        return _check_udf(validation.check_json, self.job.column, self.names)(col("value"))
+        return _check_udf(
+            validation.check_json, self.job.column, self.names, self.job.vocabulary.rules
+        )(col("value"))
 
     def with_predictions(self, rows: Frame, probability: Callable[[Column], Column]) -> Frame:
         """Return the lines with label and probability before their last bracket."""

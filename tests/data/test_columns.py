@@ -45,7 +45,7 @@ def test_of_several_well_known_columns_none_is_chosen():
     assert find_column(["stars", "n"], "label", "label") == "stars"
     with pytest.raises(InputError) as caught:
         find_column(["n", "m"], "label", "label")
-    assert caught.value.hint == "--label-column n"
+    assert caught.value.hint == "--label-column NAME"
 
 
 def test_a_header_in_one_piece_says_its_separator():

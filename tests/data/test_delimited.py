@@ -142,6 +142,12 @@ def test_old_mac_line_ends_divide_rows():
     assert cells("a.csv", "text,label\ra,1\rb,0\r") == [["a", "1"], ["b", "0"]]
 
 
+def test_blank_lines_before_the_header_stay_there():
+    reader = read("a.csv", "\n\r\ntext\na\n")
+    assert (reader.preamble, reader.columns) == (b"\n\r\n", ["text"])
+    assert [row.line for row in reader.rows()] == [4]
+
+
 def test_reading_continues_after_lines_that_were_given_back():
     data = 'id,text\n1,"open\n2,b\n3,c\n'
     reader = read("a.csv", data)
@@ -178,7 +184,7 @@ def test_every_line_is_in_a_row_or_named_or_counted_once(body, name, quoting, he
     except InputError:
         return  # the header itself can't be read, and the job ends
     lines = io.BytesIO(data.encode()).readlines()
-    covered: list[int] = list(range(1, 1 + reader.header_row.count(b"\n")))
+    covered: list[int] = list(range(1, 1 + (reader.preamble + reader.header_row).count(b"\n")))
     for row in reader.rows():
         own = list(range(row.line, row.line + row.lines))
         covered += own

@@ -66,6 +66,14 @@ def test_an_encoding_can_be_named(encoding):
     assert lines(io.BytesIO("café\n".encode(encoding)), encoding) == ["café\n".encode()]
 
 
+def test_utf16_without_a_mark_is_recognised_and_can_be_named():
+    data = "text\ngood\n".encode("utf-16-le")
+    with pytest.raises(InputError) as caught:
+        TextStream(io.BytesIO(data), name="a.csv")
+    assert caught.value.fact == "a.csv seems to be UTF-16 without a byte-order mark"
+    assert lines(io.BytesIO(data), "utf-16") == [b"text\n", b"good\n"]
+
+
 def test_what_an_encoding_lacks_is_found_in_its_line():
     reader = formats.make_reader(
         Path("a.txt"), io.BytesIO(b"caf\xe9\n\x81\n"), ReadOptions(encoding="cp1252")

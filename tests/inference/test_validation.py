@@ -2,6 +2,7 @@
 
 import pytest
 
+from sentiment.data.token_rules import NEWEST
 from sentiment.inference import validation
 
 
@@ -14,12 +15,12 @@ from sentiment.inference import validation
     ],
 )
 def test_a_text_with_a_word_is_accepted(text, expected):
-    assert validation.check_text(text) == expected
+    assert validation.check_text(text, NEWEST) == expected
 
 
 @pytest.mark.parametrize("text", ["", "  ", "<br />", "<p><b></b>"])
 def test_a_text_without_a_word_is_refused(text):
-    accepted, reason = validation.check_text(text)
+    accepted, reason = validation.check_text(text, NEWEST)
     assert accepted is None and reason
 
 
@@ -38,6 +39,6 @@ def test_a_text_without_a_word_is_refused(text):
     ],
 )
 def test_a_line_of_json_has_a_text_or_a_reason(line, text, reason):
-    accepted, given = validation.check_json(line, "text", ["label", "probability"])
+    accepted, given = validation.check_json(line, "text", ["label", "probability"], NEWEST)
     assert accepted == text
     assert given is None if reason is None else reason in given

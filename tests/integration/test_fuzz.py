@@ -161,7 +161,7 @@ def test_every_line_of_json_is_written_as_one_object():
             reader = read(".jsonl", data)
             rows = list(reader.rows())
         except InputError as error:
-            assert "compressed data is damaged" in error.fact
+            assert "compressed data is damaged" in error.fact or "seems to be UTF-16" in error.fact
             return
         assert reader.offset == len(data) or reader.encoding != "utf-8"
         writer = formats.make_writer(Path("a.jsonl"), reader, ["label", "probability", "warnings"])
