@@ -26,7 +26,8 @@ test: setup  ## run the linters, the type checker and all tests; a part with ARG
 slow := disk endings fuzz load pairs resume sync
 
 test-slow: setup  ## run the long tests in full: kills, hostile inputs, gigabytes; up to half an hour
-	$(bin)/pytest --slow --durations=12 $(slow:%=tests/integration/test_%.py) $(ARGS)
+	$(bin)/pytest --slow --durations=12 $(slow:%=tests/integration/test_%.py) tests/data/test_delimited.py \
+	  $(ARGS)
 
 setup: .venv/installed node_modules/.package-lock.json  ## install the pinned packages into .venv
 
