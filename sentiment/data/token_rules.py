@@ -49,9 +49,11 @@ _LOST_APOSTROPHE = re.compile("(?<=[^\\W\\d_])[\u2032\u201b\uff07\ufffd](?=[^\\W
 _TREEBANK = re.compile(r" (?<=[a-z] )(?=(?:n't|'(?:s|re|ve|ll|d|m))(?![\w'-]))")
 _BRACKET = re.compile(r"-[lr][rcs]b-")
 # UTF-8 that was read as cp1252 or latin-1: `donâ€™t`, `cafÃ©`. Of two bytes only with a second one
-# that is no quotation mark, which may well follow a capital A.
+# that is no quotation mark and no space, which may well follow a capital A.
 _TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_MISREAD = re.compile(f"â[€\x80]{_TAIL}|â„¢|â‚¬|[ÂÃ][\xa0-\xbf]|ð[Ÿ\x9f]{_TAIL}{{2}}|ï¸[\x8f]")
+_MISREAD = re.compile(
+    f"â[€\x80]{_TAIL}|â„¢|â‚¬|Â[\xa0-\xbf]|Ã[\xa1-\xaa\xac-\xba\xbc-\xbf]|ð[Ÿ\x9f]{_TAIL}{{2}}|ï¸[\x8f]"
+)
 _BYTE_OF = {bytes([byte]).decode("cp1252", "ignore"): byte for byte in range(0x80, 0xA0)}
 
 

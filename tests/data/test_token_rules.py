@@ -44,6 +44,7 @@ def test_tokens_of_rules_1_stay_as_they_are(text, tokens):
         ("don\u00e2\u0080\u0099t", ["don't"]),
         # Correct text that looks a little like such damage.
         ("clich\u00e9\u201d\u2014 \u00c3\u201d \u00e2ge", ["cliche", "a", "age"]),
+        ("AMANH\u00c3\u00a0Y AMANH\u00c3\u00bbA", ["amanha", "y", "amanha", "a"]),
     ],
 )  # fmt: skip
 def test_tokens_of_rules_2(text, tokens):
