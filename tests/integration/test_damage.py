@@ -159,7 +159,7 @@ def test_a_manifest_of_an_early_version_without_a_digest_is_read(model):
     lines = [line for line in original.splitlines() if not line.startswith('  "digest"')]
     assert len(lines) == len(original.splitlines()) - 1
     expected = read_model(model)
-    path.write_text("\n".join(lines).replace("},\n}", "}\n}"), "utf-8")
+    path.write_text("\n".join(lines).replace(",\n}", "\n}"), "utf-8")
     assert read_model(model) == expected
     path.write_text(original, "utf-8")
 

@@ -160,7 +160,7 @@ def test_a_hundred_thousand_empty_lines(name):
     status, out, err, peak = score("--input", name, "--on-error", "skip")
     assert status == 0 and peak < 200 * MIB
     are_rows = name in ("empty.txt", "cells.csv")  # blank lines of CSV and JSONL are not rows
-    assert ("100,000 bad rows left out" in err) == are_rows
+    assert ("100,000 bad lines left out" in err) == are_rows
     assert out.strip() == (f"{head.strip()},label,probability" if head else "")
 
 
