@@ -1,29 +1,19 @@
 """Choose or check the name of a run, which its model folder has as well."""
 
-import os
 import shlex
 from pathlib import Path
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.training import checkpoint
-from sentiment.utils import files
+from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
-
-_MAX_BYTES = 200  # a temporary file has a longer name, which must still be a file name
 
 
 def check_run_name(paths: ProjectPaths, name: str) -> None:
     """Raise InputError if `name` can't be the name of a run, or is taken."""
-    # Names appear in terminals, pages and commands: no control characters, no leading dash.
-    plain = name.isprintable() and name[:1] not in {"", ".", "-"}
-    if not plain or {"/", "\\"} & set(name) or len(os.fsencode(name)) > _MAX_BYTES:
-        shown = ascii(name) if len(name) <= _MAX_BYTES else f"{len(name)} characters"
-        raise InputError(
-            f"a run name is a plain file name of up to {_MAX_BYTES} bytes, got {shown}",
-            hint="sentiment train --name first-try",
-        )
+    names.check_name(name, "a run name", hint="sentiment train --name first-try")
     if (paths.models / name).exists():
         raise InputError(f"{paths.models / name} already exists", hint="choose another --name")
     if checkpoint.exists(paths.checkpoints / name):

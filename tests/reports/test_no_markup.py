@@ -16,7 +16,7 @@ TAGS = (
     "label|li|link|main|meta|nav|ol|option|output|p|pre|script|section|select|span|style|sub|"
     "summary|table|tbody|td|th|thead|title|tr|ul"
 )
-MARKUP = re.compile(rf"<(?:{TAGS})[\s>]|</ ?\w|<!DOCTYPE", re.I)
+MARKUP = re.compile(rf"<(?:{TAGS})[\s>]|</ ?[a-z]|<!DOCTYPE", re.I)
 STYLE = re.compile(r"[\w\])*]\s*\{[^{}]*[\w-]+\s*:[^{};]+;[^{}]*\}")
 SCRIPT = re.compile(
     r"addEventListener|querySelector|document\.(?:getElement|createElement|body)|=> \{"

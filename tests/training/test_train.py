@@ -193,25 +193,32 @@ def test_the_round_with_the_lowest_validation_loss_is_the_one_saved(sample, path
     assert bundle_loss(sample, result) == pytest.approx(min(losses), abs=2e-3)
 
 
-def test_balanced_classes_find_more_of_the_rarer_label(paths):
-    # One text in ten is negative, and its words say so.
+def test_balanced_classes_change_what_an_undecided_text_is(paths):
+    # One text in ten is negative, and no word says which.
     file = paths.root / "uneven.csv"
     names = [f"{first}{second}" for first in "abcdefghij" for second in "klmnopqrst"]
     texts = [
-        f"{name} dull film,0" if i % 10 == 0 else f"{name} fine film,1"
-        for i, name in enumerate(names * 2)
+        f"{name} {again} film,{int(i % 10 > 0)}"
+        for again in "uvwxyz"
+        for i, name in enumerate(names)
     ]
     file.write_text("text,label\n" + "\n".join(texts), "utf-8")
     data, _ = prepare(PrepareSettings(dataset=str(file)), paths)
     probabilities = {}
     for class_weight in ("none", "balanced"):
-        result = run(data, paths, epochs=2, name=f"u-{class_weight}", class_weight=class_weight)
+        result = run(
+            data,
+            paths,
+            epochs=6,
+            learning_rate=0.02,
+            name=f"u-{class_weight}",
+            class_weight=class_weight,
+        )
         classifier = Classifier(bundle.read(result.folder))
-        states = classifier.final_states(classifier.encode(["dull film", "fine film"]))
-        probabilities[class_weight] = classifier.probabilities(states)
+        states = classifier.final_states(classifier.encode(["film"]))
+        probabilities[class_weight] = classifier.probabilities(states)[0]
         settings = classifier.bundle.manifest.settings["train"]
         assert settings["class_weight"] == class_weight
-        assert result.majority == pytest.approx(0.9, abs=0.05)
-    # Without weights both are likely positive, as nine in ten are; with them they are told apart.
-    assert probabilities["none"].min() > probabilities["balanced"].min() + 0.05
-    assert probabilities["balanced"][0] < probabilities["balanced"][1]
+        assert result.majority > 0.8
+    assert probabilities["none"] > 0.7
+    assert probabilities["balanced"] == pytest.approx(0.5, abs=0.1)
