@@ -1,7 +1,7 @@
 """Check the names that become paths.
 
-A name that somebody typed, or that a server, an archive, a manifest, a tag or a queue holds, becomes
-a path here and nowhere else.
+A name that somebody typed, or that a server, an archive, a manifest, a tag or a queue holds,
+becomes a path here and nowhere else.
 """
 
 import os

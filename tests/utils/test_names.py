@@ -27,7 +27,7 @@ def test_any_other_name_is_refused(tmp_path, name):
 
 
 def test_a_long_name_is_not_repeated(tmp_path):
-    with pytest.raises(InputError, match="got 5,000 characters$"):
+    with pytest.raises(InputError, match=r"got 5,000 characters$"):
         names.check_name("x" * 5000, "a run name")
 
 
