@@ -1,5 +1,13 @@
 """Test the messages of failing commands."""
 
+import fcntl
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+
 import pytest
 from typer.testing import CliRunner
 
@@ -81,3 +89,50 @@ def test_a_browser_is_opened_only_on_a_desktop(monkeypatch, wanted, display, ter
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     ui._show_address("http://127.0.0.1:5000", wanted)
     assert pages == opened
+
+
+WAITING = """
+import sys, time
+from sentiment.cli._errors import TerminatedError, end_on_signals
+end_on_signals()
+try:
+    print("ready", flush=True)
+    time.sleep({seconds})
+except TerminatedError as error:
+    print("the result is saved", flush=True)
+    sys.exit(error.status)
+"""
+
+
+def start_waiting(seconds, **options):
+    return subprocess.Popen([sys.executable, "-c", WAITING.format(seconds=seconds)], **options)
+
+
+def test_a_closed_terminal_is_no_error_for_what_is_still_to_be_said():
+    master, terminal = pty.openpty()
+
+    def own_terminal():
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = start_waiting(
+        60, stdin=terminal, stdout=terminal, stderr=terminal,
+        start_new_session=True, preexec_fn=own_terminal,
+    )  # fmt: skip
+    os.close(terminal)
+    assert b"ready" in os.read(master, 100)
+    os.close(master)
+    assert process.wait() == 128 + signal.SIGHUP
+
+
+@pytest.mark.parametrize(
+    ("before", "status"), [(signal.SIG_IGN, 0), (signal.SIG_DFL, 128 + signal.SIGHUP)]
+)
+def test_under_nohup_a_closed_terminal_ends_nothing(before, status):
+    process = start_waiting(
+        1, stdout=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, before)
+    )
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGHUP)
+    process.communicate()
+    assert process.returncode == status

@@ -21,8 +21,9 @@ def start(*words, home, **environment):
 
 
 def hear_interrupts():
-    """React to Ctrl-C, which a background job of a script, such as a test run, may ignore."""
+    """React to Ctrl-C and a closed terminal, which a job in the background may ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def interrupt(process):

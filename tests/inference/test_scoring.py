@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from sentiment.cli import app
 from sentiment.data.compression import COMPRESSORS
 from sentiment.data.text_stream import TextStream
-from sentiment.inference import partial_file
+from sentiment.inference import partial_file, scoring
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import LabelRule, predict
 from tests.helpers.build import tiny_bundle
@@ -297,7 +297,7 @@ def test_a_job_that_was_killed_resumes_with_the_same_result(tmp_path, kind):
     assert not record.exists() and not part.exists()
 
 
-def test_resuming_is_refused_if_the_job_has_changed(home, tmp_path):
+def test_resuming_is_refused_if_the_job_has_changed(home, tmp_path, monkeypatch):
     source, target = write_many_rows(tmp_path / "in.csv"), tmp_path / "out.csv"
     record, err = stop_midway(start(source, target), target, signal.SIGINT)
     assert "Try: the same command with --resume" in err and "Interrupted." in err
@@ -311,6 +311,9 @@ def test_resuming_is_refused_if_the_job_has_changed(home, tmp_path):
         message = score(*words, *more, status=1).stderr
         assert f"cannot resume {target}: {part}." in message
         assert "Try: the same command without --resume" in message
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "__version__", "0.0.1")
+        assert "the version of this program has changed" in score(*words, status=1).stderr
     status = source.stat()
     os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     assert "the input file has changed" in score(*words, status=1).stderr

@@ -79,6 +79,15 @@ def test_a_parent_that_is_killed_leaves_no_process_behind():
     assert all(has_ended(pid) for pid in pids)
 
 
+def test_ctrl_c_is_for_the_parent_and_ends_no_worker():
+    process = start(pause=0.02)
+    lines = [process.stdout.readline() for _ in range(4)]
+    for pid in {int(line.split()[2]) for line in lines}:
+        os.kill(pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert len(lines) + len(out.splitlines()) == 20 and not err
+
+
 def test_with_a_single_core_the_work_is_done_in_this_process(monkeypatch):
     monkeypatch.setattr(worker_pool, "cores", lambda: 1)
     results = list(worker_pool.ordered_map(lambda n: (n * n, os.getpid()), [("a", 2), ("b", 3)]))

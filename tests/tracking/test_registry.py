@@ -26,7 +26,7 @@ from sentiment.tracking import history, registry, server, store
 from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
-from tests.helpers.commands import COMMAND, interrupt, start
+from tests.helpers.commands import COMMAND, hear_interrupts, interrupt, start
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
 CHAMPION = "models:/sentiment@champion"
@@ -225,7 +225,7 @@ def test_a_server_ends_when_its_terminal_is_closed(trained, paths):
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "serve", "--port", str(port)],
         stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=lambda: (hear_interrupts(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
     )  # fmt: skip
     os.close(terminal)
     output = b""
