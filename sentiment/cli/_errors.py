@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from sentiment.cli._terminal import print_message
 from sentiment.errors import SentimentError
+from sentiment.utils.signals import TERMINATING
 from sentiment.utils.text import escape_control, first_line
 
 FAILURE, INTERRUPTED = 1, 130
@@ -27,10 +28,10 @@ class TerminatedError(KeyboardInterrupt):
 
 
 def end_on_signals() -> None:
-    """Raise TerminatedError on SIGTERM, and on SIGHUP unless `nohup` has it ignored."""
-    signal.signal(signal.SIGTERM, _raise_terminated)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _raise_terminated)
+    """Raise TerminatedError on SIGTERM and SIGHUP, unless `nohup`, say, has the signal ignored."""
+    for number in TERMINATING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _raise_terminated)
 
 
 def _raise_terminated(number: int, _: Any) -> NoReturn:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from sentiment.utils.signals import INTERRUPTING
+
 _SECOND = "second interrupt"  # the note on an error that a second signal raised
 CheckInterrupt = Callable[[], None]
 
@@ -28,7 +29,8 @@ def defer_interrupts() -> Iterator[CheckInterrupt]:
         yield lambda: None
         return
     # A handler that is not Python's could not be restored, so its signal is not delayed.
-    handlers = {number: found for number in _SIGNALS if callable(found := signal.getsignal(number))}
+    found = {number: signal.getsignal(number) for number in INTERRUPTING}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
     pending: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -3,7 +3,6 @@
 import fcntl
 import gc
 import os
-import shlex
 import time
 import weakref
 from collections.abc import Iterator
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from sentiment.errors import InputError
+from sentiment.utils import files, opening
 
+_MAX_PID_DIGITS = 20
 _PAUSE = 0.01  # seconds between two attempts to take a lock that a thread of this process holds
 # Who in this process holds each lock. References are weak: an interrupt may come at any line, also
 # before an entry is removed. No second lock guards them, as that one would stay locked as well.
@@ -33,7 +34,7 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
 
     The file is removed at the end. The system releases the lock of a process that dies. If another
     process holds the lock, wait for it if `blocking`, else raise LockedError, which names that
-    process. Not reentrant.
+    process. Not reentrant. Raises InputError if `path` can't be a lock: a link, a pipe or a folder.
     """
     path = path.parent.resolve() / path.name
     # The system's lock belongs to a process: it does not exclude other threads of this one.
@@ -75,23 +76,37 @@ def _acquire(path: Path, work: str, *, blocking: bool) -> TextIO:
     while True:
         file = _open(path)
         try:
-            # Not flock: a forked child would hold that lock too, and may live longer.
-            fcntl.lockf(file, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-        except (BlockingIOError, PermissionError) as error:
-            file.seek(0)
-            holder = file.read().strip()
+            if not _lock(file, blocking=blocking):
+                file.seek(0)
+                raise _locked(work, file.read(_MAX_PID_DIGITS).strip())
+            if _is_at(file, path):
+                return file
+        except OSError as error:
             file.close()
-            raise _locked(work, holder) from error
+            raise InputError(f"can't lock {path}: {error.strerror or error}") from error
         except BaseException:
             file.close()
             raise
-        if _is_at(file, path):
-            return file
         # Its holder has removed this file since, so the lock on it excludes no other process.
         file.close()
 
 
+def _lock(file: TextIO, *, blocking: bool) -> bool:
+    """Take the system's lock on an open file; return False if another process has it.
+
+    The lock ends when the file is closed or the process ends.
+    """
+    try:
+        # Not flock: a forked child would hold that lock too, and may live longer.
+        fcntl.lockf(file, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
 def _locked(work: str, holder: str) -> LockedError:
+    if not holder.isdecimal():  # nothing yet, or what somebody else has written there
+        holder = ""
     return LockedError(
         f"process {holder} is already {work}" if holder else f"another process is already {work}",
         hint=f"wait for it, or end it: kill {holder}" if holder else None,
@@ -99,19 +114,14 @@ def _locked(work: str, holder: str) -> LockedError:
 
 
 def _open(path: Path) -> TextIO:
-    try:
+    with files.write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise InputError(
-            f"can't write in {path.parent}: {error.strerror}",
-            hint=f"ls -ld {shlex.quote(str(path.parent))}",
-        ) from error
+        return os.fdopen(opening.open_or_create(path), "r+", encoding="ascii", errors="replace")
 
 
 def _is_at(file: TextIO, path: Path) -> bool:
     """Return True if `file` is still the file at `path`."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
         return False

@@ -1,5 +1,7 @@
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -112,3 +114,55 @@ def test_threads_of_one_process_exclude_each_other(tmp_path):
         order.append("body")
     thread.join()
     assert order == ["body", "thread"] and not path.exists()
+
+
+def plant(kind, path, victim):
+    """Put something at `path` that is not a file of its own; return what keeps it alive."""
+    if kind == "link":
+        path.symlink_to(victim)
+    elif kind == "hard link":
+        path.hardlink_to(victim)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    elif kind == "socket":
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(path))
+        return server
+    return None
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder", "device", "socket"])
+def test_what_is_planted_in_the_place_of_a_lock_is_named_and_not_written(tmp_path, kind):
+    victim, path = tmp_path / "victim", tmp_path / ".lock"
+    victim.write_text("precious\n")
+    try:
+        planted = plant(kind, path, victim)
+    except PermissionError:
+        pytest.skip(f"making a {kind} needs more rights")
+    with pytest.raises(InputError, match=f"{path} is a {kind.split()[-1]}"), file_lock(path, "x"):
+        pytest.fail("the lock was taken")
+    assert victim.read_text() == "precious\n" and path.exists()
+    if planted:
+        planted.close()
+
+
+def test_a_link_to_nothing_in_the_place_of_a_lock_creates_no_file(tmp_path):
+    (tmp_path / ".lock").symlink_to(tmp_path / "new")
+    with pytest.raises(InputError, match="is a link"), file_lock(tmp_path / ".lock", "x"):
+        pytest.fail("the lock was taken")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_somebody_wrote_into_a_lock_is_no_command_to_type(tmp_path):
+    path = tmp_path / ".lock"
+    process = hold(path)
+    path.write_text("1; rm -rf ~\n")
+    with pytest.raises(InputError, match="another process is already") as raised, file_lock(path):
+        pytest.fail("both hold the lock")
+    assert raised.value.hint is None
+    process.kill()
+    process.wait()
