@@ -20,7 +20,7 @@ test: setup  ## run the linters, the type checker and all tests; a part with ARG
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
-	$(bin)/pytest $(ARGS)
+	$(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 # `make test` runs these with fewer examples, or in part.
 slow := disk endings fuzz load pairs resume sync

@@ -38,8 +38,10 @@ def ordered_map(
     if count == 1:
         yield from ((key, function(value)) for key, value in jobs)
         return
-    # Forked processes start at once and share the model's memory; macOS's libraries forbid it.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    # Forked processes start at once and share the model's memory. macOS's libraries forbid it, and
+    # Windows can't.
+    forking = hasattr(os, "fork") and sys.platform != "darwin"
+    context = multiprocessing.get_context("fork" if forking else "spawn")
     started: list[tuple[Connection, BaseProcess]] = []
     busy: deque[tuple[Connection, Key]] = deque()
     try:

@@ -121,12 +121,14 @@ def atomic_file(target: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         temporary = Path(name)
         try:
-            yield temporary
-            os.fsync(handle)
+            try:
+                yield temporary
+                os.fsync(handle)
+            finally:
+                os.close(handle)  # Windows renames and removes no open file
             temporary.chmod(0o644)
             temporary.replace(target)
         finally:
-            os.close(handle)
             temporary.unlink(missing_ok=True)
 
 
@@ -204,7 +206,10 @@ def write_errors(folder: Path) -> Iterator[None]:
 
 def _sync_dir(folder: Path) -> None:
     """Write the names in `folder` to the disk, so that they survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # Windows opens no folders
     try:
         os.fsync(handle)
     finally:

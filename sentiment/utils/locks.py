@@ -1,19 +1,25 @@
 """Lock a file, so that one process, and one thread of it, does a piece of work at a time."""
 
-import fcntl
 import gc
 import os
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from sentiment.errors import InputError
 from sentiment.utils import files, opening
 
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 _MAX_PID_DIGITS = 20
+_LOCKED_BYTE = 1 << 30
 _PAUSE = 0.01  # seconds between two attempts to take a lock that a thread of this process holds
 # Who in this process holds each lock. References are weak: an interrupt may come at any line, also
 # before an entry is removed. No second lock guards them, as that one would stay locked as well.
@@ -55,9 +61,13 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
             try:
                 yield
             finally:
-                path.unlink(missing_ok=True)
+                if fcntl is not None:
+                    path.unlink(missing_ok=True)
         finally:
             file.close()
+            if fcntl is None:  # Windows removes no file that is open, here or in another process
+                with suppress(OSError):
+                    path.unlink()
     finally:
         if _holders.get(path) is entry:
             del _holders[path]
@@ -96,12 +106,32 @@ def _lock(file: TextIO, *, blocking: bool) -> bool:
 
     The lock ends when the file is closed or the process ends.
     """
+    if fcntl is None:
+        return _lock_on_windows(file, blocking=blocking)
     try:
         # Not flock: a forked child would hold that lock too, and may live longer.
         fcntl.lockf(file, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def _lock_on_windows(file: TextIO, *, blocking: bool) -> bool:
+    """Do the same with a byte behind the end of the file: others can't read a locked one."""
+    import msvcrt
+
+    windows: Any = msvcrt
+    while True:
+        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            windows.locking(file.fileno(), windows.LK_NBLCK, 1)
+            return True
+        except PermissionError:
+            if not blocking:
+                return False
+            time.sleep(_PAUSE)
+        finally:
+            os.lseek(file.fileno(), 0, os.SEEK_SET)
 
 
 def _locked(work: str, holder: str) -> LockedError:
