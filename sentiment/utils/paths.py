@@ -7,6 +7,7 @@ what makes it a project must belong to the user, to root, or, under sudo, to the
 
 import os
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,15 +127,21 @@ def _check_owner(root: Path) -> None:
         return
     trusted = _trusted_users()
     for path in (root, *parts):
-        # Of a link, the owner decides where it leads to, and that of its target what is there.
-        owners = {path.lstat().st_uid, *([path.stat().st_uid] if os.path.exists(path) else [])}
-        if others := owners - trusted:
+        if others := _owners(path) - trusted:
             raise InputError(
                 f"the project in {root} is another user's: {path} belongs to "
                 f"{_user_name(min(others))}",
                 hint=f"export {HOME_VARIABLE}={shlex.quote(str(root))}, if you trust that user; "
                 "or work in another folder",
             )
+
+
+def _owners(path: Path) -> set[int]:
+    """Return who decides what is at `path`: of a link, its owner and that of its target."""
+    owners = {path.lstat().st_uid}
+    with suppress(OSError):  # a link that leads nowhere
+        owners.add(path.stat().st_uid)
+    return owners
 
 
 def _trusted_users() -> set[int]:
