@@ -15,7 +15,8 @@ from sentiment.cli._terminal import print_message
 from sentiment.training import tf_config
 from sentiment.utils.ports import free_ports
 
-_COMMAND = [sys.executable, "-c", "from sentiment.cli import main; main()"]
+# -P: no module is imported from the working directory, where others may have put some.
+_COMMAND = [sys.executable, "-P", "-c", "from sentiment.cli import main; main()"]
 _TIMEOUT = 15  # seconds for the other workers to end after the first
 
 

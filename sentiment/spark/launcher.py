@@ -5,10 +5,10 @@ spark-tensorflow-distributor sets TF_CONFIG in each task.
 
 import os
 import subprocess
-from pathlib import Path
 
 from sentiment.errors import UnavailableError
 from sentiment.spark.session import first_reason, spark_session
+from sentiment.utils.paths import HOME_VARIABLE, find_project
 
 
 def run(command: list[str], workers: int, master: str) -> int:
@@ -25,10 +25,10 @@ def run(command: list[str], workers: int, master: str) -> int:
                 "training on Spark needs spark-tensorflow-distributor, which is not installed",
                 hint='pip install "sentiment[spark]"',
             ) from error
-        home = os.environ.get("SENTIMENT_HOME") or str(Path.cwd())
+        home = str(find_project().root)
 
         def task() -> tuple[int, str]:
-            environment = os.environ | {"SENTIMENT_HOME": home}
+            environment = os.environ | {HOME_VARIABLE: home}
             process = subprocess.run(command, env=environment, capture_output=True, text=True)
             return process.returncode, process.stdout + process.stderr
 

@@ -44,7 +44,8 @@ def _start(options: list[str], **variables: str) -> Server:
     """Start `mlflow …` in a process group of its own, so that the whole group can be ended."""
     return subprocess.Popen(
         [sys.executable, "-m", "mlflow", *options],
-        env={**os.environ, **variables},
+        # No module is imported from the working directory, where others may have put some.
+        env={**os.environ, **variables, "PYTHONSAFEPATH": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -1,8 +1,20 @@
-"""Find the folders of a project; nothing is created here."""
+"""Find the folders of a project; nothing is created here.
+
+A project of another user is not used unless SENTIMENT_HOME names it: his model would answer, and
+what is written could be replaced. The rule is that of Git's safe.directory: the folder itself and
+what makes it a project must belong to the user, to root, or, under sudo, to the user who typed it.
+"""
 
 import os
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from sentiment.errors import InputError, MissingFileError
+
+HOME_VARIABLE = "SENTIMENT_HOME"
+_ROOT = 0  # the user id of the administrator, who could change every file anyway
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,9 @@ class ProjectPaths:
         """Datasets of TFDS: TFDS_DATA_DIR if it is set, else a folder of the project."""
         override = os.environ.get("TFDS_DATA_DIR")
         return (
-            Path(override).expanduser() if override else self.root / "data" / "tensorflow_datasets"
+            expand_user(override, "TFDS_DATA_DIR")
+            if override
+            else self.root / "data" / "tensorflow_datasets"
         )
 
     @property
@@ -60,12 +74,89 @@ def find_project() -> ProjectPaths:
 
     The root is SENTIMENT_HOME if it is set, else the nearest folder, from the working directory
     upwards, that holds both `data` and `mlruns`, else the working directory. So a command typed in
-    a subfolder finds the same runs.
+    a subfolder finds the same runs. Raises InputError if the project found belongs to another user,
+    and MissingFileError if the working directory is gone.
     """
-    if home := os.environ.get("SENTIMENT_HOME"):
-        return ProjectPaths(Path(home).expanduser().resolve())
-    working_dir = Path.cwd()
-    for folder in (working_dir, *working_dir.parents):
-        if (folder / "data").is_dir() and (folder / "mlruns").is_dir():
-            return ProjectPaths(folder)
-    return ProjectPaths(working_dir)
+    if home := os.environ.get(HOME_VARIABLE):
+        return ProjectPaths(absolute(expand_user(home, HOME_VARIABLE)))
+    folder = working_folder()
+    for root in (folder, *folder.parents):
+        if all(map(os.path.isdir, (root / "data", root / "mlruns"))):
+            folder = root
+            break
+    _check_owner(folder)
+    return ProjectPaths(folder)
+
+
+def working_folder() -> Path:
+    """Return the working directory; raise MissingFileError if it no longer exists."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise MissingFileError("the working folder no longer exists", hint="cd") from error
+
+
+def expand_user(path: str, what: str) -> Path:
+    """Return `path` with the folder of a user for `~`; raise InputError if there is no such user.
+
+    what: what the path is, for the message, such as the name of a variable.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = path.partition("/")[0]
+        raise InputError(
+            f"{what} begins with {user}, and the home folder of that user is unknown",
+            hint=f"write the folder in full in place of {user}",
+        ) from error
+
+
+def absolute(path: Path) -> Path:
+    """Return `path` with all links resolved; raise InputError if they lead in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # the second for a circle, before Python 3.13
+        reason = getattr(error, "strerror", None) or "its links lead in a circle"
+        raise InputError(f"{path} can't be found: {reason}") from error
+
+
+def _check_owner(root: Path) -> None:
+    """Raise InputError if `root` is a project, or a part of one, that another user owns."""
+    parts = [path for path in (root / "data", root / "mlruns") if os.path.lexists(path)]
+    if not parts or not hasattr(os, "geteuid"):  # Windows has no such owners
+        return
+    trusted = _trusted_users()
+    for path in (root, *parts):
+        if others := _owners(path) - trusted:
+            raise InputError(
+                f"the project in {root} is another user's: {path} belongs to "
+                f"{_user_name(min(others))}",
+                hint=f"export {HOME_VARIABLE}={shlex.quote(str(root))}, if you trust that user; "
+                "or work in another folder",
+            )
+
+
+def _owners(path: Path) -> set[int]:
+    """Return who decides what is at `path`: of a link, its owner and that of its target."""
+    owners = {path.lstat().st_uid}
+    with suppress(OSError):  # a link that leads nowhere
+        owners.add(path.stat().st_uid)
+    return owners
+
+
+def _trusted_users() -> set[int]:
+    """Return the ids of the users whose projects are used unasked."""
+    trusted = {_ROOT, os.geteuid()}
+    sudo_user = os.environ.get("SUDO_UID", "")
+    if os.geteuid() == _ROOT and sudo_user.isdecimal():  # nobody but root can make use of it
+        trusted.add(int(sudo_user))
+    return trusted
+
+
+def _user_name(number: int) -> str:
+    import pwd  # here: Windows has none
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"

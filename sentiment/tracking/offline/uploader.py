@@ -32,7 +32,9 @@ class Uploader:
         """Start the process, unless it is started already."""
         if self._process is not None:
             return
-        command = [sys.executable, "-m", __name__, str(self._paths.root), str(self._queue.folder)]
+        # -P: no module is imported from the working directory, where others may have put some.
+        command = [sys.executable, "-P", "-m", __name__]
+        command += [str(self._paths.root), str(self._queue.folder)]
         # In a session of its own: after Ctrl-C training still has something to log.
         null = subprocess.DEVNULL
         self._process = subprocess.Popen(
