@@ -10,6 +10,7 @@ from sentiment.cli import _console
 from sentiment.cli._options import JsonOption, ModelOption, TextColumnOption, reading_options
 from sentiment.cli._terminal import print_json
 from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE, label_name
+from sentiment.errors import SentimentError
 from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
@@ -102,13 +103,14 @@ def evaluate_and_save(
 ) -> "Evaluation":
     """Evaluate a model; save the results with the model and, if wanted, in its run."""
     from sentiment.evaluation import evaluate
-    from sentiment.inference import resolve
 
     paths = find_project()
     with _console.show_progress(err=as_json) as progress:
         evaluation = evaluate.evaluate(bundle, data, worst=worst, progress=progress)
-        if resolve.is_writable(bundle, paths):
-            evaluate.save_metrics(bundle, evaluation, data)
+        try:
+            evaluate.save_metrics(bundle, evaluation, data, paths)
+        except SentimentError as error:  # the result of minutes is shown all the same
+            progress.note(f"the metrics are not saved: {error.fact}")
         has_run = track and bundle.manifest.run.id
         if has_run and not evaluate.log_evaluation(bundle, evaluation, data, paths, progress):
             progress.note(f"not logged: the run {bundle.name} is not in this tracking store")

@@ -1,19 +1,22 @@
 """`sentiment promote`."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentiment.cli._options import ExperimentOption
 from sentiment.cli._terminal import print_message
-from sentiment.errors import MissingFileError
+from sentiment.errors import InputError, MissingFileError
 from sentiment.utils.paths import ProjectPaths, find_project
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sentiment.evaluation.run_comparison import NoPairedTest, PairedTest
     from sentiment.tracking.history import RunRecord
 
+SIGNIFICANT = 0.05  # McNemar p-values below it count as a difference
 _METRICS = {
     "f1": "F1",
     "roc_auc": "ROC AUC",
@@ -28,8 +31,12 @@ def command(
         str | None, typer.Argument(help="name or id of a run; default: the newest finished run")
     ] = None,
     experiment: ExperimentOption = "sentiment",
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="promote it even if it is worse, or can't be compared"),
+    ] = False,
 ) -> None:
-    """Make a run's model the champion, after a comparison with the current champion."""
+    """Make a run's model the champion, unless the current champion is better."""
     from sentiment.cli import _console, _runs_view
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry
@@ -46,14 +53,17 @@ def command(
             f"the run {name} was not evaluated on the test reviews",
             hint=history.evaluate_command(paths, candidate),
         )
-    version = registry.get_or_register_version(
-        paths, candidate.id, candidate.tags.get("model_id"), name=name
-    )
     target = _console.console()
     champion_run = history.get_run(paths, champion.run_id) if champion else None
     _show_metrics(target, candidate, champion_run)
     if champion_run is not None:
-        _show_paired_test(target, paths, candidate, champion_run)
+        result = _show_paired_test(target, paths, candidate, champion_run)
+        if not force and (doubt := _doubt(result)):
+            words = f"sentiment promote {shlex.quote(candidate.bare_name)} --force"
+            raise InputError(f"{name} {doubt}", hint=_runs_view.one_line(words))
+    version = registry.get_or_register_version(
+        paths, candidate.id, candidate.tags.get("model_id"), name=name
+    )
     registry.promote(paths, version)
     print_message(f"version {version.number} ({name}) is now the champion", err=False)
     typer.echo('Try: sentiment predict --model models:/sentiment@champion "An unforgettable film."')
@@ -76,8 +86,8 @@ def _show_metrics(target: "Console", candidate: "RunRecord", champion: "RunRecor
 
 def _show_paired_test(
     target: "Console", paths: ProjectPaths, candidate: "RunRecord", champion: "RunRecord"
-) -> None:
-    """Print the paired test of both on the same reviews, or why there is none."""
+) -> "PairedTest | NoPairedTest":
+    """Print the paired test of both on the same reviews, or why there is none; return it."""
     from sentiment.cli import _runs_view
     from sentiment.evaluation.run_comparison import (
         NoPairedTest,
@@ -106,3 +116,16 @@ def _show_paired_test(
             "with the champion."
         )
     target.print(_runs_view.one_line(line), markup=False)
+    return result
+
+
+def _doubt(result: "PairedTest | NoPairedTest") -> str | None:
+    """Return why the candidate may be worse than the champion, as words after its name, or None."""
+    from sentiment.evaluation.run_comparison import PairedTest
+
+    if isinstance(result, PairedTest):
+        worse = result.difference < 0 and result.p < SIGNIFICANT
+        return "is significantly worse than the champion on the same reviews" if worse else None
+    if result.of_reference:
+        return None  # what can't be compared with any candidate would stay the champion forever
+    return "can't be compared with the champion on the same reviews"

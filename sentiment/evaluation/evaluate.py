@@ -18,6 +18,7 @@ from sentiment.evaluation import metrics
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
+from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -152,14 +153,37 @@ def evaluate_logits(
     )
 
 
-def save_metrics(bundle: Bundle, evaluation: Evaluation, data: LabelledTexts) -> None:
-    """Write the metrics to the manifest of `bundle`."""
-    manifest = bundle.manifest
-    update_manifest(
-        bundle,
-        metrics=manifest.metrics | evaluation.as_metrics(data.name),
-        measured_on=manifest.measured_on | {data.name: data.digest},
-    )
+def save_metrics(
+    bundle: Bundle, evaluation: Evaluation, data: LabelledTexts, paths: ProjectPaths
+) -> Path:
+    """Write the metrics to the manifest of a model that the project has trained; return its path.
+
+    Any other model stays as it is: it may be part of this package, of a store, or somebody else's.
+    Its metrics go to a file in data/evaluations: `model`, its folder; `weights`, the SHA-256 of its
+    weights; `metrics` and `measured_on`, as a manifest has them. Raises InputError if the file
+    can't be written.
+    """
+    metrics, measured_on = evaluation.as_metrics(data.name), {data.name: data.digest}
+    if bundle.folder.resolve().parent == paths.models.resolve():
+        update_manifest(
+            bundle,
+            metrics=bundle.manifest.metrics | metrics,
+            measured_on=bundle.manifest.measured_on | measured_on,
+        )
+        return bundle.folder
+    weights = bundle.manifest.files["weights.npz"]["sha256"]
+    path = paths.evaluations / f"{weights[:16]}.json"
+    with files.write_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    before = files.read_json(path, hint=f"remove {path}") if path.exists() else {}
+    content = {
+        "model": str(bundle.folder.resolve()),
+        "weights": weights,
+        "metrics": before.get("metrics", {}) | metrics,
+        "measured_on": before.get("measured_on", {}) | measured_on,
+    }
+    files.write_json(path, content)
+    return path
 
 
 def log_evaluation(

@@ -117,7 +117,7 @@ class ReadoutEvaluator:
         # Encoded once, by the prepared dataset: every bundle has the same vocabulary.
         logits = classifier.logits(classifier.final_states(self._encoded))
         evaluation = evaluate.evaluate_logits(model, self._test, logits)
-        evaluate.save_metrics(model, evaluation, self._test)
+        evaluate.save_metrics(model, evaluation, self._test, paths)
         if trained.run_id:
             evaluate.log_evaluation(model, evaluation, self._test, paths)
         correct = (logits >= 0) == (self._test.labels == 1)

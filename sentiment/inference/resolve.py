@@ -45,9 +45,3 @@ def _folder(name: str, paths: ProjectPaths) -> Path:
     folder = Path(name).expanduser()
     trained = paths.models / name
     return trained if not folder.exists() and trained.is_dir() else folder
-
-
-def is_writable(opened: Bundle, paths: ProjectPaths) -> bool:
-    """Return True unless the model is part of the package or of MLflow's store."""
-    read_only = (PRETRAINED, paths.mlruns, paths.registry)
-    return not any(opened.folder.is_relative_to(folder) for folder in read_only)

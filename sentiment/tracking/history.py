@@ -16,6 +16,7 @@ import numpy as np
 
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.tracking import store
+from sentiment.tracking.metric_names import BEST
 from sentiment.tracking.run import QUEUE_TAG
 from sentiment.utils import environment, npz
 from sentiment.utils.paths import ProjectPaths
@@ -35,9 +36,9 @@ _SNAPSHOT = re.compile(r"epoch_(\d+)\.npz$")
 class RunRecord:
     """A run as the store has it.
 
-    seconds: from start to end, None while it runs; metrics: the latest value of each; reviews: the
-    digest of the reviews that it was evaluated on, by their name, empty if different reviews had
-    the same name.
+    seconds: from start to end, None while it runs; metrics: the latest value of each, but those of
+    the best epoch once training has ended: that is the model that stays; reviews: the digest of the
+    reviews that it was evaluated on, by their name, empty if different reviews had the same name.
     """
 
     id: str
@@ -215,10 +216,18 @@ def _record(run: Run) -> RunRecord:
         started=datetime.fromtimestamp((info.start_time or 0) / 1000, UTC),
         seconds=(info.end_time - info.start_time) / 1000 if info.end_time else None,
         parameters=dict(data.params),
-        metrics={name: _value(value) for name, value in data.metrics.items()},
+        metrics=_of_best_epoch({name: _value(value) for name, value in data.metrics.items()}),
         tags=dict(data.tags),
         reviews=reviews,
     )
+
+
+def _of_best_epoch(metrics: dict[str, float]) -> dict[str, float]:
+    """Return `metrics` with those of the best epoch, if it is known, in the place of the latest."""
+    best = {name: value for name, value in metrics.items() if name.startswith(BEST)}
+    return metrics | {
+        name.removeprefix(BEST): best[name] for name in best if "/" in name[len(BEST) :]
+    }
 
 
 def _value(stored: float) -> float:

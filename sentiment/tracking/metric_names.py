@@ -7,6 +7,8 @@ VALIDATION_LOSS, VALIDATION_ACCURACY = "validation/loss", "validation/accuracy"
 SPEED = "train/reviews_per_second"
 TEST_ACCURACY = "test/accuracy"
 
+BEST = "best/"  # before the names of the best epoch's metrics, which are the latest ones otherwise
+
 
 def metric_name(split: str, metric: str) -> str:
     """Return the name of a metric of a split, such as `test/roc_auc`."""
@@ -21,4 +23,12 @@ def epoch_metrics(epoch: EpochMetrics) -> dict[str, float]:
         SPEED: epoch.reviews_per_second,
         VALIDATION_LOSS: epoch.validation_loss,
         VALIDATION_ACCURACY: epoch.validation_accuracy,
+    }
+
+
+def best_metrics(epoch: EpochMetrics) -> dict[str, float]:
+    """Return what a run logs of its best epoch at the end, by name."""
+    metrics = {name: value for name, value in epoch_metrics(epoch).items() if name != SPEED}
+    return {f"{BEST}epoch": float(epoch.epoch)} | {
+        f"{BEST}{name}": value for name, value in metrics.items()
     }

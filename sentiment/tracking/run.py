@@ -126,9 +126,12 @@ class MlflowRun:
         """Set a tag of the run."""
         self._client.set_tag(self.id, name, text)
 
-    def register_best(self, model_id: str) -> None:
+    def register_best(
+        self, model_id: str, metrics: dict[str, float], step: int, timestamp: int | None = None
+    ) -> None:
         """Register the model of the best epoch, unless it is registered already."""
         self.set_tag("model_id", model_id)
+        self.log_metrics(metrics, step, model_id, timestamp)
         if not registry.is_registered(self.id, model_id):
             registry.register(model_id)
 

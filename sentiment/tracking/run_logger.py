@@ -74,8 +74,11 @@ class RunLogger(Protocol):
     def set_tag(self, name: str, text: str) -> None:
         """Set a tag of the run."""
 
-    def register_best(self, model_id: str) -> None:
-        """Register the model of the best epoch, by the id that logging the epoch returned."""
+    def register_best(self, model_id: str, metrics: dict[str, float], step: int) -> None:
+        """Register the model of the best epoch, `step`, and log its metrics.
+
+        model_id: what logging the epoch returned.
+        """
 
     def end(self, status: str) -> None:
         """End the run as FINISHED, KILLED or FAILED."""

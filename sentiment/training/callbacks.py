@@ -21,7 +21,7 @@ from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import figures
 from sentiment.reports.run_report import TrainingReport, page
-from sentiment.tracking.metric_names import epoch_metrics
+from sentiment.tracking.metric_names import best_metrics, epoch_metrics
 from sentiment.tracking.run_logger import RunLogger
 from sentiment.utils.progress import EpochMetrics, Stopwatch
 
@@ -154,7 +154,7 @@ class TrackingCallback(Callback):
         with self._stopwatch.measure("tracking"):
             # If logging the best epoch was interrupted, the run has no model of it.
             if best.epoch in self._models:
-                self._run.register_best(self._models[best.epoch])
+                self._run.register_best(self._models[best.epoch], best_metrics(best), best.epoch)
         if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):

@@ -18,7 +18,7 @@ from sentiment.nn.simple_rnn import FusedSimpleRNN
 from sentiment.training import batching, diagnostics, interrupts
 from sentiment.training.callbacks import ModelState
 from sentiment.training.context import TrainingContext
-from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.training.results import BestEpoch, RoundResult, best_epoch
 from sentiment.training.trainer import BatchTotals, ModelOutputs, Trainer
 from sentiment.utils.progress import BatchMetrics, EpochMetrics
 from sentiment.utils.text import count_of
@@ -28,16 +28,22 @@ class TrainingLoop:
     """Trains one network; `epochs` has the metrics of every finished epoch.
 
     epochs_before: epochs that earlier networks of the run took; the numbers continue after them.
-    total_epochs: the maximum for all networks together.
+    total_epochs: the maximum for all networks together. lowest_before: the lowest validation loss
+    of the earlier networks.
     """
 
     def __init__(
-        self, context: TrainingContext, *, epochs_before: int = 0, total_epochs: int | None = None
+        self,
+        context: TrainingContext,
+        *,
+        epochs_before: int = 0,
+        total_epochs: int | None = None,
+        lowest_before: float = math.inf,
     ):
         self.epochs: list[EpochMetrics] = []
         self._best: BestEpoch | None = None
         self._check_interrupt: interrupts.CheckInterrupt = lambda: None
-        self._epochs_before = epochs_before
+        self._epochs_before, self._lowest_before = epochs_before, lowest_before
         self._total_epochs = total_epochs or context.settings.epochs
         self._context, self._settings = context, context.settings
         self._train, self._validation = context.split.train, context.split.validation
@@ -96,7 +102,7 @@ class TrainingLoop:
     def _is_finished(self) -> bool:
         if not self.epochs:
             return False
-        since_best = [metrics.best for metrics in reversed(self.epochs)].index(True)
+        since_best = self.epochs[-1].epoch - best_epoch(self.epochs).epoch
         if since_best >= self._settings.patience:
             epochs = count_of(since_best, "epoch")
             self._progress.note(f"no better validation loss for {epochs}: stopping early")
@@ -155,6 +161,7 @@ class TrainingLoop:
         labels = self._validation.labels
         loss = outputs.loss(labels, self._validation.weights)
         self._check_finite(loss, f"on the validation reviews after epoch {epoch}")
+        lowest = self._best.metrics.validation_loss if self._best else math.inf
         metrics = EpochMetrics(
             epoch=epoch,
             epochs=self._total_epochs,
@@ -164,9 +171,9 @@ class TrainingLoop:
             train_accuracy=totals.correct / totals.reviews,
             validation_loss=loss,
             validation_accuracy=outputs.accuracy(labels),
-            best=self._best is None or loss < self._best.metrics.validation_loss,
+            best=loss < min(lowest, self._lowest_before),
         )
-        if metrics.best:
+        if loss < lowest:
             arrays = network.get_arrays(self._network)
             self._best = BestEpoch(metrics, *arrays, outputs.logits)
         return metrics, outputs

@@ -38,6 +38,11 @@ class BestEpoch:
         return wrong[np.argsort(-np.abs(self.logits[wrong]), kind="stable")][:count]
 
 
+def best_epoch(epochs: list[EpochMetrics]) -> EpochMetrics:
+    """Return the first of the epochs of a round with the lowest validation loss."""
+    return min(epochs, key=lambda metrics: metrics.validation_loss)
+
+
 @dataclass(frozen=True)
 class RoundResult:
     """The metrics of all epochs of one network, at least one, and the best of these epochs."""
@@ -65,5 +70,5 @@ class RoundResult:
             for name, array in arrays.items()
             if name.startswith(_WEIGHTS)
         }
-        best = [metrics for metrics in epochs if metrics.best][-1]
+        best = best_epoch(epochs)
         return cls(epochs, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))

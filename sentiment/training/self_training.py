@@ -1,5 +1,6 @@
 """Self-training: one network after another, each labelling unlabelled reviews for the next."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -108,4 +109,7 @@ class SelfTraining:
             context,
             epochs_before=sum(len(result.epochs) for result in self._finished),
             total_epochs=total_epochs,
+            lowest_before=min(
+                (result.best.metrics.validation_loss for result in self._finished), default=math.inf
+            ),
         )

@@ -54,6 +54,11 @@ class ProjectPaths:
         return self.root / "data" / "spool"
 
     @property
+    def evaluations(self) -> Path:
+        """Measures of models that are not the project's own, one JSON file each."""
+        return self.root / "data" / "evaluations"
+
+    @property
     def tfds(self) -> Path:
         """Datasets of TFDS: TFDS_DATA_DIR if it is set, else a folder of the project."""
         override = os.environ.get("TFDS_DATA_DIR")

@@ -25,7 +25,11 @@ class BatchMetrics:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """Metrics after an epoch. `best`: no earlier epoch has a lower validation loss."""
+    """Metrics after an epoch.
+
+    best: the validation loss is lower than after all earlier epochs of the training, those of
+    earlier rounds included.
+    """
 
     epoch: int
     epochs: int

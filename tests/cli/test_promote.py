@@ -25,8 +25,17 @@ def ids(home):
             "old": add_run(folders, "old", right="++++----"),
             "other": add_run(folders, "other", right="++++++--", digest="other reviews"),
             "bare": add_run(folders, "bare \x1b[2J"),
+            "all right": add_run(folders, "all right", right="++++++++"),
+            "all wrong": add_run(folders, "all wrong", right="--------"),
+            "empty": _without_predictions(folders),
             "new": add_run(folders, "new", right="+++++++-"),
         }
+
+
+def _without_predictions(folders):
+    run_id = add_run(folders, "empty")
+    store.connect(folders).log_metric(run_id, "test/accuracy", 0.9)
+    return run_id
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +85,7 @@ def test_the_newest_run_becomes_the_first_champion(ids, home, crown):
     assert champion(home) == ids["new"]
     assert re.search(r"│ accuracy +│ 87.50 % │", shown)
     assert "│ ROC AUC │ 0.9000 │" in shown
-    assert "version 4 (new) is now the champion" in shown
+    assert "version 7 (new) is now the champion" in shown
     assert "sentiment predict --model models:/sentiment@champion" in shown
     assert "McNemar" not in shown
 
@@ -96,9 +105,35 @@ def test_candidate_and_champion_are_compared_on_the_same_reviews(ids, home, crow
 
 def test_runs_on_other_reviews_have_no_paired_test(ids, home, crown):
     crown("other")
+    words = "can't be compared with the champion on the same reviews. Try: sentiment promote new"
+    assert words in sentiment("new", status=1)
+    assert champion(home) == ids["other"]
     assert "No paired test: the two runs were not evaluated on the same reviews." in sentiment(
-        "new"
+        "new", "--force"
     )
+    assert champion(home) == ids["new"]
+
+
+def test_a_model_that_is_significantly_worse_is_promoted_by_force_alone(ids, home, crown):
+    # Of 8 reviews that one of the two gets right, the champion gets all: p = 2 / 2^8.
+    crown("all right")
+    shown = sentiment("all wrong", status=1)
+    assert "all wrong is significantly worse than the champion on the same reviews." in shown
+    assert "Try: sentiment promote 'all wrong' --force" in shown
+    assert champion(home) == ids["all right"]
+    assert "is now the champion" in sentiment("all wrong", "--force")
+    assert champion(home) == ids["all wrong"]
+
+
+def test_a_model_that_is_worse_by_chance_is_promoted(ids, home, crown):
+    crown("all right")
+    assert "is now the champion" in sentiment("new")
+
+
+def test_a_candidate_without_predictions_is_refused(ids, home, crown):
+    crown("new")
+    assert "can't be compared" in sentiment("empty", status=1)
+    assert champion(home) == ids["new"]
 
 
 def test_a_champion_without_predictions_names_the_command_that_makes_them(ids, home, crown):
@@ -118,7 +153,7 @@ def test_a_champion_whose_run_was_deleted_is_ignored(ids, home, crown):
 
 def test_the_champion_is_not_promoted_twice(ids, home, crown):
     crown("new")
-    assert sentiment("new") == "new is already the champion (version 4)"
+    assert sentiment("new") == "new is already the champion (version 7)"
 
 
 def test_a_run_that_was_not_evaluated_is_refused(ids, home, crown):

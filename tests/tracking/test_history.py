@@ -51,6 +51,15 @@ def found(paths, ids):
     return {run.bare_name: run for run in history.list_runs(paths)}
 
 
+def test_a_run_has_the_metrics_of_the_epoch_whose_model_stays():
+    latest = {"validation/loss": 0.5, "validation/accuracy": 0.8, "train/loss": 0.1}
+    best = {"best/epoch": 2.0, "best/validation/loss": 0.3, "best/validation/accuracy": 0.9}
+    shown = history._of_best_epoch(latest | best)
+    assert shown["validation/loss"] == 0.3 and shown["validation/accuracy"] == 0.9
+    assert shown["train/loss"] == 0.1 and "epoch" not in shown
+    assert history._of_best_epoch(latest) == latest
+
+
 def test_a_run_is_read_back_as_it_was_written(found, ids):
     run = found["second"]
     assert (run.id, run.name, run.status) == (ids["second"], "87.50% second", "FINISHED")

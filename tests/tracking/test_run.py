@@ -44,7 +44,7 @@ def trained(sample, paths):
     bundle = read(trained.folder)
     data = load_test_split(bundle, paths)
     result = evaluate(bundle, data)
-    save_metrics(bundle, result, data)
+    save_metrics(bundle, result, data, paths)
     evaluation = EvaluationRecord(
         metrics=result.as_metrics("test"),
         mistakes=result.mistakes_table(),
@@ -199,6 +199,11 @@ def test_the_best_epoch_is_registered(trained, client):
         if metric.key == "validation/loss"
     }
     assert steps == {trained.best.epoch}
+    stored = run.data.metrics
+    assert stored["best/epoch"] == trained.best.epoch
+    assert stored["best/validation/loss"] == pytest.approx(trained.best.validation_loss)
+    assert stored["best/train/accuracy"] == pytest.approx(trained.best.train_accuracy)
+    assert stored["validation/loss"] == pytest.approx(trained.epochs[-1].validation_loss)
 
 
 def test_the_logged_model_predicts_as_the_bundle_does(trained, client):

@@ -12,8 +12,11 @@ METRICS = EpochMetrics(
     epoch=1, epochs=3, seconds=0.1, reviews_per_second=1 / 3, train_loss=0.5, train_accuracy=0.75,
     validation_loss=0.25, validation_accuracy=0.875, best=True,
 )  # fmt: skip
-# Each of the first three was the best so far; the fourth is worse.
-EPOCHS = [replace(METRICS, epoch=epoch, best=epoch < 4) for epoch in (1, 2, 3, 4)]
+# The third is the best of its round, though an earlier round had a better one.
+EPOCHS = [
+    replace(METRICS, epoch=epoch, validation_loss=loss, best=False)
+    for epoch, loss in enumerate((0.5, 0.375, 0.25, 0.25), 1)
+]
 WEIGHTS = {"rnn_1.forward.kernel": np.ones((2, 3), "f4"), "classifier.bias": np.zeros(1, "f4")}
 LOGITS = np.array([2.0, -3.0, 0.0, 1.0, -1.0, -3.0], "f4")
 BEST = BestEpoch(EPOCHS[2], np.full((4, 2), 0.5, "f4"), WEIGHTS, LOGITS)
@@ -46,8 +49,8 @@ def test_a_round_is_restored_from_json_and_arrays():
     state, arrays = whole.as_json(), whole.arrays()
     assert state[1] == {
         "epoch": 2, "epochs": 3, "seconds": 0.1, "reviews_per_second": 1 / 3, "train_loss": 0.5,
-        "train_accuracy": 0.75, "validation_loss": 0.25, "validation_accuracy": 0.875,
-        "best": True,
+        "train_accuracy": 0.75, "validation_loss": 0.375, "validation_accuracy": 0.875,
+        "best": False,
     }  # fmt: skip
     assert arrays.keys() == {
         "embedding", "logits", "weights.rnn_1.forward.kernel", "weights.classifier.bias",

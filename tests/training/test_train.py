@@ -190,6 +190,10 @@ def test_the_round_with_the_lowest_validation_loss_is_the_one_saved(sample, path
     result = run(sample, paths, epochs=3, learning_rate=0.3, own_labels=2)
     losses = [metrics.validation_loss for metrics in result.epochs]
     assert len(losses) == 9 and result.best.validation_loss == min(losses)
+    assert [metrics.best for metrics in result.epochs] == [
+        loss < min(losses[:epoch], default=float("inf")) for epoch, loss in enumerate(losses)
+    ]
+    assert sum(metrics.best for metrics in result.epochs[3:]) < 6  # else this shows nothing
     assert bundle_loss(sample, result) == pytest.approx(min(losses), abs=2e-3)
 
 

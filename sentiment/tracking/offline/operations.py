@@ -4,7 +4,7 @@ An operation is a JSON object: `kind`, `time` in ms since 1970, and the fields o
 kind, under the names that `to_json` gives them.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -87,10 +87,26 @@ class Epoch(Payload):
 
 @dataclass(frozen=True)
 class Best(Payload):
-    """Register the best model: that of an epoch, as "3", or one by its id in the store."""
+    """Register the best model: that of an epoch, as "3", or one by its id in the store.
+
+    metrics: those of that epoch, `step`; earlier versions queued none.
+    """
 
     kind: ClassVar[str] = "best"
     model: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    step: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON."""
+        metrics = _metrics_to_json(self.metrics)
+        return {"model": self.model, "metrics": metrics, "step": int(self.step)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Return the payload with these fields."""
+        metrics = _metrics_from_json(fields.get("metrics", {}))
+        return cls(fields["model"], metrics, fields.get("step", 0))
 
 
 @dataclass(frozen=True)

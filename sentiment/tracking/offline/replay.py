@@ -185,14 +185,14 @@ class _Sender:
                 self._client.delete_logged_model(model.model_id)
         return complete
 
-    def _best(self, best: Best, _: Operation) -> None:
+    def _best(self, best: Best, operation: Operation) -> None:
         run, model_id = self.run(), best.model
         if model_id.isdecimal():  # an epoch
             model = self._model(run, int(model_id))
             if model is None:
                 return  # a full disk has kept it out of the queue
             model_id = model.model_id
-        run.register_best(model_id)
+        run.register_best(model_id, best.metrics, best.step, operation.time)
 
     def _arrays(self, arrays: Arrays, operation: Operation) -> None:
         self.run().log_arrays(operation.arrays(), arrays.path)

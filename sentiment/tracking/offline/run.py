@@ -94,9 +94,9 @@ class OfflineRun:
         """Queue a tag."""
         self._append(Tag(name, text))
 
-    def register_best(self, model_id: str) -> None:
+    def register_best(self, model_id: str, metrics: dict[str, float], step: int) -> None:
         """Queue which model is the best, by the id that logging the epoch returned."""
-        self._append(Best(model_id))
+        self._append(Best(model_id, metrics, step))
 
     def end(self, status: str) -> None:
         """Queue the end of the run; if an operation was lost, the tag `failure` says so."""
@@ -184,9 +184,9 @@ class FallbackRun:
         """Set a tag."""
         self._try(lambda run: run.set_tag(name, text), None)
 
-    def register_best(self, model_id: str) -> None:
-        """Register the model of the best epoch."""
-        self._try(lambda run: run.register_best(model_id), None)
+    def register_best(self, model_id: str, metrics: dict[str, float], step: int) -> None:
+        """Register the model of the best epoch, and log its metrics."""
+        self._try(lambda run: run.register_best(model_id, metrics, step), None)
 
     def end(self, status: str) -> None:
         """End the run."""
