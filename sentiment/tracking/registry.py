@@ -185,7 +185,7 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
             if saved.is_dir():
                 return saved
             source = f"models:/{model_id}"
-            if store.tracking_uri(paths).startswith("sqlite:"):
+            if store.tracking_uri(paths).startswith("sqlite"):
                 return Path(mlflow.artifacts.download_artifacts(source)) / "artifacts" / _BUNDLE
             with tempfile.TemporaryDirectory() as tmp:
                 model = Path(mlflow.artifacts.download_artifacts(source, dst_path=tmp))
