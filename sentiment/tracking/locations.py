@@ -20,17 +20,21 @@ with environment.suppress_stderr():
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
     from sqlalchemy.engine import make_url
 
-STORE, _DATABASE, _ARTIFACTS = "mlruns", "mlflow.db", "artifacts"
-_EXPERIMENTS = ("experiments", "artifact_location")
-_OTHERS = (
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "storage_location"),
-    ("model_versions", "source"),
-)
-# SQL's LIKE takes _ for any character, so that the empty path before /mlruns does not match.
-_ABSOLUTE = f"LIKE '%_/{STORE}/%'"
+STORE, _DATABASE = "mlruns", "mlflow.db"
+OWN = f"sqlite:///{STORE}/{_DATABASE}"  # a project's own store, seen from its folder
 _BUSY_SECONDS = 20  # for which another process may write, as in MLflow
+_TABLES = {"experiments", "runs", "logged_models", "model_versions"}
+_HAS_ABSOLUTE = (
+    "SELECT 1 FROM experiments WHERE artifact_location LIKE 'file:%/mlruns/%' "
+    "OR artifact_location LIKE '/%/mlruns/%'"
+)
+_UPDATES = (
+    "UPDATE experiments SET artifact_location = relative(artifact_location)",
+    "UPDATE runs SET artifact_uri = found(artifact_uri)",
+    "UPDATE logged_models SET artifact_location = found(artifact_location)",
+    "UPDATE model_versions SET storage_location = found(storage_location)",
+    "UPDATE model_versions SET source = found(source)",
+)
 
 
 def database_uri(mlruns: Path) -> str:
@@ -58,54 +62,62 @@ def database_path(uri: str) -> Path | None:
     return Path(database) if database else None
 
 
-def make_relative(mlruns: Path) -> None:
-    """Make the addresses in the database of `mlruns` relative, if there are others.
+def make_relative(project: Path) -> None:
+    """Make the addresses in the store of the project in the folder `project` relative.
 
     An artifact that is only elsewhere keeps its address, but a new run never gets such a one. A
     database that can't be written stays as it is: `_open_file` finds its artifacts. One process at
     a time may do this.
     """
-    path = mlruns / _DATABASE
-    if not path.is_file() or not os.access(path, os.W_OK) or not os.access(mlruns, os.W_OK):
+    path = project / STORE / _DATABASE
+    # SQLite also writes a journal beside it.
+    if not path.is_file() or not all(os.access(item, os.W_OK) for item in (path, path.parent)):
         return
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        if not tables.issuperset(table for table, _ in (_EXPERIMENTS, *_OTHERS)):
-            return  # MLflow has not set it up yet, or is too old to open it
-        table, column = _EXPERIMENTS
-        if not database.execute(f"SELECT 1 FROM {table} WHERE {column} {_ABSOLUTE}").fetchone():
+        # MLflow may not have set it up yet.
+        if not tables >= _TABLES or not database.execute(_HAS_ABSOLUTE).fetchone():
             return
-        root = mlruns.parent
-        database.create_function("project_address", 1, lambda address: _relative(address))
-        database.create_function("found_address", 1, lambda address: _found(root, address))
+        database.create_function("relative", 1, _relative)
+        database.create_function("found", 1, lambda address: _found(project, address))
         with database:
-            _update(database, table, column, "project_address")
-            for table, column in _OTHERS:
-                _update(database, table, column, "found_address")
+            for update in _UPDATES:
+                database.execute(update)
 
 
-def _update(database: sqlite3.Connection, table: str, column: str, function: str) -> None:
-    database.execute(
-        f"UPDATE {table} SET {column} = {function}({column}) WHERE {column} {_ABSOLUTE}"
-    )
+def has_run(mlruns: Path, run_id: str) -> bool:
+    """Return True if the database of `mlruns` has that run."""
+    path = mlruns / _DATABASE
+    if not path.is_file():
+        return False
+    query = "SELECT 1 FROM runs WHERE run_uuid = ?"
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute(query, [run_id]).fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
-def _found(root: Path, address: str) -> str:
+def _found(root: Path, address: str | None) -> str | None:
     """Return the relative address of an artifact, unless it is only at its absolute one."""
     relative, path = _relative(address), _path(address)
+    if relative is None:
+        return None
     is_elsewhere = path is not None and path.exists() and not (root / relative).exists()
     return address if is_elsewhere else relative
 
 
-def _relative(address: str) -> str:
+def _relative(address: str | None) -> str | None:
     """Return an absolute address of a local file from the last `mlruns` on, others unchanged."""
-    if _path(address) is None:
+    if address is None or _path(address) is None or f"/{STORE}/" not in address:
         return address
     return f"{STORE}/{address.rpartition(f'/{STORE}/')[2]}"
 
 
-def _path(address: str) -> Path | None:
+def _path(address: str | None) -> Path | None:
     """Return the absolute path that an address is, or None."""
+    if address is None:
+        return None
     if address.startswith("/"):
         return Path(address)
     parsed = urlparse(address)
@@ -124,8 +136,8 @@ def _open_path(address: str, tracking_uri: str | None = None, **others: Any) -> 
 def _open_file(address: str, tracking_uri: str | None = None, **others: Any) -> Any:
     """Return MLflow's access to a file address, which may be one of before the project moved."""
     root = project_of(tracking_uri or mlflow.get_tracking_uri())
-    if root is not None and f"/{STORE}/" in address:
-        here = root / _relative(address)
+    if root is not None:
+        here = root / str(_relative(address))
         if here.exists():
             address = here.as_uri()
     return LocalArtifactRepository(address, tracking_uri, **others)

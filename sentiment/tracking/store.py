@@ -41,6 +41,24 @@ def local_uri(paths: ProjectPaths) -> str:
     return locations.database_uri(paths.mlruns)
 
 
+def queue_uri(paths: ProjectPaths) -> str:
+    """Return the address of the tracking store for a queue, which a project may take elsewhere."""
+    uri = tracking_uri(paths)
+    return locations.OWN if uri == local_uri(paths) else uri
+
+
+def uri_of_queue(paths: ProjectPaths, uri: str, run_id: str) -> str:
+    """Return the address of the store that a queue with the address `uri` is sent to.
+
+    Earlier versions wrote that of the project's own store as an absolute path, which the project
+    may have left: a run that the project's store has is sent there.
+    """
+    is_own = uri == locations.OWN or (
+        locations.project_of(uri) is not None and locations.has_run(paths.mlruns, run_id)
+    )
+    return local_uri(paths) if is_own else uri
+
+
 def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
     """Point MLflow at the store, creating its folder if it is missing, and return a client."""
     uri = tracking_uri(paths)
@@ -59,8 +77,8 @@ def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
         # MLflow sets the variable, which would then look like the user's choice for other projects.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     with store_errors(paths), creation_lock(paths):
-        if uri == local_uri(paths):
-            locations.make_relative(paths.mlruns)
+        if project := locations.project_of(uri):
+            locations.make_relative(project)
         return mlflow.MlflowClient()
 
 
@@ -98,15 +116,15 @@ def _hint(paths: ProjectPaths, reason: str) -> str:
 def open_experiment(paths: ProjectPaths, name: str) -> str:
     """Connect to the store and return an experiment's id, creating the experiment if needed."""
     connect(paths)
-    is_local = tracking_uri(paths) == local_uri(paths)
-    location = (paths.mlruns / "artifacts").as_uri() if is_local else None
+    project = locations.project_of(tracking_uri(paths))
+    location = (project / locations.STORE / "artifacts").as_uri() if project else None
     with store_errors(paths), creation_lock(paths):
         experiment = mlflow.get_experiment_by_name(name)
         if experiment is None:
             try:
                 experiment_id = mlflow.create_experiment(name, artifact_location=location)
-                if is_local:
-                    locations.make_relative(paths.mlruns)
+                if project:
+                    locations.make_relative(project)
                 return experiment_id
             except MlflowException as error:
                 # Another client, or a request of ours whose answer was lost, has created it.
