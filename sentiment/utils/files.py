@@ -73,9 +73,10 @@ def _damaged(path: Path, hint: str) -> DamagedFileError:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` atomically: a reader sees the old file or the new one."""
-    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    with atomic_file(path) as temporary:
+        # A file name may hold bytes that are no UTF-8. Escaped, it is JSON and reads as it was.
+        temporary.write_text(f"{text}\n", "utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path, *, hint: str) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
     disk is full.
     """
     if target.is_dir():
-        raise InputError(f"{target} is a folder", hint="name a file in that folder")
+        raise folder_error(target)
     with write_errors(target.parent):
         mode, temporary = permissions(target), _temporary_path(target)
         # New, so that no link is followed. Private until it has the permissions of the old one.
@@ -178,6 +179,11 @@ def atomic_dir(target: Path, *, replace: bool = True) -> Iterator[Path]:
             _sync_dir(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def folder_error(target: Path) -> InputError:
+    """Return the error for a folder that was named where a file is to be written."""
+    return InputError(f"{target} is a folder", hint="name a file in that folder")
 
 
 def _temporary_path(target: Path) -> Path:

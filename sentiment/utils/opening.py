@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sentiment.errors import InputError
+from sentiment.utils import files
 from sentiment.utils.paths import absolute
 
 # Windows lacks these three. Without O_NONBLOCK, opening a pipe waits for its other end.
@@ -40,8 +41,9 @@ def output_path(path: Path) -> Path:
         _check_link(link)
         link = link.parent / link.readlink()
     target = absolute(path) if path.is_symlink() else path
-    if not target.is_dir():  # for a folder there is a better message
-        check_absent_or_file(target)
+    if target.is_dir():
+        raise files.folder_error(target)
+    check_absent_or_file(target)
     return target
 
 
