@@ -15,6 +15,7 @@ import typer
 
 from sentiment import __version__
 from sentiment.cli._errors import ErrorHandlingGroup, end_on_signals
+from sentiment.cli._terminal import open_closed_streams
 from sentiment.utils import environment
 
 COMMANDS = (
@@ -71,6 +72,7 @@ def sentiment(
 
 def main() -> None:
     """Run the command line."""
+    open_closed_streams()
     environment.configure_libraries()
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal's encoding lacks is escaped, not an error.

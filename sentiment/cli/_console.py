@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, Progress
-from sentiment.utils.text import escape_control
+from sentiment.utils.text import escape_control, shorten
 
 _REFRESH = 0.1  # seconds between two updates of a progress line
 _BAR_WIDTH = 20  # characters
@@ -47,7 +47,7 @@ class LineProgress(Progress):
 
     def note(self, text: str) -> None:
         """Print a note."""
-        self._console.print(escape_control(text), markup=False, soft_wrap=True)
+        self._console.print(escape_control(shorten(text)), markup=False, soft_wrap=True)
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Print the name and the size of a task."""

@@ -1,5 +1,6 @@
 """Turn errors and signals into messages and exit statuses."""
 
+import errno
 import os
 import signal
 import stat
@@ -10,10 +11,11 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from sentiment.cli._terminal import print_message
+from sentiment.cli._terminal import discard_output, print_message
 from sentiment.errors import SentimentError
+from sentiment.utils.paths import working_folder
 from sentiment.utils.signals import TERMINATING
-from sentiment.utils.text import escape_control, first_line
+from sentiment.utils.text import escape_control, first_line, shorten
 
 FAILURE, INTERRUPTED = 1, 130
 _MAX_CHARACTERS = 300  # of an unexpected error's message
@@ -51,11 +53,14 @@ class ErrorHandlingGroup(TyperGroup):
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line, `--help` included."""
         try:
-            return super().main(*args, **options)
+            try:
+                return super().main(*args, **options)
+            finally:
+                sys.stdout.flush()  # Python reports what fails later in its own words
         except OSError as error:
-            # The package's own errors name a file; others come mostly from standard output.
-            name = error.filename or "standard output or a file"
-            _print_lines(f"Error: {name}: {error.strerror or error}.")
+            if error.errno != errno.EPIPE:  # the reader of a pipe has seen enough
+                _print_lines(f"Error: {_describe(error)}.")
+            discard_output()
             sys.exit(FAILURE)
 
     def make_context(self, *args: Any, **options: Any) -> Any:
@@ -69,6 +74,7 @@ class ErrorHandlingGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
+            working_folder()
             return super().invoke(ctx)
         except SentimentError as error:
             _print_lines(f"Error: {error.fact}.", error.hint and f"Try: {error.hint}")
@@ -97,11 +103,21 @@ class ErrorHandlingGroup(TyperGroup):
 def _escape_message(error: Exception) -> None:
     """Escape control characters in a usage error, which Typer prints."""
     if isinstance(getattr(error, "message", None), str):
-        error.message = escape_control(error.message)  # type: ignore[attr-defined]
+        error.message = escape_control(shorten(error.message))  # type: ignore[attr-defined]
+
+
+def _describe(error: OSError) -> str:
+    """Return what failed, and why."""
+    if error.filename is None and error.errno == errno.EBADF:
+        return "standard output is closed"
+    # The package's own errors name a file; others come mostly from standard output.
+    name = error.filename or "standard output or a file"
+    return f"{name}: {error.strerror or error}"
 
 
 def _print_lines(*lines: str | None) -> None:
-    sys.stdout.flush()
+    with suppress(OSError):  # it is full, say, which is reported once
+        sys.stdout.flush()
     for line in lines:
         if line:
             print_message(line)

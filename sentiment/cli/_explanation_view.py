@@ -21,7 +21,7 @@ from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
 from sentiment.inspection import explain
 from sentiment.reports import explanation
-from sentiment.utils import files
+from sentiment.utils import files, opening
 from sentiment.utils.colors import TERMINAL_NEGATIVE, TERMINAL_NEUTRAL, TERMINAL_POSITIVE
 from sentiment.utils.text import escape_control
 
@@ -76,8 +76,7 @@ def _explain(classifier: Classifier, text: str, prediction: Prediction, options:
             show_effects(target, shown_effects)
     if options.html and trace and effects:
         page = explanation.page(trace, effects, label=prediction.label or "", model=model)
-        with files.atomic_file(options.html) as tmp:
-            tmp.write_text(page, "utf-8")
+        files.write_text(opening.output_path(options.html), page)
         print_message(f"explanation written to {options.html}")
 
 

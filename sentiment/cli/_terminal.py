@@ -2,14 +2,16 @@
 
 import io
 import json
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sentiment.errors import UnavailableError
-from sentiment.utils.text import escape_control, escape_json_control, finite
+from sentiment.utils.text import escape_control, escape_json_control, finite, shorten
 
 if TYPE_CHECKING:
     import subprocess
@@ -18,8 +20,33 @@ _REFRESH = 0.1  # seconds between two updates of the progress line
 
 
 def print_message(text: str, *, err: bool = True) -> None:
-    """Print a line with control characters escaped, on standard error or standard output."""
-    typer.echo(escape_control(text), err=err)
+    """Print a line, shortened and with control characters escaped, on standard error or output.
+
+    A message that can't be written does not stop the work.
+    """
+    try:
+        typer.echo(escape_control(shorten(text)), err=err)
+    except OSError:
+        if not err:
+            raise
+
+
+def open_closed_streams() -> None:
+    """Open something in the place of the standard streams that are closed, as after `>&-`.
+
+    Otherwise the next file that is opened, such as a model or a database, would have the number of
+    the stream, and libraries would write their messages into it. Standard input is then empty,
+    messages are dropped, and writing to standard output is an error.
+    """
+    for name, mode, access in (
+        ("stdin", "r", os.O_RDONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, access)  # the lowest free number: that of the stream
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
 def print_json(content: Any) -> None:
@@ -53,6 +80,14 @@ def wait_for_interrupt(server: "subprocess.Popen") -> None:
         typer.echo("Stopped.")
     else:
         raise UnavailableError("the server stopped unexpectedly", hint="the same command again")
+
+
+def discard_output() -> None:
+    """Send what is still to be written to standard output nowhere, after an error there."""
+    with suppress(OSError, ValueError):  # it is no file, or closed
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 class StandardOutput(io.RawIOBase):

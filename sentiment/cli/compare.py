@@ -154,7 +154,7 @@ def _write_page(
 ) -> None:
     from sentiment.cli import _runs_view
     from sentiment.reports.comparison import Grid, page
-    from sentiment.utils import files
+    from sentiment.utils import files, opening
 
     runs = [_compared_run(paths, number, run) for number, run in enumerate(comparison.runs, 1)]
     sheets = [
@@ -168,8 +168,7 @@ def _write_page(
         if sheet.rows
     ]
     text = page(f"Runs of {experiment}", runs, grids)
-    with files.atomic_file(html) as tmp:
-        tmp.write_text(text, "utf-8")
+    files.write_text(opening.output_path(html), text)
 
 
 def _compared_run(paths: ProjectPaths, number: int, run: "RunRecord") -> "ComparedRun":

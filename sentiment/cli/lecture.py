@@ -8,6 +8,7 @@ import typer
 from sentiment.cli import _console
 from sentiment.cli._options import ModelOption
 from sentiment.cli._terminal import print_message
+from sentiment.utils.opening import output_path
 from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ def command(
     """Show how a hidden state becomes the classifier's input, with small numbers."""
     if html is None and (text is not None or model is not None):
         raise typer.BadParameter("--text and --model need --html FILE")
-    # Before the lecture, so that a bad sentence or model is reported at once.
+    # Before the lecture, so that a bad sentence, model or path is reported at once.
     reading = None if html is None else _read(_SENTENCE if text is None else text, model)
+    target = None if html is None else output_path(html)
     from sentiment.nn.lecture import LectureExample
 
     example = LectureExample(seed)
     untrained = example.network()
     _show_lecture(example)
-    if html is not None and reading is not None:
-        _write_page(html, example, untrained, reading)
+    if target is not None and reading is not None:
+        _write_page(target, example, untrained, reading)
         print_message(f"lecture written to {html}")
 
 
@@ -63,15 +65,14 @@ def _read(text: str, model: str | None) -> "Walkthrough":
 
 
 def _write_page(
-    html: Path, example: "LectureExample", untrained: "SmallNetwork", reading: "Walkthrough"
+    target: Path, example: "LectureExample", untrained: "SmallNetwork", reading: "Walkthrough"
 ) -> None:
     from sentiment.reports import lecture
     from sentiment.utils import files
 
     networks = {"before training": untrained, "after training": example.network()}
     page = lecture.page(lecture.Example(example.samples, example.labels, networks), reading)
-    with files.atomic_file(html) as tmp:
-        tmp.write_text(page, "utf-8")
+    files.write_text(target, page)
 
 
 def _show_lecture(example: "LectureExample") -> None:

@@ -19,7 +19,7 @@ from sentiment.cli._options import (
 )
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
-from sentiment.utils.paths import find_project
+from sentiment.utils.paths import absolute, find_project
 
 if TYPE_CHECKING:
     from sentiment.data.readers import ReadOptions
@@ -50,7 +50,7 @@ def command(
     """Show the hidden states of texts, word by word."""
     source = Path(read_from) if read_from is not None else None
     check_text_source(texts, source, _EXAMPLE)
-    if source and output and source.resolve() == output.resolve():
+    if source and output and absolute(source) == absolute(output):
         raise typer.BadParameter(f"{output} is the input file")
     from sentiment.data import labelled_files
     from sentiment.inference import resolve

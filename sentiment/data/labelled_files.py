@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,7 +37,7 @@ def file_digest(path: Path) -> str:
             return labelled_folders.folder_digest(path)
         if path.is_dir():
             parts = [f"{part.name}:{file_digest(part)}" for part in part_files(path)]
-            return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+            return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()
         with readers.open_binary(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, MissingFileError) as error:

@@ -21,6 +21,7 @@ from sentiment.recipe import TABLES, to_toml
 from sentiment.spark.session import spark_session
 from sentiment.tracking import run, spark_study
 from sentiment.tracking.sweep_run import MlflowSweepLogger, SweepLogger, open_sweep_logger
+from sentiment.utils import files
 from sentiment.utils.locks import file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
@@ -149,7 +150,7 @@ def _conclude(plan: SweepPlan, study: Study, logger: SweepLogger) -> SweepResult
         f"# The best of {len(result.trials)} trials of the sweep {plan.name}, number "
         f"{best.number}: validation loss {best.loss:.4f}.\n\n"
     )
-    plan.best.write_text(comment + to_toml(recipe), "utf-8")
+    files.write_text(plan.best, comment + to_toml(recipe))
     metrics = {"validation/lowest_loss": best.loss or 0.0}
     metrics |= {f"importance/{name}": share for name, share in result.importances.items()}
     logger.conclude(best.number, plan.best, metrics, study.images())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sentiment.errors import InputError, MissingFileError
-from sentiment.utils import files
+from sentiment.utils import files, opening
 
 _SAVE_INTERVAL = 1.0  # seconds between two saves: no more work than that is lost
 _HINT = "the same command without --resume"
@@ -24,19 +24,20 @@ class PartialFile:
     """
 
     def __init__(self, target: Path, identity: dict[str, Any]):
-        # A link stays a link: what it points to is replaced.
-        self.target = target.resolve()
-        self.path = self.target.with_name(f".{self.target.name}.part")
-        self.lock = self.target.with_name(f".{self.target.name}.lock")
-        self._record = self.path.with_name(f"{self.path.name}.json")
+        self.target = opening.output_path(target)
+        self.path = files.hidden_path(self.target, ".part")
+        self.lock = files.hidden_path(self.target, ".lock")
+        self._record = files.hidden_path(self.target, ".part.json")
         self._identity = identity
         self._saved = time.monotonic()
 
     def begin(self) -> BinaryIO:
-        """Open a new file for writing."""
-        self._record.unlink(missing_ok=True)
+        """Open a new file for writing; it is private if it replaces one, which may be private."""
+        opening.check_absent_or_file(self._record)
         with files.write_errors(self.path.parent):
-            return self.path.open("w+b")
+            self._record.unlink(missing_ok=True)
+            mode = 0o666 if files.permissions(self.target) is None else 0o600
+            return os.fdopen(opening.create(self.path, mode), "w+b")
 
     def state(self) -> dict[str, Any] | None:
         """Return the state saved last, with `bytes`; None if no job was interrupted.
@@ -46,18 +47,21 @@ class PartialFile:
         if not (self._record.is_file() and self.path.is_file()):
             return None
         record = files.read_json(self._record, hint=_HINT)
+        with files.read_errors(self._record, hint=_HINT):
+            stated, size = dict(record["stated"]), int(record["bytes"])
+            state = dict(record["state"]) | {"bytes": size}
         for name, value in self._identity.items():
-            if record["stated"].get(name) != value:
+            if stated.get(name) != value:
                 raise InputError(f"cannot resume {self.target}: {name} has changed", hint=_HINT)
-        if self.path.stat().st_size < record["bytes"]:
+        if not 0 <= size <= self.path.stat().st_size:
             raise MissingFileError(
                 f"cannot resume {self.target}: {self.path} has lost its end", hint=_HINT
             )
-        return record["state"] | {"bytes": record["bytes"]}
+        return state
 
     def reopen(self, size: int) -> BinaryIO:
         """Open the file to write after its first `size` bytes."""
-        file = self.path.open("r+b")
+        file = os.fdopen(opening.open_own(self.path), "r+b")
         file.truncate(size)
         file.seek(size)
         return file
@@ -77,13 +81,16 @@ class PartialFile:
         file.flush()
         os.fsync(file.fileno())
         file.close()
+        if (mode := files.permissions(self.target)) is not None:
+            self.path.chmod(mode)
         self.path.replace(self.target)
         self._record.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Remove the file and its record."""
-        self.path.unlink(missing_ok=True)
-        self._record.unlink(missing_ok=True)
+        """Remove the file and its record; what somebody else has put in their place stays."""
+        for path in (self.path, self._record):
+            if path.is_file() and not path.is_symlink():
+                path.unlink(missing_ok=True)
 
     def resumable(self) -> bool:
         """Return True if a job was interrupted and can resume."""

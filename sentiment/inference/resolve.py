@@ -7,7 +7,7 @@ from pathlib import Path
 from sentiment.errors import MissingFileError
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
-from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.paths import ProjectPaths, expand_user
 
 MODEL_VARIABLE = "SENTIMENT_MODEL"
 PRETRAINED = Path(str(resources.files("sentiment"))) / "pretrained"
@@ -42,6 +42,6 @@ def _folder(name: str, paths: ProjectPaths) -> Path:
         from sentiment.tracking import registry  # here, as importing MLflow takes two seconds
 
         return registry.download_bundle(paths, name)
-    folder = Path(name).expanduser()
+    folder = expand_user(name, "the model")
     trained = paths.models / name
     return trained if not folder.exists() and trained.is_dir() else folder

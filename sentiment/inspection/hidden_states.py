@@ -14,7 +14,7 @@ from sentiment.data.arrow import libraries
 from sentiment.errors import InputError
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.inference.weights import directions
-from sentiment.utils import files
+from sentiment.utils import files, opening
 
 Steps = Literal["all", "last"]
 TEXT_COLUMNS = ("text", "step", "word")  # columns before those of the state
@@ -100,7 +100,7 @@ def write_states(path: Path, names: list[str], parts: Iterable[HiddenStates]) ->
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".parquet", ".npz"):
         raise InputError(f"{path}: expected a name that ends in .csv, .parquet or .npz")
-    with files.atomic_file(path) as tmp:
+    with files.atomic_file(opening.output_path(path)) as tmp:
         if suffix == ".npz":
             _write_npz(tmp, len(names), parts)
         elif suffix == ".parquet":

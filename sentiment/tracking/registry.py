@@ -96,9 +96,11 @@ def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:
     code = tmp / _PACKAGE.name
     for name in _CODE_FILES:
         (code / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_PACKAGE / name, code / name)
+        shutil.copyfile(_PACKAGE / name, code / name)  # without its permissions
+    script = tmp / "pyfunc.py"
+    shutil.copyfile(_PACKAGE / "inference" / script.name, script)
     return {
-        "python_model": str(_PACKAGE / "inference" / "pyfunc.py"),
+        "python_model": str(script),
         "artifacts": {_BUNDLE: str(bundle)},
         "code_paths": [str(code)],
         # No schema of the inputs: MLflow would refuse lists, and drop columns before the model can

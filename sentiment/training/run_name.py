@@ -10,6 +10,8 @@ from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
 
+_MAX_PART = 20  # characters of a recipe's or a dataset's name
+
 
 def check_run_name(paths: ProjectPaths, name: str) -> None:
     """Raise InputError if `name` can't be the name of a run, or is taken."""
@@ -33,11 +35,9 @@ def claim_run_name(
     """
     shape = f"{model.layers}x{model.units}" if model.layers > 1 else f"{model.units}"
     direction = "bi" if model.bidirectional else ""
-    prefix = "" if dataset == PrepareSettings().name else f"{_shorten(dataset)}-"
-    name = (
-        f"{prefix}{_shorten(recipe)}-{direction}rnn{shape}-{model.readout}-seed{train.seed}"
-        f"-{name_timestamp()}"
-    )
+    parts = ["" if dataset == PrepareSettings().name else _shorten(dataset), _shorten(recipe)]
+    parts += [f"{direction}rnn{shape}", model.readout, f"seed{train.seed}", name_timestamp()]
+    name = "-".join(filter(None, parts))
     with files.write_errors(paths.checkpoints):
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
         free, tries = name, 1
@@ -57,5 +57,6 @@ def _create(folder: Path) -> bool:
 
 
 def _shorten(name: str) -> str:
-    """Return the printable start of a file's name, short enough for a part of a run's name."""
-    return "".join(filter(str.isprintable, name))[:20].strip(".- ")
+    """Return the start of a file's name as a part of a run's name; it may be empty."""
+    plain = "".join(filter(str.isprintable, name)).replace("/", "").replace("\\", "")
+    return plain[:_MAX_PART].strip(".- ")

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any
 
 from sentiment.errors import DamagedFileError, InputError
 
+_MAX_NAME_BYTES = 240  # file systems allow 255; a name made from such a name is longer again
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _MAX_TEXT_BYTES = 1 << 28  # no JSON file or vocabulary of this program is larger
 
 
@@ -71,9 +73,10 @@ def _damaged(path: Path, hint: str) -> DamagedFileError:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` atomically: a reader sees the old file or the new one."""
-    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    with atomic_file(path) as temporary:
+        # A file name may hold bytes that are no UTF-8. Escaped, it is JSON and reads as it was.
+        temporary.write_text(f"{text}\n", "utf-8", errors="backslashreplace")
 
 
 def read_json(path: Path, *, hint: str) -> dict[str, Any]:
@@ -108,25 +111,46 @@ def read_text(path: Path) -> str:
     return path.read_text("utf-8")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in UTF-8, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def hidden_path(target: Path, suffix: str) -> Path:
+    """Return the path beside `target` whose name is that of `target` between a dot and `suffix`.
+
+    A digest takes the place of the end of a name that would be longer than file systems allow.
+    """
+    name = os.fsencode(target.name)
+    room = _MAX_NAME_BYTES - len(suffix) - 1
+    if len(name) <= room:
+        return target.with_name(f".{target.name}{suffix}")
+    digest = hashlib.sha256(name).hexdigest()[:16]
+    start = name[: room - len(digest)].decode("utf-8", "ignore")
+    return target.with_name(f".{start}{digest}{suffix}")
+
+
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to `target` when the body ends.
 
-    If the body fails, the temporary file is removed and an existing `target` stays. Raises
-    InputError if the system refuses to write, for example when the disk is full.
+    A file that is replaced keeps its permissions; a new one has those that the umask allows. If the
+    body fails, the temporary file is removed and an existing `target` stays. If `target` is a link,
+    the link is replaced. Raises InputError if the system refuses to write, for example when the
+    disk is full.
     """
     if target.is_dir():
-        raise InputError(f"{target} is a folder", hint="name a file in that folder")
+        raise folder_error(target)
     with write_errors(target.parent):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
+        mode, temporary = permissions(target), _temporary_path(target)
+        # New, so that no link is followed. Private until it has the permissions of the old one.
+        os.close(os.open(temporary, _NEW, 0o666 if mode is None else 0o600))
         try:
-            try:
-                yield temporary
-                os.fsync(handle)
-            finally:
-                os.close(handle)  # Windows renames and removes no open file
-            temporary.chmod(0o644)
+            yield temporary
+            _sync(temporary)
+            if mode is not None:
+                temporary.chmod(mode)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -136,24 +160,43 @@ def atomic_file(target: Path) -> Iterator[Path]:
 def atomic_dir(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give a temporary folder to fill, and rename it to `target` when the body ends.
 
-    If the body fails, the temporary folder is removed. If `target` exists by then, it is replaced;
-    with `replace=False` it stays. Raises InputError if the system refuses to write, for example
-    when the disk is full.
+    Permissions are those of `atomic_file`. If the body fails, the temporary folder is removed. If
+    `target` exists by then, it is replaced; with `replace=False` it stays. Raises InputError if the
+    system refuses to write, for example when the disk is full.
     """
     with write_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        mode, temporary = permissions(target), _temporary_path(target)
+        temporary.mkdir(0o777 if mode is None else 0o700)
         try:
             yield temporary
-            temporary.chmod(0o755)
+            if mode is not None:
+                temporary.chmod(mode)
             for path in temporary.iterdir():
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
+                _sync(path)
             _sync_dir(temporary)
             _rename_dir(temporary, target, replace=replace)
             _sync_dir(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def folder_error(target: Path) -> InputError:
+    """Return the error for a folder that was named where a file is to be written."""
+    return InputError(f"{target} is a folder", hint="name a file in that folder")
+
+
+def _temporary_path(target: Path) -> Path:
+    return hidden_path(target, f".{os.urandom(4).hex()}")
+
+
+def permissions(path: Path) -> int | None:
+    """Return the permissions of the file or folder at `path`; None if there is none, or a link."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return None if stat.S_ISLNK(status.st_mode) else status.st_mode & 0o777
 
 
 def _rename_dir(temporary: Path, target: Path, *, replace: bool) -> None:
@@ -176,7 +219,7 @@ def _rename_dir(temporary: Path, target: Path, *, replace: bool) -> None:
 
 def remove_dir(folder: Path) -> None:
     """Remove a folder. It loses its name first, so that no process sees it half removed."""
-    unnamed = folder.with_name(f".{folder.name}.gone")
+    unnamed = hidden_path(folder, ".gone")
     shutil.rmtree(unnamed, ignore_errors=True)
     with suppress(OSError):  # it doesn't exist, or can't be removed
         folder.replace(unnamed)
@@ -202,6 +245,13 @@ def write_errors(folder: Path) -> Iterator[None]:
             f"can't write in {folder}: {reason or 'disk full'}",
             hint=f"{'df -h' if full else 'ls -ld'} {shlex.quote(str(folder))}",
         ) from cause
+
+
+def _sync(path: Path) -> None:
+    """Write a file to the disk, so that it survives a loss of power."""
+    # Windows does that only through a file that is open for writing.
+    with path.open("rb" if hasattr(os, "geteuid") else "r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_dir(folder: Path) -> None:

@@ -11,10 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from sentiment.errors import InputError
+from sentiment.utils import files
+from sentiment.utils.paths import absolute
 
 # Windows lacks these three. Without O_NONBLOCK, opening a pipe waits for its other end.
 _SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"))
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows: line ends stay as they are
+_MAX_LINKS = 40  # one after the other, as in Linux
 _KINDS = {
     stat.S_IFLNK: "a link",
     stat.S_IFDIR: "a folder",
@@ -25,6 +28,34 @@ _KINDS = {
 }
 
 
+def output_path(path: Path) -> Path:
+    """Return the file that is written if a user names `path`: what a link leads to, not the link.
+
+    Raises InputError if that is no file, if links lead in a circle, or if another user has put the
+    link into a folder that all may write in: such links lead to files of the one who follows them.
+    """
+    link = path
+    for _ in range(_MAX_LINKS):
+        if not link.is_symlink():
+            break
+        _check_link(link)
+        link = link.parent / link.readlink()
+    target = absolute(path) if path.is_symlink() else path
+    if target.is_dir():
+        raise files.folder_error(target)
+    check_absent_or_file(target)
+    return target
+
+
+def _check_link(link: Path) -> None:
+    """Raise InputError for a link that Linux, with `protected_symlinks`, would not follow."""
+    folder = link.parent.stat()
+    if folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH:
+        owner = link.lstat().st_uid
+        if owner not in (os.geteuid(), folder.st_uid):
+            raise _obstacle(link, f"{link} is a link of another user, in a folder that all share")
+
+
 def open_or_create(path: Path) -> int:
     """Open the file at `path` to read and write, and return its descriptor; create it if need be.
 
@@ -33,14 +64,15 @@ def open_or_create(path: Path) -> int:
     return _open(path, os.O_CREAT)
 
 
-def create(path: Path) -> int:
+def create(path: Path, mode: int) -> int:
     """Create a file at `path` and return its descriptor; a file that is there is removed first.
 
-    Raises InputError if something else than a file is there, and OSError as usual.
+    mode: its permissions, of which the umask takes some away. Raises InputError if something else
+    than a file is there, and OSError as usual.
     """
     check_absent_or_file(path)
     path.unlink(missing_ok=True)
-    return _open(path, os.O_CREAT | os.O_EXCL)
+    return _open(path, os.O_CREAT | os.O_EXCL, mode)
 
 
 def open_own(path: Path) -> int:
@@ -67,10 +99,10 @@ def _check_kind(path: Path, mode: int) -> None:
         raise _obstacle(path, f"{path} is {kind}, where this program writes a file")
 
 
-def _open(path: Path, flags: int) -> int:
+def _open(path: Path, flags: int, mode: int = 0o666) -> int:
     check_absent_or_file(path)
     try:
-        descriptor = os.open(path, os.O_RDWR | _SAFE | _BINARY | flags, 0o666)
+        descriptor = os.open(path, os.O_RDWR | _SAFE | _BINARY | flags, mode)
     except OSError:
         check_absent_or_file(path)  # put there since the first check
         raise

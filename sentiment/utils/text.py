@@ -10,6 +10,7 @@ _IN_TERMINAL = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROL}]")
 # Lone surrogates can't be written as UTF-8.
 _IN_PAGE = re.compile(f"[\x00-\x08\x0b-\x1f\ud800-\udfff{_CONTROL}]")
 _IN_JSON = re.compile(f"[{_CONTROL}]")  # json.dumps does not escape these
+_START, _END = 1_700, 300  # characters of a long message that are shown
 _UNICODE_ESCAPE = r"\u{:04x}"
 
 
@@ -35,6 +36,17 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def shorten(text: str) -> str:
+    """Return a message of at most about 2,000 characters: its start and its end.
+
+    What a message quotes may be as long as a file: a header, a line or a name.
+    """
+    left_out = len(text) - _START - _END
+    if left_out <= 0:
+        return text
+    return f"{text[:_START]} … {left_out:,} characters left out … {text[-_END:]}"
 
 
 def count_of(number: int, noun: str) -> str:

@@ -1,7 +1,8 @@
 """Make a Linux process lack what Windows lacks, before the command line is imported.
 
 Modules and functions that only Unix has are taken away, `msvcrt` is a small stand-in, a folder
-can't be opened, and a file that is open can't be renamed, replaced or removed.
+can't be opened, a file that is open can't be renamed, replaced or removed, and one that is open to
+read can't be synchronised.
 """
 
 import os
@@ -35,6 +36,7 @@ def take_away():
     for name in ("rename", "replace", "unlink", "remove"):
         setattr(os, name, _refuse_open_files(getattr(os, name)))
     os.open = _refuse_folders(os.open)
+    os.fsync = _refuse_unwritable(os.fsync, fcntl)
 
 
 def _msvcrt(fcntl):
@@ -61,6 +63,15 @@ def _refuse_open_files(function):
             if path in wanted and not Path(path).is_dir():
                 raise PermissionError(13, "the file is open", path)
         return function(*paths, **options)
+
+    return refuse
+
+
+def _refuse_unwritable(function, fcntl):
+    def refuse(descriptor):
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(9, "Bad file descriptor")
+        return function(descriptor)
 
     return refuse
 

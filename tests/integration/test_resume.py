@@ -145,7 +145,11 @@ def assert_complete_run(paths, result):
     """Check that a run is FINISHED, has every epoch once, and its best model registered."""
     run, steps = history(paths, result.run_id)
     assert run.info.status == "FINISHED" and "failure" not in run.data.tags
-    assert steps and all(logged == [1, 2, 3, 4] for logged in steps.values()), steps
+    of_epochs = {name: logged for name, logged in steps.items() if not name.startswith("best/")}
+    assert of_epochs and all(logged == [1, 2, 3, 4] for logged in of_epochs.values()), steps
+    of_best = {name: logged for name, logged in steps.items() if name.startswith("best/")}
+    assert all(logged == [result.best.epoch] for logged in of_best.values()), steps
+    assert len(of_best) == 5
     client = MlflowClient(store.tracking_uri(paths))
     assert len(client.search_runs([run.info.experiment_id], run_view_type=3)) == 1
     logged = client.get_logged_model(run.data.tags["model_id"])
