@@ -8,6 +8,7 @@ from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import SPLIT_RULE
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
+from sentiment.utils.names import check_name
 from sentiment.utils.timestamps import utc_timestamp
 
 
@@ -66,7 +67,7 @@ class TrainingJob:
         record = job["record"]
         settings, data, run = record["settings"], record["data"], record["run"]
         return cls(
-            name=run["name"],
+            name=check_name(run["name"], "the run's name in a checkpoint"),
             experiment=run["experiment"],
             recipe=job["recipe"],
             track=job["track"],
@@ -77,7 +78,7 @@ class TrainingJob:
             model=ModelSettings(**settings["model"]),
             train=TrainSettings(**settings["train"]),
             dataset=data["dataset"],
-            folder=data["folder"],
+            folder=check_name(data["folder"], "the name of a prepared dataset"),
             digests=data["digests"],
             run_id=run["id"],
             split_rule=job.get("split_rule", 1),  # absent before there was a second
