@@ -6,7 +6,6 @@ That they really listen so is tested with running servers in tests/tracking.
 import base64
 import importlib.util
 import json
-import shutil
 import signal
 import urllib.error
 import urllib.request
@@ -18,10 +17,11 @@ from typer.testing import CliRunner
 from sentiment.cli import app
 from sentiment.errors import InputError, UnavailableError
 from sentiment.inference import resolve
-from sentiment.tracking import locations, registry, server, store
+from sentiment.tracking import registry, server, store
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
 from tests.helpers.commands import interrupt, start
+from tests.helpers.stored import register_model_with_code
 
 WARNING = "Listening on {}: anyone who reaches it over the network can {}, without a password.\n"
 RISK = "read, replace and delete runs and artifacts"
@@ -179,15 +179,8 @@ def test_a_password_from_the_environment_is_not_printed(home, monkeypatch):
 
 def test_serve_runs_no_code_that_came_with_a_model(tmp_path):
     paths = ProjectPaths(tmp_path)
-    mark, bundle = tmp_path / "executed", tmp_path / "bundle"
-    shutil.copytree(resolve.PRETRAINED, bundle)
-    experiment_id = store.open_experiment(paths, store.EXPERIMENT)
-    run = store.connect(paths).create_run(experiment_id)
-    model_id = registry.log_model(run.info.run_id, bundle, 1)
-    registry.promote(paths, registry.register(model_id))
-    model = paths.mlruns / "artifacts" / "models" / model_id / "artifacts"
-    for code in [*model.glob("*.py"), *(model / "code").rglob("*.py")]:
-        code.write_text(f"open({str(mark)!r}, 'w')\n" + code.read_text("utf-8"), "utf-8")
+    mark = tmp_path / "executed"
+    register_model_with_code(paths, tmp_path, mark)
     port = free_port(0)
     process = start("serve", "--port", str(port), home=tmp_path)
     try:
@@ -201,4 +194,3 @@ def test_serve_runs_no_code_that_came_with_a_model(tmp_path):
         process.communicate(timeout=30)
     assert probability > 0.5
     assert not mark.exists()
-    assert locations.project_of(store.local_uri(paths)) == tmp_path
