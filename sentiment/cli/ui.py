@@ -20,7 +20,7 @@ from sentiment.utils.ports import free_port
 if TYPE_CHECKING:
     from sentiment.tracking.server import Login
 
-_VARIABLE = "MLFLOW_AUTH_ADMIN_VARIABLE"  # MLflow's own
+_VARIABLE = "MLFLOW_AUTH_ADMIN_PASSWORD"  # MLflow's own
 _RANDOM_BYTES, _MIN_LENGTH = 15, 12  # of a password; MLflow wants 12 characters
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -39,7 +39,7 @@ def command(
         bool,
         typer.Option(
             "--auth",
-            help="ask for a password: that in MLFLOW_AUTH_ADMIN_VARIABLE, else a new one",
+            help="ask for a password: that in MLFLOW_AUTH_ADMIN_PASSWORD, else a new one",
         ),
     ] = False,
     experiment: ExperimentOption = "sentiment",

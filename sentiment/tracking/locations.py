@@ -18,9 +18,11 @@ with environment.suppress_stderr():
     import mlflow
     from mlflow.store.artifact import artifact_repository_registry
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+    from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
     from sqlalchemy.engine import make_url
 
 STORE, _DATABASE = "mlruns", "mlflow.db"
+_ARTIFACTS = f"{STORE}/artifacts/"
 OWN = f"sqlite:///{STORE}/{_DATABASE}"  # a project's own store, seen from its folder
 _BUSY_SECONDS = 20  # for which another process may write, as in MLflow
 _TABLES = {"experiments", "runs", "logged_models", "model_versions"}
@@ -126,10 +128,15 @@ def _path(address: str | None) -> Path | None:
 
 def _open_path(address: str, tracking_uri: str | None = None, **others: Any) -> Any:
     """Return MLflow's access to a path, which may be relative to the project of the store."""
-    root = project_of(tracking_uri or mlflow.get_tracking_uri())
+    uri = tracking_uri or mlflow.get_tracking_uri()
+    root = project_of(uri)
     if root is not None:
         # As an address, since MLflow would decode a path.
         address = (root / address).as_uri()
+    elif uri.startswith("http") and address.startswith(_ARTIFACTS):
+        # The project is the server's, and `sentiment ui` hands out what this folder has.
+        address = f"mlflow-artifacts:/{address.removeprefix(_ARTIFACTS)}"
+        return MlflowArtifactsRepository(address, tracking_uri, **others)
     return LocalArtifactRepository(address, tracking_uri, **others)
 
 

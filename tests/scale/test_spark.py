@@ -17,6 +17,7 @@ from sentiment.inference import resolve
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.commands import start
 from tests.helpers.executors import executors
+from tests.helpers.stored import register_model_with_code
 
 CLUSTER = "local-cluster[2,1,1024]"  # two executors, each a process with one core and 1 GiB
 ROWS = 100_000
@@ -222,3 +223,15 @@ def test_options_that_do_not_fit_are_a_usage_error(words, tmp_path):
 
 def test_without_another_model_the_bundled_one_is_used(tmp_path):
     assert resolve.resolve_model(None, ProjectPaths(tmp_path)).folder == resolve.PRETRAINED
+
+
+def test_executors_run_no_code_that_came_with_a_model(tmp_path):
+    home, mark = tmp_path / "project", tmp_path / "executed"
+    register_model_with_code(ProjectPaths(home), tmp_path, mark)
+    source = tmp_path / "texts.jsonl"
+    source.write_text('{"text": "A superb film."}\n', "utf-8")
+    model = ["--model", "models:/sentiment@champion"]
+    score_on_spark(home, source, tmp_path / "out.jsonl", *model)
+    (row,) = json_objects(tmp_path / "out.jsonl")
+    assert row["label"] == "positive"
+    assert not mark.exists()
