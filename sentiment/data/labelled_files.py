@@ -1,8 +1,8 @@
 """Read the texts and labels of files, in any format of `formats`."""
 
 import hashlib
-import os
 import math
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
