@@ -98,7 +98,15 @@ ENVIRONMENTS = {
     "odd time zone": {"TZ": "../../etc/passwd"},
 }
 PAIRS = list(itertools.product(ENVIRONMENTS, COMMANDS))
-_DRAWN = set(random.Random(18).sample(PAIRS, SAMPLED))
+# Those that once failed, and some more.
+_DRAWN = {
+    ("model of nobody", "predict"),
+    ("no file may grow", "predict file"),
+    ("deleted folder", "predict file"),
+    ("deleted folder", "states"),
+    ("closed stdout", "states"),
+    *random.Random(18).sample(PAIRS, SAMPLED),
+}
 
 
 def case(pair):
@@ -147,7 +155,7 @@ def litter(work):
     return names | hidden
 
 
-@pytest.mark.parametrize(("environment", "command"), map(case, PAIRS))
+@pytest.mark.parametrize(("environment", "command"), list(map(case, PAIRS)))
 def test_an_odd_environment_gives_one_true_line(work, environment, command):
     if "/dev/full" in ENVIRONMENTS[environment].get("redirect", "") and sys.platform != "linux":
         pytest.skip("no /dev/full")
