@@ -122,7 +122,7 @@ def _write_holder(file: TextIO, path: Path) -> None:
     with files.write_errors(path.parent):
         os.ftruncate(file.fileno(), 0)
         # Without the buffer, which would fail again when the file is closed.
-        os.pwrite(file.fileno(), f"{os.getpid()}\n".encode(), 0)
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
 
 
 def _is_at(file: TextIO, path: Path) -> bool:
