@@ -5,7 +5,8 @@ SentimentError
 ├── MissingFileError  a required file doesn't exist yet
 ├── DamagedFileError  a file's content does not match its record
 ├── DivergedError     training has diverged
-└── UnavailableError  a server, a download or a library is not available
+├── UnavailableError  a server, a download or a library is not available
+└── WorkerLostError   a process that did a part of the work was killed, or could not be started
 """
 
 
@@ -36,3 +37,7 @@ class DivergedError(SentimentError):
 
 class UnavailableError(SentimentError):
     """A server, a download or a library is not available."""
+
+
+class WorkerLostError(SentimentError):
+    """A process that did a part of the work was killed, or could not be started."""

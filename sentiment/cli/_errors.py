@@ -18,6 +18,7 @@ from sentiment.utils.signals import TERMINATING
 from sentiment.utils.text import escape_control, first_line, shorten
 
 FAILURE, INTERRUPTED = 1, 130
+_MEMORY_HINT = "the same command, when other programs leave it more room"
 _MAX_CHARACTERS = 300  # of an unexpected error's message
 
 
@@ -85,6 +86,9 @@ class ErrorHandlingGroup(TyperGroup):
         except KeyboardInterrupt as error:
             _print_lines("Interrupted.")
             raise typer.Exit(INTERRUPTED) from error
+        except MemoryError as error:
+            _print_lines("Error: there is not enough memory.", f"Try: {_MEMORY_HINT}")
+            raise typer.Exit(FAILURE) from error
         except OSError:
             raise  # Typer ends silently if the reader of a pipe is gone; `main` reports the others
         except Exception as error:

@@ -56,7 +56,11 @@ def run(workers: int, master: str | None) -> None:
         status = _wait(_start(addresses, 0))
         if status == FAILURE:
             _report_failures(others, logs)
-        raise typer.Exit(status)
+        if status >= 0:
+            raise typer.Exit(status)
+        print_message("Error: the first worker was killed, perhaps because memory ran out.")
+        print_message(f"Try: sentiment train --resume last --workers {workers}")
+        raise typer.Exit(128 - status)
 
 
 def _start(addresses: list[str], index: int, **streams: Any) -> subprocess.Popen:
@@ -65,11 +69,10 @@ def _start(addresses: list[str], index: int, **streams: Any) -> subprocess.Popen
 
 
 def _wait(chief: subprocess.Popen) -> int:
-    """Wait for the first worker; return its status as a shell reports it."""
+    """Wait for the first worker; return its status, which is negative if a signal killed it."""
     while True:
         try:
-            status = chief.wait()
-            return status if status >= 0 else 128 - status
+            return chief.wait()
         except TerminatedError:
             chief.terminate()
         except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from sentiment.data import formats
 from sentiment.data.compression import compressed
 from sentiment.data.readers import Row
 from sentiment.data.writers import ByteStream, Writer
-from sentiment.errors import InputError, SentimentError
+from sentiment.errors import InputError, SentimentError, WorkerLostError
 from sentiment.inference.partial_file import PartialFile
 from sentiment.inference.scoring_job import Chunk, ScoringCounts, ScoringJob, ScoringOptions
 from sentiment.utils.locks import file_lock
@@ -30,6 +30,7 @@ __all__ = [
     "score_to_stream",
 ]
 
+_RESUME = "the same command with --resume"
 Report = Callable[[int, int], None]  # called with rows done and bytes read
 
 
@@ -97,9 +98,10 @@ def score_to_stream(work: ScoringJob, file: ByteStream, report: Report) -> None:
 def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume: bool) -> None:
     """Write the scored rows to the file that `part` becomes.
 
-    If the work is interrupted, `part` stays for `resume`; if it fails, `part` is removed. If
-    resuming is refused, `part` stays as well: the job that it belongs to can still resume. Raises
-    InputError if another process writes the same file.
+    If the work is interrupted, `part` stays for `resume`, unless nothing of it is recorded yet; if
+    it fails, `part` is removed. If resuming is refused, `part` stays as well: the job that it
+    belongs to can still resume. Raises InputError if another process writes the same file, and
+    WorkerLostError if a process of the work is killed.
     """
     with file_lock(part.lock, f"writing {part.target}"):
         state = part.state() if resume else None
@@ -108,17 +110,25 @@ def score_to_file(work: ScoringJob, part: PartialFile, report: Report, *, resume
                 _resumable(work, part, report, state)
             else:
                 _whole(work, part, report)
+        except WorkerLostError as error:
+            if part.resumable():
+                raise WorkerLostError(error.fact, hint=_RESUME) from error
+            part.discard()
+            raise
         except SentimentError:
             part.discard()
             raise
         except OSError as error:
-            if error.errno is None:
-                raise
-            hint = "the same command with --resume"
+            hint = _RESUME
             if not part.resumable():
                 part.discard()
                 hint = f"df -h {shlex.quote(str(part.target.parent))}"
-            raise InputError(f"can't write {part.target}: {error.strerror}", hint=hint) from error
+            reason = error.strerror or error
+            raise InputError(f"can't write {part.target}: {reason}", hint=hint) from error
+        except BaseException:
+            if not part.resumable():  # interrupted before anything was recorded
+                part.discard()
+            raise
 
 
 def _whole(work: ScoringJob, part: PartialFile, report: Report) -> None:

@@ -14,10 +14,13 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
+from sentiment.errors import WorkerLostError
+
 Key = TypeVar("Key")
 Input = TypeVar("Input")
 Result = TypeVar("Result")
 
+_HINT = "the same command, when other programs leave it more room"
 _MAX_PROCESSES = 8  # one process, which reads and writes, can't feed more
 
 
@@ -32,7 +35,8 @@ def ordered_map(
     """Yield (key, function(value)) for each job (key, value), in order.
 
     Each process has one job at a time; one job more than there are processes is in memory. With a
-    single core `function` runs in this process. What it raises is raised here.
+    single core `function` runs in this process. What it raises is raised here. Raises
+    WorkerLostError if a process is killed, as the system does if memory runs out.
     """
     count = min(cores(), _MAX_PROCESSES)
     if count == 1:
@@ -48,12 +52,12 @@ def ordered_map(
         for key, value in jobs:
             if len(started) < count:
                 worker = _start(context, function, started)
-                worker.send(value)
+                _send(worker, value)
                 busy.append((worker, key))
                 continue
             worker, earlier = busy.popleft()
             result = _receive(worker)
-            worker.send(value)  # before `earlier` is yielded, so that no worker is idle meanwhile
+            _send(worker, value)  # before `earlier` is yielded, so that no worker is idle meanwhile
             busy.append((worker, key))
             yield earlier, result
         for worker, key in busy:
@@ -70,9 +74,15 @@ def _start(
     context: Any, function: Callable[[Any], Any], started: list[tuple[Connection, BaseProcess]]
 ) -> Connection:
     """Start a worker, add it to `started` and return the connection to it."""
-    parent_end, worker_end = context.Pipe()
-    process = context.Process(target=_serve, args=(function, worker_end, parent_end), daemon=True)
-    process.start()
+    try:
+        parent_end, worker_end = context.Pipe()
+        arguments = (function, worker_end, parent_end)
+        process = context.Process(target=_serve, args=arguments, daemon=True)
+        process.start()
+    except OSError as error:  # too many processes or open files, or too little memory
+        raise WorkerLostError(
+            f"can't start a worker process: {error.strerror or error}", hint=_HINT
+        ) from error
     worker_end.close()
     started.append((parent_end, process))
     return parent_end
@@ -98,12 +108,26 @@ def _serve(function: Callable[[Any], Any], connection: Connection, parent_end: C
             return
 
 
+def _send(worker: Connection, value: Any) -> None:
+    """Give a worker its next job."""
+    try:
+        worker.send(value)
+    except OSError as error:
+        raise _lost() from error
+
+
+def _lost() -> WorkerLostError:
+    return WorkerLostError(
+        "a worker process was killed, perhaps because memory ran out", hint=_HINT
+    )
+
+
 def _receive(worker: Connection) -> Any:
     """Return the result of a worker's job, or raise what the job raised."""
     try:
         succeeded, result = worker.recv()
-    except EOFError as error:
-        raise OSError("a worker process was killed, perhaps because memory ran out") from error
+    except (EOFError, OSError) as error:
+        raise _lost() from error
     if not succeeded:
         raise result
     return result

@@ -109,7 +109,7 @@ def resume(
         raise InputError(
             f"{job.name} started with {count_of(job.workers, 'worker')}, and now there are "
             f"{workers}",
-            hint=f"{_resume_command(job.name)} --workers {job.workers}",
+            hint=_resume_command(job),
         )
     return _Training(data, job, paths, progress, stopwatch).run(resume_from)
 
@@ -137,7 +137,7 @@ class _Training:
     def run(self, resume_from: Checkpoint | None = None) -> TrainingResult:
         """Train from the beginning, or resume from a checkpoint."""
         worker = self._workers.worker
-        with distributed.worker_errors(worker, hint=_resume_command(self._job.name)):
+        with distributed.worker_errors(worker, hint=_resume_command(self._job)):
             with self._stopwatch.measure("data"):
                 context = TrainingContext.create(
                     self._data,
@@ -210,7 +210,7 @@ class _Training:
             if isinstance(error, DivergedError):
                 writer.remove()  # resumed, it would diverge again
             elif self._last_checkpoint:
-                command = _resume_command(self._job.name)
+                command = _resume_command(self._job)
                 self._progress.note(f"to resume after epoch {self._last_checkpoint}: {command}")
             # Not if saving itself was interrupted, nor after a second Ctrl-C.
             if rounds.rounds and not self._saving and not interrupts.is_second_interrupt(error):
@@ -285,5 +285,6 @@ class _Training:
         return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)
 
 
-def _resume_command(name: str) -> str:
-    return f"sentiment train --resume {shlex.quote(name)}"
+def _resume_command(job: TrainingJob) -> str:
+    workers = f" --workers {job.workers}" if job.workers > 1 else ""
+    return f"sentiment train --resume {shlex.quote(job.name)}{workers}"

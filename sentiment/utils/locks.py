@@ -55,10 +55,8 @@ def file_lock(path: Path, work: str = "", *, blocking: bool = False) -> Iterator
             time.sleep(_PAUSE)
         file = _acquire(path, work, blocking=blocking)
         try:
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
             try:
+                _write_holder(file, path)
                 yield
             finally:
                 if fcntl is not None:
@@ -147,6 +145,14 @@ def _open(path: Path) -> TextIO:
     with files.write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.fdopen(opening.open_or_create(path), "r+", encoding="ascii", errors="replace")
+
+
+def _write_holder(file: TextIO, path: Path) -> None:
+    """Write the id of this process into the lock, for the message of others."""
+    with files.write_errors(path.parent):
+        os.ftruncate(file.fileno(), 0)
+        # Without the buffer, which would fail again when the file is closed.
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
 
 
 def _is_at(file: TextIO, path: Path) -> bool:

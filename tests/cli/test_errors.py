@@ -66,6 +66,12 @@ def test_an_unexpected_error_is_one_line_and_a_hint(failing, error, line):
     )
 
 
+def test_too_little_memory_is_no_unexpected_error(failing):
+    result = failing(MemoryError())
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: there is not enough memory.\nTry: ")
+
+
 def test_debugging_shows_the_traceback(failing):
     error = RuntimeError("the fact")
     assert failing(error, SENTIMENT_DEBUG="1").exception is error
