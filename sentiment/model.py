@@ -85,8 +85,9 @@ class Model:
 def load(folder: str | PathLike[str] | None = None) -> Model:
     """Open the model in `folder`, else the default model.
 
-    The default is SENTIMENT_MODEL if it is set, else the newest model of the project, else the
-    bundled model. Raises MissingFileError if `folder` holds no model.
+    The default is SENTIMENT_MODEL if it is set, else the newest model of the project that was
+    trained on enough reviews, else the bundled model. Raises MissingFileError if `folder` holds no
+    model.
     """
     requested = fspath(folder) if folder is not None else None
     return Model(Classifier(resolve.resolve_model(requested, find_project())))

@@ -22,6 +22,7 @@ from sentiment.config import (
     setting_field,
 )
 from sentiment.errors import InputError
+from sentiment.inference.trained_models import MIN_REVIEWS
 
 TextsArgument = Annotated[
     list[str] | None,
@@ -42,7 +43,7 @@ ModelOption = Annotated[
     typer.Option(
         metavar="MODEL",
         help="model folder, run name, or models:/NAME@ALIAS; default: SENTIMENT_MODEL, else the "
-        "newest model, else the bundled one",
+        f"newest model of at least {MIN_REVIEWS:,} reviews, else the bundled one",
     ),
 ]
 ExperimentOption = Annotated[

@@ -212,10 +212,29 @@ def _show(
                 "Run": f"{result.name} ({result.run_id or 'not tracked'})",
                 "Model": str(result.folder),
                 "Compare runs": "sentiment ui",
-                "Classify text": 'sentiment predict "An unforgettable film."',
             }
         )
     )
+    # Not in the table, which breaks long lines.
+    for line in _next_steps(result, paths):
+        typer.echo(line)
+
+
+def _next_steps(result: "TrainingResult", paths: ProjectPaths) -> list[str]:
+    """Return the command that uses the model, after the reason if it has to be named."""
+    from sentiment.inference import resolve, trained_models
+
+    text = '"An unforgettable film."'
+    argument = resolve.model_argument(result.folder, paths)
+    if argument is None:
+        return [f"\nTry: sentiment predict {text}"]
+    model, lines = trained_models.read_model(result.folder), [""]
+    if model.is_small:
+        lines.append(
+            "The bundled model stays the default: this one learnt from the sample or from fewer "
+            f"than {trained_models.MIN_REVIEWS:,} reviews."
+        )
+    return [*lines, f"Try: sentiment predict --model {shlex.quote(argument)} {text}"]
 
 
 def _profile(stopwatch: Stopwatch) -> "Table":

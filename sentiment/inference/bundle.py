@@ -2,12 +2,13 @@
 
 A bundle is a folder:
 - `bundle.json`: `format` (2), `created` (ISO 8601, UTC), `settings` (by kind, then by name), `run`
-  (`id`, `name`, `experiment`), `data` (`dataset`, `folder`, `digests` of the splits), `temperature`
-  (a positive number that divides the logit before the sigmoid), `metrics` (by name),
-  `measured_on` (digest of the texts, by prefix of the metrics), `files` (size and SHA-256 of each
-  of the other files) and `digest` (SHA-256 of all else in it, written as JSON in ASCII with sorted
-  keys, `, ` and `: `), and `rules`, the number of the rules that divide texts into tokens. Older
-  bundles have no `experiment`, `measured_on`, `digest` or `rules`, which are then rules 1;
+  (`id`, `name`, `experiment`), `data` (`dataset`, `folder`, `digests` of the splits, `reviews`, the
+  number of its training reviews), `temperature` (a positive number that divides the logit before
+  the sigmoid), `metrics` (by name), `measured_on` (digest of the texts, by prefix of the metrics),
+  `files` (size and SHA-256 of each of the other files) and `digest` (SHA-256 of all else in it,
+  written as JSON in ASCII with sorted keys, `, ` and `: `), and `rules`, the number of the rules
+  that divide texts into tokens. Older bundles have no `experiment`, `reviews`, `measured_on`,
+  `digest` or `rules`, which are then rules 1;
 - `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
 - `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
   [·V + c], V being the number of words + 2, and the row V + its position here;
@@ -176,18 +177,3 @@ def update_manifest(bundle: Bundle, **parts: Any) -> None:
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     files.write_json(folder / _MANIFEST, files.add_checksum(to_json(manifest)))
-
-
-def newest_bundle(models: Path) -> Path:
-    """Return the folder of the newest bundle in `models`, by the time it was created.
-
-    Raises DamagedFileError if a `bundle.json` was changed: its time may be wrong.
-    """
-    candidates = []
-    for path in models.glob(f"[!.]*/{_MANIFEST}"):
-        content = files.read_json(path, hint=HINT)
-        files.verify_checksum(path, content, hint=HINT)
-        candidates.append((str(content.get("created", "")), path.parent))
-    if not candidates:
-        raise MissingFileError(f"no trained model in {models}", hint=HINT)
-    return max(candidates)[1]

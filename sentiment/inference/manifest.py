@@ -18,11 +18,15 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class DataInfo:
-    """The prepared dataset that the model learnt from; `digests` are SHA-256 by split."""
+    """The prepared dataset that the model learnt from.
+
+    digests: SHA-256 by split; reviews: how many training reviews it has, None in older bundles.
+    """
 
     dataset: str
     folder: str  # its name in data/prepared
     digests: dict[str, str] = field(default_factory=dict)
+    reviews: int | None = None
     other: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,7 +54,13 @@ class Manifest:
 
 _Part = TypeVar("_Part", Manifest, RunInfo, DataInfo)
 # Absent in older bundles, which mean these values, and not written if they have them.
-_OPTIONAL: dict[str, Any] = {"experiment": "", "digests": {}, "measured_on": {}, "rules": 1}
+_OPTIONAL: dict[str, Any] = {
+    "experiment": "",
+    "digests": {},
+    "reviews": None,
+    "measured_on": {},
+    "rules": 1,
+}
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
@@ -108,6 +118,8 @@ def _check_types(manifest: Manifest) -> None:
     _check(dict, digests=data.digests, measured_on=manifest.measured_on)
     _check(dict, **{"settings.model": settings.get("model")})
     _check(dict, **{f"files.{name}": entry for name, entry in manifest.files.items()})
+    if data.reviews is not None and (type(data.reviews) is not int or data.reviews < 0):
+        raise TypeError("data.reviews is not a whole number")
     if type(manifest.rules) is not int:
         raise TypeError("rules is not a whole number")
     temperature = manifest.temperature

@@ -20,8 +20,8 @@ class TrainingJob:
     how often hidden states are logged, as `SnapshotSchedule` reads it; workers: how many processes
     train together; created: ISO 8601, UTC; run_id: MLflow's, empty if there is none; prepare: the
     settings that the data was prepared with; folder: the name of the data's folder; digests: of
-    the data's splits, by name; split_rule: how validation reviews are chosen, see
-    `split_training_reviews`.
+    the data's splits, by name; reviews: how many training reviews the data has, None in older
+    checkpoints; split_rule: how validation reviews are chosen, see `split_training_reviews`.
     """
 
     name: str
@@ -37,6 +37,7 @@ class TrainingJob:
     dataset: str
     folder: str
     digests: dict[str, str]
+    reviews: int | None = None
     run_id: str = ""
     split_rule: int = SPLIT_RULE
 
@@ -53,6 +54,7 @@ class TrainingJob:
             dataset=data.settings["dataset"],
             folder=data.folder.name,
             digests=_digests(data),
+            reviews=data.splits["train"].reviews,
             **names,
         )
 
@@ -80,6 +82,7 @@ class TrainingJob:
             dataset=data["dataset"],
             folder=check_name(data["folder"], "the name of a prepared dataset"),
             digests=data["digests"],
+            reviews=data.get("reviews"),
             run_id=run["id"],
             split_rule=job.get("split_rule", 1),  # absent before there was a second
         )
@@ -93,7 +96,12 @@ class TrainingJob:
             "record": {
                 "created": self.created,
                 "settings": self.settings,
-                "data": {"dataset": self.dataset, "folder": self.folder, "digests": self.digests},
+                "data": {
+                    "dataset": self.dataset,
+                    "folder": self.folder,
+                    "digests": self.digests,
+                    "reviews": self.reviews,
+                },
                 "run": {"id": self.run_id, "name": self.name, "experiment": self.experiment},
             },
             "workers": self.workers,
@@ -115,7 +123,7 @@ class TrainingJob:
             created=self.created,
             settings=self.settings,
             run=RunInfo(self.run_id, self.name, self.experiment),
-            data=DataInfo(self.dataset, self.folder, self.digests),
+            data=DataInfo(self.dataset, self.folder, self.digests, self.reviews),
         )
 
     def uses(self, data: PreparedDataset) -> bool:

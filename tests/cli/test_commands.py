@@ -27,6 +27,7 @@ def home(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def at_home(home, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(home))
+    monkeypatch.setenv("SENTIMENT_MODEL", "first")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,8 @@ def test_train_ends_with_results_and_next_commands(trained, home):
     assert re.search(r"Run +first \([0-9a-f]{32}\)", trained)
     assert str(home / "data" / "models" / "first") in trained.replace("\n", "")
     assert "sentiment ui" in trained
-    assert 'sentiment predict "An unforgettable film."' in trained
+    last = trained.splitlines()[-1]
+    assert last == 'Try: sentiment predict --model first "An unforgettable film."'
 
 
 def test_train_prints_a_line_for_each_epoch_without_a_terminal(trained):
@@ -91,7 +93,6 @@ def test_train_profile_prints_the_time_of_each_part(home):
     assert {"preparing", "imports"} < {part for part, _, _ in rows}
     shares = [float(share) for _, _, share in rows if share]
     assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares))
-    # Other tests use the newest model.
     shutil.rmtree(home / "data" / "models" / "timed")
 
 

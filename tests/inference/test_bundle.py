@@ -7,6 +7,7 @@ import pytest
 from sentiment.errors import DamagedFileError, MissingFileError
 from sentiment.inference import bundle, manifest, resolve
 from sentiment.inference.manifest import DataInfo, RunInfo
+from sentiment.inference.trained_models import newest_model
 from sentiment.inference.weights import weight_shapes
 from sentiment.utils import files
 from tests.helpers.build import TINY, tiny_bundle
@@ -254,24 +255,21 @@ def test_a_folder_without_a_bundle_is_missing_not_damaged(tmp_path):
 
 
 def test_the_newest_bundle_was_created_last_and_half_written_ones_do_not_count(tmp_path):
-    with pytest.raises(MissingFileError) as caught:
-        bundle.newest_bundle(tmp_path)
-    assert caught.value.fact == f"no trained model in {tmp_path}"
-    assert caught.value.hint == "sentiment train"
+    assert newest_model(tmp_path, small=True) is None
     tiny_bundle(tmp_path / "b", seed=2)
     tiny_bundle(tmp_path / "a", seed=3)
     tiny_bundle(tmp_path / "c", seed=1)
     tiny_bundle(tmp_path / ".d.half", seed=9)
     (tmp_path / "undated").mkdir()
     files.write_json(tmp_path / "undated" / "bundle.json", {})
-    assert bundle.newest_bundle(tmp_path) == tmp_path / "a"
+    assert newest_model(tmp_path, small=True).folder == tmp_path / "a"
     for damage, message in (
         ('{"created": "3000", "digest": ""}', "is damaged"),
         ("", "can't be read"),
     ):
         (tmp_path / "undated" / "bundle.json").write_text(damage)
         with pytest.raises(DamagedFileError) as caught:
-            bundle.newest_bundle(tmp_path)
+            newest_model(tmp_path, small=True)
         assert caught.value.fact.startswith(f"{tmp_path}/undated/bundle.json {message}")
         assert caught.value.hint == "sentiment train"
 

@@ -1,9 +1,15 @@
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
+from sentiment import load
 from sentiment.cli import app
 from sentiment.errors import DamagedFileError, MissingFileError
-from sentiment.inference import resolve
+from sentiment.inference import bundle, resolve
+from sentiment.inference.manifest import DataInfo
+from sentiment.inference.trained_models import MIN_REVIEWS
+from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
 
@@ -78,3 +84,58 @@ def test_evaluating_the_bundled_model_leaves_the_package_unchanged(models, tmp_p
         words = ["evaluate", "--no-track", "--data", str(data), "--model", str(models[model])]
         assert CliRunner().invoke(app, words).exit_code == 0
         assert (path.read_bytes() == before) == unchanged
+
+
+def test_a_small_model_never_replaces_the_bundled_one_by_itself(models, tmp_path, monkeypatch):
+    project = ProjectPaths(tmp_path)
+    for seed, (name, data) in enumerate(
+        {
+            "large": DataInfo("mine", "mine-0", reviews=MIN_REVIEWS),
+            "newer": DataInfo("mine", "mine-0", reviews=MIN_REVIEWS + 1),
+            "small": DataInfo("mine", "mine-0", reviews=MIN_REVIEWS - 1),
+            "old-sample": DataInfo("sample", "sample-0"),
+            "sample": DataInfo("sample", "sample-0", reviews=MIN_REVIEWS),
+        }.items(),
+        start=5,
+    ):
+        bundle.update_manifest(tiny_bundle(project.models / name, seed=seed), data=data)
+    assert resolve.resolve_model(None, project).name == "newer"
+    assert resolve.model_argument(project.models / "newer", project) is None
+    shutil.rmtree(project.models / "newer")
+    assert load().classifier.bundle.name == "large"
+    shutil.rmtree(project.models / "large")
+    assert resolve.resolve_model(None, project).name == "c"  # its size is not known
+    shutil.rmtree(project.models / "c")
+    assert resolve.resolve_model(None, project).folder == models["bundled"]
+    assert load().classifier.bundle.folder == models["bundled"]
+    for name in ("small", "sample"):
+        assert resolve.model_argument(project.models / name, project) == name
+        assert resolve.resolve_model(name, project).name == name
+    monkeypatch.setenv("SENTIMENT_MODEL", "small")
+    assert resolve.resolve_model(None, project).name == "small"
+    monkeypatch.delenv("SENTIMENT_MODEL")
+    monkeypatch.setattr(resolve, "PRETRAINED", tmp_path / "nothing")
+    assert resolve.resolve_model(None, project).name == "sample"
+
+
+def test_the_argument_that_names_a_model_leads_to_it_from_every_folder(
+    models, tmp_path, monkeypatch
+):
+    project = ProjectPaths(tmp_path)
+    data = DataInfo("sample", "sample-0")
+    bundle.update_manifest(tiny_bundle(project.models / "s", seed=9), data=data)
+    monkeypatch.chdir(tmp_path)
+    tiny_bundle(tmp_path / "s", seed=5)
+    argument = resolve.model_argument(project.models / "s", project)
+    assert resolve.resolve_model(argument, project).folder == project.models / "s"
+
+
+def test_the_number_of_training_reviews_is_in_the_manifest(tmp_path):
+    written = tiny_bundle(tmp_path / "a")
+    assert "reviews" not in files.read_json(tmp_path / "a" / "bundle.json", hint="")["data"]
+    bundle.update_manifest(written, data=DataInfo("mine", "mine-0", reviews=7))
+    assert bundle.read(tmp_path / "a").manifest.data.reviews == 7
+    for wrong in (-1, True, 7.0, "7"):
+        bundle.update_manifest(written, data=DataInfo("mine", "mine-0", reviews=wrong))
+        with pytest.raises(DamagedFileError, match=r"data\.reviews is not a whole number"):
+            bundle.read(tmp_path / "a")

@@ -11,6 +11,7 @@ from sentiment.data.prepare import prepare
 from sentiment.errors import DamagedFileError
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.trained_models import newest_model
 from sentiment.training import checkpoint
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import TEXTS, tiny_bundle
@@ -150,7 +151,7 @@ def test_a_damaged_date_is_an_error_and_does_not_select_an_older_model(tmp_path)
     newer = tiny_bundle(tmp_path / "newer", seed=2).folder / "bundle.json"
     newer.write_text(newer.read_text("utf-8").replace('"2026-01', '"2016-01'), "utf-8")
     with pytest.raises(DamagedFileError, match=r"newer.bundle\.json is damaged"):
-        bundle.newest_bundle(tmp_path)
+        newest_model(tmp_path, small=True)
 
 
 def test_a_manifest_of_an_early_version_without_a_digest_is_read(model):

@@ -1,0 +1,81 @@
+"""List the trained models of a project by their manifests, without opening the models."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentiment.errors import DamagedFileError
+from sentiment.utils import files
+
+# With fewer training reviews, a model does not replace the bundled one unless it is named.
+MIN_REVIEWS = 10_000
+MANIFEST = "bundle.json"
+_HINT = "sentiment train"
+_SAMPLE = "sample"  # the dataset of the sample, whose oldest models do not say how large it is
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model, by its manifest.
+
+    created: ISO 8601, UTC; name and run_id: those of its run; reviews: how many it was trained on,
+    None in models of older versions.
+    """
+
+    folder: Path
+    created: str
+    name: str
+    run_id: str
+    dataset: str
+    reviews: int | None
+
+    @property
+    def is_small(self) -> bool:
+        """True if it learnt from the sample or from fewer than MIN_REVIEWS reviews."""
+        return self.dataset == _SAMPLE or (self.reviews is not None and self.reviews < MIN_REVIEWS)
+
+
+def read_model(folder: Path) -> TrainedModel:
+    """Return the model in `folder`; raise DamagedFileError if its manifest was changed."""
+    path = folder / MANIFEST
+    content = files.read_json(path, hint=_HINT)
+    files.verify_checksum(path, content, hint=_HINT)
+    run, data = _table(content, "run"), _table(content, "data")
+    reviews = data.get("reviews")
+    return TrainedModel(
+        folder=folder,
+        created=str(content.get("created", "")),
+        name=str(run.get("name", "")),
+        run_id=str(run.get("id", "")),
+        dataset=str(data.get("dataset", "")),
+        reviews=reviews if isinstance(reviews, int) else None,
+    )
+
+
+def newest_model(models: Path, *, small: bool) -> TrainedModel | None:
+    """Return the newest model in `models`, by the time it was created; None if there is none.
+
+    small: small ones count too. Raises DamagedFileError if a manifest was changed: its time may be
+    wrong.
+    """
+    found = [read_model(folder) for folder in _folders(models)]
+    chosen = [model for model in found if small or not model.is_small]
+    return max(chosen, key=lambda model: (model.created, model.folder), default=None)
+
+
+def healthy_models(models: Path) -> Iterator[TrainedModel]:
+    """Yield the models in `models` whose manifests can be read."""
+    for folder in _folders(models):
+        with suppress(DamagedFileError):
+            yield read_model(folder)
+
+
+def _folders(models: Path) -> list[Path]:
+    return sorted(path.parent for path in models.glob(f"[!.]*/{MANIFEST}"))
+
+
+def _table(content: dict[str, Any], name: str) -> dict[str, Any]:
+    table = content.get(name)
+    return table if isinstance(table, dict) else {}
