@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sentiment.errors import DamagedFileError
+from sentiment.errors import SentimentError
 from sentiment.utils import files
 from sentiment.utils.names import is_plain_name
 
@@ -85,14 +85,13 @@ def newest_model(models: Path, *, small: bool) -> TrainedModel | None:
 def healthy_models(models: Path) -> Iterator[TrainedModel]:
     """Yield the models in `models` whose manifests can be read."""
     for folder in _folders(models):
-        with suppress(DamagedFileError):
+        with suppress(SentimentError):
             yield read_model(folder)
 
 
 def names(models: Path) -> list[str]:
-    """Return the names of the folders in `models` that hold a model, the newest first."""
-    folders = sorted(_folders(models), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    return [folder.name for folder in folders if is_plain_name(folder.name)]
+    """Return the names of the folders in `models` that hold a model, in alphabetical order."""
+    return [folder.name for folder in _folders(models) if is_plain_name(folder.name)]
 
 
 def match_models(models: Iterable[Found], named: str) -> list[Found]:
