@@ -103,9 +103,10 @@ def _registered(address: str, paths: ProjectPaths) -> Path:
     try:
         return registry.download_bundle(paths, address)
     except MissingFileError as error:
-        if known := model_lookup.list_addresses(paths):
-            raise _no_model(address, known) from error
-        raise
+        known = model_lookup.list_addresses(paths)
+        if not known or ("@" in address and "@" not in known[0]):  # no champion yet
+            raise
+        raise _no_model(address, known, fact=error.fact) from error
 
 
 def _only(found: list[Found], named: str, label: Callable[[Found], str]) -> Found:
@@ -123,18 +124,17 @@ def _only(found: list[Found], named: str, label: Callable[[Found], str]) -> Foun
     return found[0]
 
 
-def _no_model(name: str, known: Iterable[str]) -> MissingFileError:
+def _no_model(name: str, known: Iterable[str], *, fact: str | None = None) -> MissingFileError:
     """Return the error that there is no model `name`, with those of the `known` names nearest it.
 
-    If none resembles it, the first known ones are listed.
+    If none resembles it, the first known ones are listed. fact: what the message says before them.
     """
     known = list(dict.fromkeys(known))
     near = get_close_matches(name, known, n=_MAX_NAMES)
     found = f"is it {' or '.join(near)}" if near else f"there is {', '.join(known[:_MAX_NAMES])}"
-    choice = (near or known or [BUNDLED])[0]
     return MissingFileError(
-        f"no model is called {name!r}" + (f"; {found}" if known else ""),
-        hint=f"--model {shlex.quote(choice)}",
+        f"{fact or f'no model is called {name!r}'}; {found}",
+        hint=f"--model {shlex.quote((near or known)[0])}",
     )
 
 
