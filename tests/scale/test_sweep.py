@@ -182,6 +182,7 @@ def test_a_resumed_study_draws_other_settings_than_before(tmp_path):
             drawn.append(trial.values)
             opened.tell(trial.number, study.COMPLETE, 0.5 + part)
     assert len({tuple(values.items()) for values in drawn}) == len(drawn) == 8
+    assert opened.ask().number == 8  # no trial had to be dropped
     again = study.open_study(tmp_path / "other", space, seed=7)
     assert again.ask().values == drawn[0]  # the seed still decides
 

@@ -95,7 +95,7 @@ def test_a_run_without_a_local_model_is_found_in_the_store(trained, paths, tmp_p
     try:
         for typed in ("a", "91.02% a", run, run[:8], f"runs:/{run}/model"):
             assert resolve.resolve_model(typed, paths).name == "a"
-        with pytest.raises(MissingFileError, match="is called 'ab'; is it [ab] or [ab]"):
+        with pytest.raises(MissingFileError, match=r"is called 'ab'; is it [ab] or [ab]"):
             resolve.resolve_model("ab", paths)
     finally:
         moved.rename(paths.models / "a")
