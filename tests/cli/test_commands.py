@@ -55,6 +55,8 @@ def test_train_ends_with_results_and_next_commands(trained, home):
     assert re.search(r"Run +first \([0-9a-f]{32}\)", trained)
     assert str(home / "data" / "models" / "first") in trained.replace("\n", "")
     assert "sentiment ui" in trained
+    manifest = json.loads((home / "data" / "models" / "first" / "bundle.json").read_text())
+    assert manifest["data"]["reviews"] == 240
     last = trained.splitlines()[-1]
     assert last == 'Try: sentiment predict --model first "An unforgettable film."'
 

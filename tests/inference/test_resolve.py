@@ -213,6 +213,13 @@ def test_a_name_never_leads_out_of_the_folder_of_models(runs, tmp_path):
         resolve.resolve_model("..", runs)
 
 
+def test_a_damaged_model_does_not_hide_the_others(runs):
+    (tiny_bundle(runs.models / "damaged").folder / "bundle.json").write_text("{")
+    assert resolve.resolve_model("ab13", runs).name == "100%"
+    with pytest.raises(DamagedFileError, match="damaged"):
+        resolve.resolve_model("damaged", runs)
+
+
 def test_the_id_of_a_local_run_is_found_without_mlflow(runs):
     (runs.root / "mlruns").mkdir()
     (runs.root / "mlruns" / "mlflow.db").write_bytes(b"")
@@ -224,3 +231,9 @@ def test_the_id_of_a_local_run_is_found_without_mlflow(runs):
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert output.stdout.count("first-try in ") == 2, output.stderr
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "states", "lecture"])
+def test_the_help_says_how_many_reviews_the_default_model_needs(command):
+    help_text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
+    assert f"newest model of at least {MIN_REVIEWS:,} reviews" in help_text
