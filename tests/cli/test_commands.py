@@ -179,7 +179,7 @@ def test_prepare_reads_a_labelled_file(tmp_path):
     [
         (["prepare", "--dataset", "missing.csv"], "missing.csv"),
         (["prepare", "--dataset", "imdb", "--archive", "missing.tar.gz"], "missing.tar.gz"),
-        (["evaluate", "--model", "missing"], "no model in missing"),
+        (["evaluate", "--model", "missing"], "no model is called 'missing'"),
         (["evaluate", "--data", "missing.csv"], "no file missing.csv"),
     ],
 )
