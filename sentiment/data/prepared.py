@@ -17,20 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data.labels import NEGATIVE, POSITIVE, UNLABELLED
+from sentiment.data.labels import NEGATIVE, POSITIVE
 from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files, npz
 from sentiment.utils.text import count_of
-from sentiment.utils.typed import check_types
 
 FORMAT = 1
 HINT = "sentiment prepare --again"
 _MANIFEST = "manifest.json"
-_DTYPES = {
-    "texts": np.uint8, "bounds": np.int64, "labels": np.int8, "tokens": np.int32,
-    "offsets": np.int64,
-}  # fmt: skip
 _PERCENTILE_FIELD, _PERCENTILE_KEY = "percentile_95_length", "95th_percentile_length"
 
 
@@ -120,12 +115,11 @@ def _read_manifest(path: Path) -> Manifest:
             for name, statistics in content["splits"].items()
         }
         size = VocabularySize(**content["vocabulary"])
-        manifest = Manifest(
-            content["settings"], size, splits, content["files"], content.get("rules", 1),
-            content.get("notes", []),
+        notes = [str(note) for note in content.get("notes", [])]
+        return Manifest(
+            dict(content["settings"]), size, splits, dict(content["files"]),
+            int(content.get("rules", 1)), notes,
         )  # fmt: skip
-        check_types(manifest)
-        return manifest
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(f"{path} is not a manifest of format {FORMAT}", hint=HINT) from error
 
@@ -149,9 +143,7 @@ class Split:
 
     def text(self, row: int) -> str:
         """Return the original text of one review."""
-        return (
-            self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes().decode("utf-8", "replace")
-        )
+        return self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes().decode("utf-8")
 
 
 def write_split(
@@ -225,30 +217,11 @@ class PreparedDataset:
         for part in ("texts", "bounds", "labels", "tokens", "offsets"):
             self._verify(f"{name}.{part}.npy")
             arrays[part] = npz.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
-        _check_split(self.folder, name, arrays)
         encoded = EncodedTexts(arrays["tokens"], arrays["offsets"])
         return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded)
 
     def _verify(self, name: str) -> None:
         files.verify_file(self.folder / name, self.manifest.files.get(name, {}), hint=HINT)
-
-
-def _check_split(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
-    """Raise DamagedFileError unless the arrays of a split fit each other."""
-
-    def check(part: str, fits: bool) -> None:
-        if not fits:
-            raise DamagedFileError(f"{folder / name}.{part}.npy does not fit the split", hint=HINT)
-
-    for part, array in arrays.items():
-        check(part, array.ndim == 1 and array.dtype == _DTYPES[part])
-    reviews = len(arrays["labels"])
-    for ends, content in (("bounds", "texts"), ("offsets", "tokens")):
-        positions = arrays[ends]
-        check(ends, len(positions) == reviews + 1 and positions[0] == 0)
-        check(ends, bool((np.diff(positions) >= 0).all()) and positions[-1] == len(arrays[content]))
-    check("labels", bool(np.isin(arrays["labels"], (POSITIVE, NEGATIVE, UNLABELLED)).all()))
-    check("tokens", bool((arrays["tokens"] >= 0).all()))
 
 
 def open_dataset(folder: Path) -> PreparedDataset:

@@ -18,7 +18,6 @@ from sentiment.recipe import Recipe, load_recipe, to_toml
 from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
-from sentiment.utils.typed import check_types
 
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
@@ -133,6 +132,4 @@ def _read_plan(folder: Path) -> SweepPlan:
     recipe = load_recipe(str(folder / _RECIPE))
     with files.read_errors(path, hint=_HINT):
         recipe = replace(recipe, name=content.pop("recipe"))
-        plan = SweepPlan(folder, recipe, load_space(str(folder / _SPACE)), **content)
-        check_types(plan)
-    return plan
+        return SweepPlan(folder, recipe, load_space(str(folder / _SPACE)), **content)

@@ -3,10 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from sentiment.utils.typed import check_types
-
 FORMAT = 2
-MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3  # beyond them all probabilities are alike
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def from_json(content: dict[str, Any]) -> Manifest:
     table["run"] = _from_table(RunInfo, table.get("run"), "run")
     table["data"] = _from_table(DataInfo, table.get("data"), "data")
     manifest = _from_table(Manifest, table, "bundle.json")
-    _check_values(manifest)
+    _check_types(manifest)
     return manifest
 
 
@@ -113,13 +110,25 @@ def _names(kind: type[Manifest | RunInfo | DataInfo]) -> list[str]:
     return [part.name for part in fields(kind) if part.name != "other"]
 
 
-def _check_values(manifest: Manifest) -> None:
-    check_types(manifest)
-    if not isinstance(manifest.settings.get("model"), dict):
-        raise TypeError("settings.model is not an object")
-    if not MIN_TEMPERATURE <= manifest.temperature <= MAX_TEMPERATURE:
-        raise ValueError(f"temperature is not a number from {MIN_TEMPERATURE} to {MAX_TEMPERATURE}")
-    if manifest.data.reviews is not None and manifest.data.reviews < 0:
-        raise ValueError("data.reviews is negative")
-    if not manifest.run.name.isprintable():
-        raise ValueError("the name of the run has control characters")
+def _check_types(manifest: Manifest) -> None:
+    run, data, settings = manifest.run, manifest.data, manifest.settings
+    _check(str, created=manifest.created, id=run.id, name=run.name, experiment=run.experiment)
+    _check(str, dataset=data.dataset, folder=data.folder)
+    _check(dict, settings=settings, metrics=manifest.metrics, files=manifest.files)
+    _check(dict, digests=data.digests, measured_on=manifest.measured_on)
+    _check(dict, **{"settings.model": settings.get("model")})
+    _check(dict, **{f"files.{name}": entry for name, entry in manifest.files.items()})
+    if data.reviews is not None and (type(data.reviews) is not int or data.reviews < 0):
+        raise TypeError("data.reviews is not a whole number")
+    if type(manifest.rules) is not int:
+        raise TypeError("rules is not a whole number")
+    temperature = manifest.temperature
+    if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
+        raise ValueError(f"temperature {temperature!r} is not a positive number")
+
+
+def _check(kind: type, **values: Any) -> None:
+    names: dict[type, str] = {str: "a string", dict: "an object"}
+    for name, value in values.items():
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is not {names[kind]}")

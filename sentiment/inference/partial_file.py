@@ -14,7 +14,7 @@ from sentiment.errors import InputError, MissingFileError
 from sentiment.utils import files, opening
 
 _SAVE_INTERVAL = 1.0  # seconds between two saves: no more work than that is lost
-RESTART = "the same command without --resume"
+_HINT = "the same command without --resume"
 
 
 class PartialFile:
@@ -46,16 +46,16 @@ class PartialFile:
         """
         if not (self._record.is_file() and self.path.is_file()):
             return None
-        record = files.read_json(self._record, hint=RESTART)
-        with files.read_errors(self._record, hint=RESTART):
+        record = files.read_json(self._record, hint=_HINT)
+        with files.read_errors(self._record, hint=_HINT):
             stated, size = dict(record["stated"]), int(record["bytes"])
             state = dict(record["state"]) | {"bytes": size}
         for name, value in self._identity.items():
             if stated.get(name) != value:
-                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=RESTART)
+                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=_HINT)
         if not 0 <= size <= self.path.stat().st_size:
             raise MissingFileError(
-                f"cannot resume {self.target}: {self.path} has lost its end", hint=RESTART
+                f"cannot resume {self.target}: {self.path} has lost its end", hint=_HINT
             )
         return state
 

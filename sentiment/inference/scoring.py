@@ -17,11 +17,9 @@ from sentiment.data.compression import compressed
 from sentiment.data.readers import Row
 from sentiment.data.writers import ByteStream, Writer
 from sentiment.errors import InputError, SentimentError, WorkerLostError
-from sentiment.inference.partial_file import RESTART, PartialFile
+from sentiment.inference.partial_file import PartialFile
 from sentiment.inference.scoring_job import Chunk, ScoringCounts, ScoringJob, ScoringOptions
-from sentiment.utils import files
 from sentiment.utils.locks import file_lock
-from sentiment.utils.typed import check_types
 
 __all__ = [
     "BytesSink",
@@ -146,27 +144,13 @@ def _whole(work: ScoringJob, part: PartialFile, report: Report) -> None:
         raise
 
 
-def read_progress(state: dict[str, Any]) -> tuple[int, int, ScoringCounts]:
-    """Return the offset, the line and the counts in the state of an interrupted job.
-
-    Raises DamagedFileError if they are not what a job has saved.
-    """
-    with files.read_errors("the record of the interrupted job", hint=RESTART):
-        tally = ScoringCounts(**state["tally"])
-        check_types(tally)
-        offset, line = state["offset"], state["line"]
-        if type(offset) is not int or type(line) is not int or min(offset, line) < 0:
-            raise ValueError("offset and line are not whole numbers")
-        return offset, line, tally
-
-
 def _resumable(
     work: ScoringJob, part: PartialFile, report: Report, state: dict[str, Any] | None
 ) -> None:
     """Write a file in a format that can be resumed; resume from `state` if there is one."""
     with part.begin() if state is None else part.reopen(state["bytes"]) as file:
         if state is not None:
-            work.resume(*read_progress(state))
+            work.resume(state["offset"], state["line"], ScoringCounts(**state["tally"]))
         writer, target = _make_writer(work), compressed(file, part.target)
         if state is None:
             target.write(writer.head)

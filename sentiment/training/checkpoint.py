@@ -23,7 +23,7 @@ FORMAT = 1
 LAST = "last"  # stands for the run with the newest checkpoint
 _MAX_CHECKPOINTS = 2  # of a run: if the newest is damaged, the one before it serves
 _EPOCHS = "epoch-[0-9]*"
-HINT = "sentiment train"
+_HINT = "sentiment train"
 
 
 @dataclass(frozen=True)
@@ -87,25 +87,25 @@ def newest(folder: Path, notify: Callable[[str], None]) -> Checkpoint:
             return read(path)
         except DamagedFileError as error:
             notify(f"{error.fact}: using the checkpoint before it")
-    raise DamagedFileError(f"all checkpoints in {folder} are damaged", hint=HINT)
+    raise DamagedFileError(f"all checkpoints in {folder} are damaged", hint=_HINT)
 
 
 def read(path: Path) -> Checkpoint:
     """Read one checkpoint; raise DamagedFileError if it differs from what was written."""
     record_path = path / "checkpoint.json"
-    record = files.read_json(record_path, hint=HINT)
+    record = files.read_json(record_path, hint=_HINT)
     if record.get("format") != FORMAT:
         raise DamagedFileError(
             f"{record_path} has format {record.get('format')!r}; this program reads {FORMAT}",
-            hint=HINT,
+            hint=_HINT,
         )
-    files.verify_checksum(record_path, record, hint=HINT)
+    files.verify_checksum(record_path, record, hint=_HINT)
     for name in ("state.json", "arrays.npz"):
         recorded = record.get("files")
         checksum = recorded.get(name) if isinstance(recorded, dict) else None
-        files.verify_file(path / name, checksum if isinstance(checksum, dict) else {}, hint=HINT)
-    state = files.read_json(path / "state.json", hint=HINT)
-    arrays = npz.read_arrays(path / "arrays.npz", hint=HINT)
+        files.verify_file(path / name, checksum if isinstance(checksum, dict) else {}, hint=_HINT)
+    state = files.read_json(path / "state.json", hint=_HINT)
+    arrays = npz.read_arrays(path / "arrays.npz", hint=_HINT)
     return Checkpoint(int(path.name.partition("-")[2]), state, arrays)
 
 
@@ -127,7 +127,7 @@ def find(checkpoints: Path, name: str) -> Path:
     wanted = "no training" if name == LAST else f"no training called {name!r}"
     raise MissingFileError(
         f"{wanted} can be resumed{known}",
-        hint=f"sentiment train --resume {runs[0]}" if runs else HINT,
+        hint=f"sentiment train --resume {runs[0]}" if runs else _HINT,
     )
 
 

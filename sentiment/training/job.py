@@ -7,11 +7,9 @@ from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import SPLIT_RULE
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
-from sentiment.training.checkpoint import HINT, Checkpoint
-from sentiment.utils.files import read_errors
+from sentiment.training.checkpoint import Checkpoint
 from sentiment.utils.names import check_name
 from sentiment.utils.timestamps import utc_timestamp
-from sentiment.utils.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,7 @@ class TrainingJob:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "TrainingJob":
         """Return the job that a checkpoint belongs to."""
-        with read_errors("the checkpoint", hint=HINT):
-            job = cls.from_json(checkpoint.state["job"])
-            check_types(job)
-        return job
+        return cls.from_json(checkpoint.state["job"])
 
     @classmethod
     def from_json(cls, job: dict[str, Any]) -> "TrainingJob":

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.evaluation.metrics import fit_temperature
-from sentiment.training.checkpoint import HINT
-from sentiment.utils.files import read_errors
 from sentiment.utils.progress import EpochMetrics
-from sentiment.utils.typed import check_types
 
 _WEIGHTS = "weights."  # before the names of the weights in `RoundResult.arrays`
 
@@ -66,35 +63,12 @@ class RoundResult:
     def from_json(
         cls, state: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]
     ) -> "RoundResult":
-        """Return the result that `as_json` and `arrays` were taken from.
-
-        Raises DamagedFileError if they are not what these return.
-        """
-        with read_errors("the checkpoint", hint=HINT):
-            epochs = [EpochMetrics(**metrics) for metrics in state]
-            for metrics in epochs:
-                check_types(metrics)
-            weights = {
-                name.removeprefix(_WEIGHTS): array
-                for name, array in arrays.items()
-                if name.startswith(_WEIGHTS)
-            }
-            best = best_epoch(epochs)
-            return cls(epochs, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))
-
-
-def read_rounds(state: Any, arrays: Mapping[str, np.ndarray]) -> list[RoundResult]:
-    """Return the results of all rounds in a checkpoint, at least one.
-
-    state: the JSON of each round; arrays: those of round n begin with `round_n.`. Raises
-    DamagedFileError if they are not what a training has saved.
-    """
-    rounds = []
-    with read_errors("the checkpoint", hint=HINT):
-        for number, epochs in enumerate(state):
-            prefix = f"round_{number}."
-            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            rounds.append(RoundResult.from_json(epochs, own))
-        if not rounds:
-            raise ValueError("it has no rounds")
-    return rounds
+        """Return the result that `as_json` and `arrays` were taken from."""
+        epochs = [EpochMetrics(**metrics) for metrics in state]
+        weights = {
+            name.removeprefix(_WEIGHTS): array
+            for name, array in arrays.items()
+            if name.startswith(_WEIGHTS)
+        }
+        best = best_epoch(epochs)
+        return cls(epochs, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))

@@ -9,11 +9,9 @@ import numpy as np
 
 from sentiment.data.examples import Examples
 from sentiment.data.split import unlabelled_examples
-from sentiment.training.checkpoint import HINT
 from sentiment.training.context import TrainingContext
 from sentiment.training.loop import TrainingLoop
-from sentiment.training.results import BestEpoch, RoundResult, read_rounds
-from sentiment.utils.files import read_errors
+from sentiment.training.results import BestEpoch, RoundResult
 from sentiment.utils.progress import EpochMetrics
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
@@ -63,14 +61,17 @@ class SelfTraining:
             arrays |= {f"round_{number}.{name}": array for name, array in result.arrays().items()}
         return [result.as_json() for result in self.rounds], arrays | {"labels": self._labels}
 
-    def restore(self, state: Any, arrays: Arrays) -> None:
-        """Set the state that `state` returned; raise DamagedFileError for any other."""
-        *self._finished, current = read_rounds(state, arrays)
-        with read_errors("the checkpoint", hint=HINT):
-            self._labels = arrays["labels"]
+    def restore(self, state: list[Any], arrays: Arrays) -> None:
+        """Set the state that `state` returned."""
+        rounds = []
+        for number, epochs in enumerate(state):
+            prefix = f"round_{number}."
+            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+            rounds.append(RoundResult.from_json(epochs, own))
+        *self._finished, current = rounds
+        self._labels = arrays["labels"]
         loop = self._new_loop()
-        with read_errors("the checkpoint", hint=HINT):
-            loop.restore(current, arrays)
+        loop.restore(current, arrays)
         self._loop = loop
         self.context.callback.on_resume(self.epochs, loop.calibrated_state)
 

@@ -175,7 +175,7 @@ class _Training:
         """Train together with the chief, which logs and saves."""
         rounds = SelfTraining(context)
         if resume_from:
-            rounds.restore(resume_from.state.get("rounds"), resume_from.arrays)
+            rounds.restore(resume_from.state["rounds"], resume_from.arrays)
         rounds.run()
         return self._result(rounds, "")
 
@@ -203,7 +203,7 @@ class _Training:
         """Train and save the best epoch; if that is interrupted, save the best one so far."""
         try:
             if resume_from:
-                rounds.restore(resume_from.state.get("rounds"), resume_from.arrays)
+                rounds.restore(resume_from.state["rounds"], resume_from.arrays)
             rounds.run(lambda: self._write_checkpoint(rounds, writer))
             self._save(rounds)
         except BaseException as error:

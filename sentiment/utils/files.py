@@ -89,7 +89,7 @@ def read_json(path: Path, *, hint: str) -> dict[str, Any]:
 
 
 @contextmanager
-def read_errors(path: Path | str, *, hint: str) -> Iterator[None]:
+def read_errors(path: Path, *, hint: str) -> Iterator[None]:
     """Turn every error of the body, which only reads `path`, into DamagedFileError.
 
     On damaged bytes, readers of JSON, arrays and archives raise a dozen kinds of errors, among
@@ -97,8 +97,6 @@ def read_errors(path: Path | str, *, hint: str) -> Iterator[None]:
     """
     try:
         yield
-    except DamagedFileError:
-        raise
     except Exception as error:
         raise DamagedFileError(f"{path} can't be read: {error}", hint=hint) from error
 

@@ -16,11 +16,7 @@ def read_array(path: Path, *, hint: str) -> np.ndarray:
     Raises DamagedFileError if it can't be read.
     """
     with read_errors(path, hint=hint):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            array.close()
-            raise ValueError("it is an archive, not an array")
-        return array
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def read_arrays(path: Path, *, hint: str, max_bytes: int | None = None) -> dict[str, np.ndarray]:

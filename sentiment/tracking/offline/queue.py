@@ -30,11 +30,10 @@ from sentiment.tracking.offline.operations import (
     payload_from_json,
     payload_to_json,
 )
-from sentiment.utils import files, names, npz
+from sentiment.utils import files, npz
 from sentiment.utils.locks import LockedError, file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
-from sentiment.utils.typed import check_types
 
 _HINT = "remove that folder; what it holds of its run is lost"
 _BEGUN = "begun"
@@ -114,9 +113,7 @@ class OfflineQueue:
         path = self.folder / "spool.json"
         content = files.read_json(path, hint=_HINT)
         with files.read_errors(path, hint=_HINT):
-            header = QueueHeader(**content)
-            check_types(header)
-        return header
+            return QueueHeader(**content)
 
     def update_header(self, **changes: Any) -> None:
         """Change fields of the header."""
@@ -126,11 +123,7 @@ class OfflineQueue:
     def run_id(self) -> str:
         """The run's id in the store; empty until it is known."""
         path = self.folder / "run.json"
-        if not path.exists():
-            return ""
-        run_id = files.read_json(path, hint=_HINT).get("run_id")
-        with files.read_errors(path, hint=_HINT):
-            return names.check_name(run_id, "the id of a run")
+        return files.read_json(path, hint=_HINT)["run_id"] if path.exists() else ""
 
     @run_id.setter
     def run_id(self, run_id: str) -> None:
@@ -257,10 +250,7 @@ def _read_operation(number: int, folder: Path) -> Operation:
     path = folder / "operation.json"
     content = files.read_json(path, hint=_HINT)
     with files.read_errors(path, hint=_HINT):
-        operation = Operation(number, folder, *payload_from_json(content))
-        check_types(operation.payload)
-        check_types(operation)
-    return operation
+        return Operation(number, folder, *payload_from_json(content))
 
 
 @contextmanager
