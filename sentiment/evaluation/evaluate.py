@@ -18,7 +18,7 @@ from sentiment.evaluation import metrics
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
-from sentiment.utils import files, names
+from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -43,9 +43,7 @@ class LabelledTexts:
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
     """Return the test split of the prepared dataset that `bundle` was trained on."""
-    folder = names.path_inside(
-        paths.prepared, bundle.manifest.data.folder, "the name of a prepared dataset"
-    )
+    folder = paths.prepared / bundle.manifest.data.folder
     if not folder.is_dir():
         raise MissingFileError(f"no prepared dataset {folder}", hint="sentiment prepare")
     return read_test_split(prepared.open_dataset(folder))

@@ -15,7 +15,7 @@ from pathlib import Path
 from sentiment.errors import InputError, MissingFileError
 from sentiment.experiments.search_space import SearchSpace, load_space
 from sentiment.recipe import Recipe, load_recipe, to_toml
-from sentiment.utils import files, names
+from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
 
@@ -80,9 +80,7 @@ def create_plan(
     """
     space.check(recipe)
     name = name or f"sweep-{name_timestamp()}"
-    folder = names.path_inside(
-        paths.sweeps, name, "the name of a sweep", hint="sentiment sweep --name first-try"
-    )
+    folder = paths.sweeps / name
     if folder.exists():
         raise InputError(
             f"{folder} already exists",
@@ -102,13 +100,13 @@ def find_plan(paths: ProjectPaths, name: str) -> SweepPlan:
     Raises MissingFileError, which lists the sweeps, if there is none, and DamagedFileError.
     """
     plans = sorted(paths.sweeps.glob(f"[!.]*/{_PLAN}"), key=lambda path: path.stat().st_mtime_ns)
-    found = [path.parent.name for path in reversed(plans)]
-    if name == LAST and found:
-        name = found[0]
-    if name not in found:
-        known = f"; there are {', '.join(found)}" if found else ""
+    names = [path.parent.name for path in reversed(plans)]
+    if name == LAST and names:
+        name = names[0]
+    if name not in names:
+        known = f"; there are {', '.join(names)}" if names else ""
         raise MissingFileError(f"no sweep {name!r} can be resumed{known}", hint=_HINT)
-    return _read_plan(names.path_inside(paths.sweeps, name, "the name of a sweep", hint=_HINT))
+    return _read_plan(paths.sweeps / name)
 
 
 def _write_plan(folder: Path, plan: SweepPlan) -> None:

@@ -29,7 +29,7 @@ RUNNING, FINISHED = "RUNNING", "FINISHED"
 _PAGE = 1000  # runs that the store returns at a time
 _MAX_ARRAYS = 1 << 28  # bytes of an artifact's arrays; ours need a hundredth of that
 _ACCURACY = re.compile(r"^\d+\.\d+% ")  # put before the name of a run by an evaluation
-_SNAPSHOT = re.compile(r"hidden_states/epoch_(\d{1,9})\.npz")
+_SNAPSHOT = re.compile(r"epoch_(\d+)\.npz$")
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def load_last_snapshot(paths: ProjectPaths, run: RunRecord) -> dict[str, np.ndar
     snapshots = {
         int(epoch[1]): path
         for path in _artifacts(paths, run, "hidden_states")
-        if (epoch := _SNAPSHOT.fullmatch(path))
+        if (epoch := _SNAPSHOT.search(path))
     }
     if not snapshots:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from sentiment.errors import MissingFileError
 from sentiment.tracking import store
-from sentiment.utils import environment, files, names
+from sentiment.utils import environment, files
 from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
@@ -23,7 +23,6 @@ with environment.suppress_stderr():
 
 NAME, CHAMPION = "sentiment", "champion"  # the registered model, and the alias of its best version
 STEP = "step"  # the tag of a logged model that holds its epoch
-BUNDLE_FILES = ("bundle.json", "words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
 _BUNDLE = "bundle"  # the folder of the bundle among a model's artifacts
 _PACKAGE = Path(__file__).parents[1]
 # A logged model carries what `inference/pyfunc.py` imports of this package, directly or not.
@@ -185,17 +184,19 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
     with store.store_errors(paths):
         try:
             model_id = _model_id(client, address.removeprefix("models:/"))
-            saved = names.path_inside(
-                paths.registry, model_id, "the id of a model", hint="sentiment runs"
-            )
+            saved = paths.registry / model_id
             if saved.is_dir():
                 return saved
+            source = f"models:/{model_id}"
             if store.tracking_uri(paths).startswith("sqlite"):
                 # Not by the model's address: MLflow then writes a file into the model.
                 location = client.get_logged_model(model_id).artifact_location
                 repository = get_artifact_repository(location)
                 return Path(repository.download_artifacts(f"artifacts/{_BUNDLE}"))
-            _download(client.get_logged_model(model_id).artifact_location, saved)
+            with tempfile.TemporaryDirectory() as tmp:
+                model = Path(mlflow.artifacts.download_artifacts(source, dst_path=tmp))
+                with files.atomic_dir(saved) as folder:
+                    shutil.copytree(model / "artifacts" / _BUNDLE, folder, dirs_exist_ok=True)
             return saved
         except MlflowException as error:
             if error.error_code not in _NOT_FOUND:
@@ -204,17 +205,6 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
                 f"no model {address} in {store.tracking_uri(paths)}",
                 hint="sentiment promote" if CHAMPION in address else "sentiment runs",
             ) from error
-
-
-def _download(location: str, saved: Path) -> None:
-    """Download the files of the bundle in a logged model to the new folder `saved`.
-
-    They are asked for by name: a server's list of files might lead anywhere.
-    """
-    repository = get_artifact_repository(location)
-    with files.atomic_dir(saved) as folder:
-        for name in BUNDLE_FILES:
-            repository._download_file(f"artifacts/{_BUNDLE}/{name}", str(folder / name))
 
 
 def _model_id(client: mlflow.MlflowClient, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.tracking import limits, locations
+from sentiment.tracking import locations
 from sentiment.utils import environment
 from sentiment.utils.locks import file_lock
 from sentiment.utils.paths import ProjectPaths
@@ -18,17 +18,12 @@ EXPERIMENT = "sentiment"
 environment.configure_libraries()
 with environment.suppress_stderr():
     import mlflow
-    from google.protobuf.json_format import ParseError
     from mlflow.entities import Experiment
     from mlflow.exceptions import MlflowException
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
     from sqlalchemy.exc import SQLAlchemyError  # MLflow does not catch it
 
-# What reading an answer raises that is none: a server may be of another kind, or hostile.
-_NONSENSE = (AttributeError, KeyError, ParseError, RecursionError, TypeError, ValueError)
-
 locations.install()
-limits.install()
 
 
 def tracking_uri(paths: ProjectPaths) -> str:
@@ -101,9 +96,7 @@ def store_errors(paths: ProjectPaths) -> Iterator[None]:
     try:
         with environment.suppress_stderr():
             yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, *_NONSENSE) as error:
-        if isinstance(error, _NONSENSE) and not is_server(paths):
-            raise
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = first_line(error)
         raise UnavailableError(
             f"the tracking store {tracking_uri(paths)} can't be used: {reason}",

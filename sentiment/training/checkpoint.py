@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.errors import DamagedFileError, MissingFileError
-from sentiment.utils import files, names, npz
+from sentiment.utils import files, npz
 from sentiment.utils.locks import file_lock
 
 FORMAT = 1
@@ -114,7 +114,7 @@ def find(checkpoints: Path, name: str) -> Path:
 
     Raises MissingFileError, which lists the runs that can be resumed.
     """
-    if names.is_plain_name(name) and exists(checkpoints / name):
+    if name and "/" not in name and exists(checkpoints / name):
         return checkpoints / name
     by_run = {folder: _checkpoints(folder) for folder in checkpoints.glob("[!.]*")}
     by_time = sorted(
