@@ -1,8 +1,6 @@
 """Run `sentiment predict --engine spark`: score files of texts on one machine or many."""
 
-import tempfile
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
 
 import typer
 
@@ -10,11 +8,8 @@ from sentiment.cli._options import option_names, typed_parameters
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
 from sentiment.inference.predict import LabelRule
-from sentiment.utils.paths import ProjectPaths, find_project
+from sentiment.utils.paths import find_project
 from sentiment.utils.text import count_of
-
-if TYPE_CHECKING:
-    from sentiment.inference.validation import Vocabulary
 
 # The parameters that --engine spark accepts.
 _ALLOWED = {"engine", "master", "read_from", "write_to", "text_column", "model", "threshold"}
@@ -33,20 +28,20 @@ def run(ctx: typer.Context, rule: LabelRule) -> None:
     if source is None or output is None:
         raise typer.BadParameter("--engine spark needs --input and --output")
     suffix = _format(source, output)
+    from sentiment.inference import resolve
+    from sentiment.inference.validation import Vocabulary
     from sentiment.spark import session
 
     session.require_spark()
-    paths = find_project()
-    address = _model_address(options["model"], paths)
+    bundle = resolve.resolve_model(options["model"], find_project())
     if not quiet:
-        print_message(f"model: {address}")
+        print_message(f"model: {bundle.folder}")
         print_message("starting Spark ...")
-    with session.spark_session(options["master"]) as spark, tempfile.TemporaryDirectory() as tmp:
-        from sentiment.spark import rows, scoring
-        from sentiment.tracking import spark_udf
+    with session.spark_session(options["master"]) as spark:
+        from sentiment.spark import probability, rows, scoring
 
-        udf = spark_udf.probability_udf(paths, spark, address, Path(tmp))
-        vocabulary = _vocabulary(address, paths)
+        vocabulary = Vocabulary(frozenset(bundle.tokenizer.words), bundle.tokenizer.rules)
+        udf = probability.probability_udf(spark, bundle)
         job = rows.SparkJob(source, output, suffix, options["text_column"], rule, vocabulary)
         result = scoring.score(spark, job, udf)
     if not quiet:
@@ -54,26 +49,6 @@ def run(ctx: typer.Context, rule: LabelRule) -> None:
             rejected = count_of(result.rejected, "row")
             print_message(f"{rejected} rejected and written with the reasons to {job.rejects}")
         print_message(f"{count_of(result.rows, 'row')} written to {output}")
-
-
-def _model_address(model: str | None, paths: ProjectPaths) -> str | Path:
-    """Return the address of a registered model as it is, or the folder of any other."""
-    from sentiment.inference import resolve
-
-    name = resolve.requested_model(model)
-    if name and name.startswith("models:/"):
-        return name
-    return resolve.resolve_model(name, paths).folder
-
-
-def _vocabulary(address: str | Path, paths: ProjectPaths) -> "Vocabulary":
-    from sentiment.inference import bundle
-    from sentiment.inference.validation import Vocabulary
-    from sentiment.tracking import registry
-
-    folder = address if isinstance(address, Path) else registry.download_bundle(paths, address)
-    tokenizer = bundle.read(folder).tokenizer
-    return Vocabulary(frozenset(tokenizer.words), tokenizer.rules)
 
 
 def _format(source: str, output: str) -> str:

@@ -1,6 +1,8 @@
 """The model that MLflow loads: texts in, P(positive) out.
 
-MLflow runs this file when it loads a model ("models from code").
+MLflow runs this file when it loads a model ("models from code"), and the files that the model brings
+along. Whoever can write to the store can put other code there: load a model with MLflow only from
+people whose programs you would run. The commands of this package read a model's arrays alone.
 """
 
 import os

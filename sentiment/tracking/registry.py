@@ -18,6 +18,7 @@ with environment.suppress_stderr():
     from mlflow.entities import model_registry
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model, ModelSignature
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.types import ColSpec, Schema
 
 NAME, CHAMPION = "sentiment", "champion"  # the registered model, and the alias of its best version
@@ -185,8 +186,11 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
             if saved.is_dir():
                 return saved
             source = f"models:/{model_id}"
-            if store.tracking_uri(paths).startswith("sqlite:"):
-                return Path(mlflow.artifacts.download_artifacts(source)) / "artifacts" / _BUNDLE
+            if store.tracking_uri(paths).startswith("sqlite"):
+                # Not by the model's address: MLflow then writes a file into the model.
+                location = client.get_logged_model(model_id).artifact_location
+                repository = get_artifact_repository(location)
+                return Path(repository.download_artifacts(f"artifacts/{_BUNDLE}"))
             with tempfile.TemporaryDirectory() as tmp:
                 model = Path(mlflow.artifacts.download_artifacts(source, dst_path=tmp))
                 with files.atomic_dir(saved) as folder:

@@ -2,11 +2,12 @@
 
 import os
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sentiment.errors import MissingFileError, UnavailableError
+from sentiment.tracking import locations
 from sentiment.utils import environment
 from sentiment.utils.locks import file_lock
 from sentiment.utils.paths import ProjectPaths
@@ -19,7 +20,10 @@ with environment.suppress_stderr():
     import mlflow
     from mlflow.entities import Experiment
     from mlflow.exceptions import MlflowException
+    from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
     from sqlalchemy.exc import SQLAlchemyError  # MLflow does not catch it
+
+locations.install()
 
 
 def tracking_uri(paths: ProjectPaths) -> str:
@@ -34,7 +38,25 @@ def is_server(paths: ProjectPaths) -> bool:
 
 def local_uri(paths: ProjectPaths) -> str:
     """Return the address of the project's own store, an SQLite file."""
-    return f"sqlite:///{paths.mlruns}/mlflow.db"
+    return locations.database_uri(paths.mlruns)
+
+
+def queue_uri(paths: ProjectPaths) -> str:
+    """Return the address of the tracking store for a queue, which a project may take elsewhere."""
+    uri = tracking_uri(paths)
+    return locations.OWN if uri == local_uri(paths) else uri
+
+
+def uri_of_queue(paths: ProjectPaths, uri: str, run_id: str) -> str:
+    """Return the address of the store that a queue with the address `uri` is sent to.
+
+    Earlier versions wrote that of the project's own store as an absolute path, which the project
+    may have left: a run that the project's store has is sent there.
+    """
+    is_own = uri == locations.OWN or (
+        locations.project_of(uri) is not None and locations.has_run(paths.mlruns, run_id)
+    )
+    return local_uri(paths) if is_own else uri
 
 
 def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
@@ -48,21 +70,23 @@ def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     is_set = "MLFLOW_TRACKING_URI" in os.environ
+    if uri != mlflow.get_tracking_uri():
+        _artifact_repos_cache.clear()  # by the ids of runs, which a copy of a project has too
     mlflow.set_tracking_uri(uri)
     if not is_set:
         # MLflow sets the variable, which would then look like the user's choice for other projects.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     with store_errors(paths), creation_lock(paths):
+        if project := locations.project_of(uri):
+            locations.make_relative(project)
         return mlflow.MlflowClient()
 
 
 def connect_existing(paths: ProjectPaths) -> mlflow.MlflowClient:
     """Connect to a store that exists; raise MissingFileError if its file does not."""
-    uri = tracking_uri(paths)
-    if uri.startswith("sqlite:///"):
-        path = uri.removeprefix("sqlite:///").partition("?")[0]
-        if not Path(path).is_file():
-            raise MissingFileError(f"no runs yet: {path} does not exist", hint="sentiment train")
+    path = locations.database_path(tracking_uri(paths))
+    if path is not None and not path.is_file():
+        raise MissingFileError(f"no runs yet: {path} does not exist", hint="sentiment train")
     return connect(paths)
 
 
@@ -72,7 +96,7 @@ def store_errors(paths: ProjectPaths) -> Iterator[None]:
     try:
         with environment.suppress_stderr():
             yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = first_line(error)
         raise UnavailableError(
             f"the tracking store {tracking_uri(paths)} can't be used: {reason}",
@@ -92,13 +116,16 @@ def _hint(paths: ProjectPaths, reason: str) -> str:
 def open_experiment(paths: ProjectPaths, name: str) -> str:
     """Connect to the store and return an experiment's id, creating the experiment if needed."""
     connect(paths)
-    is_local = tracking_uri(paths) == local_uri(paths)
-    location = (paths.mlruns / "artifacts").as_uri() if is_local else None
+    project = locations.project_of(tracking_uri(paths))
+    location = (project / locations.STORE / "artifacts").as_uri() if project else None
     with store_errors(paths), creation_lock(paths):
         experiment = mlflow.get_experiment_by_name(name)
         if experiment is None:
             try:
-                return mlflow.create_experiment(name, artifact_location=location)
+                experiment_id = mlflow.create_experiment(name, artifact_location=location)
+                if project:
+                    locations.make_relative(project)
+                return experiment_id
             except MlflowException as error:
                 # Another client, or a request of ours whose answer was lost, has created it.
                 experiment = mlflow.get_experiment_by_name(name)
@@ -132,7 +159,7 @@ def creation_lock(paths: ProjectPaths) -> Iterator[None]:
 
     Not reentrant.
     """
-    if not paths.mlruns.is_dir():
+    if not os.access(paths.mlruns, os.W_OK):  # missing, or nothing can be created in it
         yield
         return
     with file_lock(paths.mlruns / ".lock", blocking=True):

@@ -46,7 +46,7 @@ def url(folder, paths):
     """The address of a server of the model."""
     port = free_port(0)
     base = server.base_url("127.0.0.1", port)
-    with server.running(server.start_model(paths, str(folder), port), f"{base}/health"):
+    with server.running(server.start_model(folder, port), f"{base}/health"):
         yield f"{base}/invocations"
 
 

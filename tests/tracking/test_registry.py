@@ -22,7 +22,7 @@ from sentiment.data.prepare import prepare
 from sentiment.errors import MissingFileError
 from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
-from sentiment.tracking import history, registry, server, store
+from sentiment.tracking import history, registry, run, server, store
 from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
@@ -145,6 +145,10 @@ def test_a_model_is_downloaded_from_a_server_once(trained, paths, tmp_path, monk
         assert (saved / "bundle.json").stat().st_mtime_ns == written
         words = ["predict", "--model", "models:/sentiment@missing", "A film."]
         assert "no model" in CliRunner().invoke(app, words).stderr
+        # What a client logs comes to the project of the server, and is not left on its own side.
+        run.create_run(elsewhere, store.EXPERIMENT, "sent", {}).log_text("sent", "sent.txt")
+    assert list((paths.mlruns / "artifacts").rglob("sent.txt"))
+    assert not list(tmp_path.rglob("sent.txt"))
 
 
 @pytest.fixture(scope="module")

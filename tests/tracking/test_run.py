@@ -213,7 +213,7 @@ def test_the_logged_model_predicts_as_the_bundle_does(trained, client):
     assert model.input_example is not None
 
 
-def test_the_logged_model_needs_neither_tensorflow_nor_this_package(trained, client, tmp_path):
+def test_the_logged_model_needs_neither_tensorflow_nor_this_package(trained, client, paths):
     code = """
 import sys
 for name in ("tensorflow", "keras", "tensorflow_datasets", "matplotlib", "typer"):
@@ -229,7 +229,10 @@ print(sentiment.__file__)
     command = [sys.executable, "-c", code, client.tracking_uri]
     command.append(f"models:/{client.get_run(trained.run_id).data.tags['model_id']}")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    # In the project's folder, as the addresses in its store are relative to it.
+    result = subprocess.run(
+        command, cwd=paths.root, env=environment, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     assert "artifacts" in result.stdout.splitlines()[-1]
 

@@ -185,6 +185,11 @@ class OfflineQueue:
         while folders := self._folders():
             yield _read_operation(*min(folders))
 
+    def last(self) -> Operation | None:
+        """Return the newest operation that is not sent yet."""
+        folders = self._folders()
+        return _read_operation(*max(folders)) if folders else None
+
     def bundles(self) -> dict[int, Path]:
         """Return the folder of each model that is not sent yet, by epoch."""
         folders = [item for item in sorted(self._folders()) if item[1].name.endswith("-epoch")]

@@ -62,7 +62,7 @@ def send(
     """
     sent, header = 0, queue.header
     try:
-        with connection.connection(paths, header.uri, seconds=seconds):
+        with connection.connection(paths, _uri(paths, queue), seconds=seconds):
             sender = _Sender(paths, queue)
             operations = queue.operations()
             if progress:
@@ -84,9 +84,23 @@ def stored_bundles(
     paths: ProjectPaths, queue: OfflineQueue, steps: list[int], *, seconds: int
 ) -> dict[int, Path]:
     """Return the folder of each model that the store has whole, by epoch, of the epochs `steps`."""
-    with connection.connection(paths, queue.header.uri, seconds=seconds):
+    with connection.connection(paths, _uri(paths, queue), seconds=seconds):
         models = _Sender(paths, queue).run().models(steps)
         return {step: model.bundle for step, model in models.items() if model.bundle is not None}
+
+
+def end_run(paths: ProjectPaths, queue: OfflineQueue, *, seconds: int) -> None:
+    """End the run in the store, if its end is queued behind operations that the store refuses."""
+    last = queue.last()
+    if last is None or not isinstance(last.payload, End):
+        return
+    with connection.connection(paths, _uri(paths, queue), seconds=seconds):
+        _Sender(paths, queue).run().end(last.payload.status, last.time)
+
+
+def _uri(paths: ProjectPaths, queue: OfflineQueue) -> str:
+    """Return the address of the store that a queue is sent to."""
+    return store.uri_of_queue(paths, queue.header.uri, queue.run_id)
 
 
 class _Sender:
@@ -116,7 +130,7 @@ class _Sender:
 
     def run(self) -> MlflowRun:
         """Return the run; raise RunMissingError if the store does not have it."""
-        name, uri = self._header.name, self._header.uri
+        name, uri = self._header.name, _uri(self._paths, self._queue)
         try:
             info = self._client.get_run(self._queue.run_id or self._header.id).info
         except MlflowException as error:

@@ -5,7 +5,7 @@ a queue, and if no queue can be written either, the training goes on untracked.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ def _through_queue(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterato
 
 def _new_queue(paths: ProjectPaths, start: RunStart) -> OfflineQueue:
     """Return the queue of a new run."""
-    queue = OfflineQueue.create(paths, uri=store.tracking_uri(paths), name=start.name)
+    queue = OfflineQueue.create(paths, uri=store.queue_uri(paths), name=start.name)
     queue.append(Start(start.experiment, runs.source_tags(paths, start.name)))
     settings = {name: str(value) for name, value in start.settings.items()}
     queue.append(Begin(settings, start.datasets))
@@ -95,7 +95,7 @@ def _resumed_queue(paths: ProjectPaths, start: RunStart) -> OfflineQueue:
     """Return the queue of a run to resume: the one that it has, or a new one."""
     with find_queue(paths, start.resume_id) as queue:
         if queue is None:
-            uri = store.tracking_uri(paths)
+            uri = store.queue_uri(paths)
             queue = OfflineQueue.create(paths, uri=uri, name=start.name, run_id=start.resume_id)
         _append_resume(queue)
     return queue
@@ -147,7 +147,7 @@ def _directly(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterator[Run
             f"the tracking store fails: {first_line(error)}; the rest of the run is saved beside it"
         )
         try:
-            uri = store.tracking_uri(paths)
+            uri = store.queue_uri(paths)
             queue = OfflineQueue.create(paths, uri=uri, name=start.name, run_id=run.id)
         except _WRITE_ERRORS as write_error:
             say(f"nothing more of this run is tracked: {write_failure(write_error)}")
@@ -167,6 +167,9 @@ def _directly(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterator[Run
     finally:
         for queue in queues:
             _try_send(paths, queue)
+            # What can't be logged must not leave the run RUNNING for ever.
+            with suppress(OSError, SentimentError):
+                replay.end_run(paths, queue, seconds=CALL_SECONDS)
             _finish_queue(queue, say)
 
 
@@ -244,7 +247,7 @@ def log_evaluation(
                 return runs.log_evaluation(paths, run_id, payload.record(predictions))
             except (UnavailableError, *connection.STORE_ERRORS):
                 pass  # tried once more from a queue, where it stays if that fails too
-        queue = OfflineQueue.create(paths, uri=store.tracking_uri(paths), name=name, run_id=run_id)
+        queue = OfflineQueue.create(paths, uri=store.queue_uri(paths), name=name, run_id=run_id)
         queue.append(payload, arrays=predictions, begun=True)
         queue.update_header(ended=True)
     except _WRITE_ERRORS as error:
