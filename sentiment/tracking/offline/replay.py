@@ -249,8 +249,9 @@ class _Sender:
             if run_id != run.id:
                 self._client.delete_run(run_id)
         models = runs.logged_models(self._client, run.id)
-        for step in {model.tags.get(registry.STEP) for model in models} - {None}:
-            self._model(run, int(step))
+        for step in {model.tags.get(registry.STEP, "") for model in models}:
+            if step.isdecimal():
+                self._model(run, int(step))
         registry.delete_duplicates(run.id)
 
     def _delete_artifacts(self, run: MlflowRun, prefix: str) -> None:
