@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sentiment.errors import UnavailableError
+from sentiment.utils.credentials import mask
 from sentiment.utils.text import escape_control, escape_json_control, finite
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ _REFRESH = 0.1  # seconds between two updates of the progress line
 
 
 def print_message(text: str, *, err: bool = True) -> None:
-    """Print a line with control characters escaped, on standard error or standard output."""
-    typer.echo(escape_control(text), err=err)
+    """Print a line without passwords and control characters, on standard error or output."""
+    typer.echo(escape_control(mask(text)), err=err)
 
 
 def print_json(content: Any) -> None:

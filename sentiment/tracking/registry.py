@@ -202,7 +202,7 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
             if error.error_code not in _NOT_FOUND:
                 raise
             raise MissingFileError(
-                f"no model {address} in {store.tracking_uri(paths)}",
+                f"no model {address} in {store.shown_uri(paths)}",
                 hint="sentiment promote" if CHAMPION in address else "sentiment runs",
             ) from error
 

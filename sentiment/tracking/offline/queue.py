@@ -97,7 +97,7 @@ class OfflineQueue:
     ) -> "OfflineQueue":
         """Create an empty queue, for a new run or for the one with the id `run_id`."""
         paths.spool.mkdir(parents=True, exist_ok=True)
-        paths.spool.chmod(0o700)  # the address of a server may contain a password
+        paths.spool.chmod(0o700)  # earlier versions wrote passwords of servers
         unique = uuid.uuid4().hex
         path = paths.spool / f"{epoch_milliseconds()}-{unique[:8]}"
         header = QueueHeader(run_id or unique, uri, name, False, process.process_tags())

@@ -33,6 +33,7 @@ from sentiment.tracking.offline.operations import (
 from sentiment.tracking.offline.queue import OfflineQueue, Operation
 from sentiment.tracking.run import MlflowRun
 from sentiment.utils import environment
+from sentiment.utils.credentials import mask
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -139,12 +140,12 @@ class _Sender:
             # A run that an earlier queue has created is known here by that queue's id.
             created = self._created_runs()
             if not created:
-                raise RunMissingError(f"the run {name} is not in {uri}") from error
+                raise RunMissingError(f"the run {name} is not in {mask(uri)}") from error
             info = self._client.get_run(created[0]).info
         if info.lifecycle_stage == "deleted":
             store.check_not_deleted(self._client.get_experiment(info.experiment_id), uri)
             raise UnavailableError(
-                f"the run {name} has been deleted in {uri}",
+                f"the run {name} has been deleted in {mask(uri)}",
                 hint=store.mlflow_command(uri, f"runs restore --run-id {info.run_id}"),
             )
         self._queue.run_id = info.run_id
