@@ -61,7 +61,7 @@ class HostileServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         url, server = urlsplit(self.path), self.server
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         server.requested.append(url.path)

@@ -1,7 +1,6 @@
 """Addresses of tracking stores: mistakes in them, and the passwords that they have."""
 
 import base64
-import os
 import subprocess
 
 import pytest
@@ -123,4 +122,4 @@ def test_a_failure_that_is_stored_has_no_password(paths, monkeypatch):
     with pytest.raises(ValueError), run.end_after(created):
         raise ValueError(f"http://alice:{PASSWORD}@host")
     assert PASSWORD.encode() not in contents(paths.root)
-    assert os.path.exists(paths.mlruns / "mlflow.db")
+    assert (paths.mlruns / "mlflow.db").exists()

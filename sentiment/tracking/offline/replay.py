@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sentiment.errors import SentimentError, UnavailableError
+from sentiment.errors import DamagedFileError, SentimentError, UnavailableError
 from sentiment.tracking import registry, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.offline import connection
@@ -30,7 +30,8 @@ from sentiment.tracking.offline.operations import (
     Tag,
     Text,
 )
-from sentiment.tracking.offline.queue import OfflineQueue, Operation
+from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.tracking.offline.stored_operation import Operation
 from sentiment.tracking.run import MlflowRun
 from sentiment.utils import environment
 from sentiment.utils.credentials import mask
@@ -58,6 +59,8 @@ def send(
 ) -> None:
     """Send the operations of `queue`, the oldest first, all or the first `max_operations`.
 
+    One that is damaged is set aside, and those behind it are sent.
+
     seconds: the time limit of each call. Raises StoreUnreachableError if the store does not answer
     and another UnavailableError if it refuses: that operation and those after it stay queued.
     """
@@ -70,7 +73,11 @@ def send(
                 text = f"sending {header.name}"
                 operations = progress.track(operations, text, queue.pending())
             for operation in operations:
-                sender.send(operation)
+                try:
+                    sender.send(operation)
+                except DamagedFileError:  # its arrays or its model
+                    queue.set_aside(operation.number)
+                    continue
                 queue.mark_sent(operation)
                 queue.last_error = ""
                 sent += 1
@@ -177,6 +184,7 @@ class _Sender:
         self.run().resume(resume.tags)
 
     def _epoch(self, epoch: Epoch, operation: Operation) -> None:
+        operation.check_bundle()
         run = self.run()
         model = self._model(run, epoch.step)
         if model and epoch.resumed and _has_metrics(model, epoch.step):
