@@ -193,10 +193,12 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
             if store.tracking_uri(paths).startswith("sqlite"):
                 # Not by the model's address: MLflow then writes a file into the model.
                 return Path(repository.download_artifacts(f"artifacts/{_BUNDLE}"))
-            with files.atomic_dir(saved) as folder:
+            with tempfile.TemporaryDirectory() as tmp:
                 for name in BUNDLE_FILES:
                     # By name, not by the server's list of files, which may hold any path.
-                    repository._download_file(f"artifacts/{_BUNDLE}/{name}", str(folder / name))
+                    repository._download_file(f"artifacts/{_BUNDLE}/{name}", f"{tmp}/{name}")
+                with files.atomic_dir(saved) as folder:
+                    shutil.copytree(tmp, folder, dirs_exist_ok=True)
             return saved
         except MlflowException as error:
             if error.error_code not in _NOT_FOUND:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.tracking import address, locations
+from sentiment.tracking import address, limits, locations
 from sentiment.utils import environment
 from sentiment.utils.credentials import mask, without_credentials
 from sentiment.utils.locks import file_lock
@@ -26,6 +26,7 @@ with environment.suppress_stderr():
     from sqlalchemy.exc import SQLAlchemyError  # MLflow does not catch it
 
 locations.install()
+limits.install()
 
 
 def tracking_uri(paths: ProjectPaths) -> str:

@@ -1,5 +1,6 @@
 """A tracking server that answers as MLflow's REST API does, and lies."""
 
+import gzip
 import json
 import threading
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ class HostileServer(ThreadingHTTPServer):
         self.location = "mlflow-artifacts:/0/models/m-1/artifacts"
         self.artifact_uri = "mlflow-artifacts:/0/run/artifacts"
         self.listing, self.contents, self.endless = [], {}, ()
+        self.status, self.is_compressed = 200, False  # of the endless answers
         self.sent, self.requested, self.passwords = 0, [], []
 
     def answer(self, path, query):
@@ -68,11 +70,14 @@ class _Handler(BaseHTTPRequestHandler):
         server.passwords.append(self.headers.get("Authorization"))
         with suppress(BrokenPipeError, ConnectionResetError):
             if any(part in url.path for part in server.endless):
-                self.send_response(200)
+                self.send_response(server.status)
+                if server.is_compressed:
+                    self.send_header("Content-Encoding", "gzip")
                 self.end_headers()
+                part = gzip.compress(CHUNK) if server.is_compressed else CHUNK
                 while True:
-                    self.wfile.write(CHUNK)
-                    server.sent += len(CHUNK)
+                    self.wfile.write(part)
+                    server.sent += len(part)
             answer = server.answer(url.path, parse_qs(url.query))
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(200)

@@ -8,7 +8,7 @@ import pytest
 
 from sentiment.errors import InputError, SentimentError, UnavailableError
 from sentiment.inference import bundle
-from sentiment.tracking import history, registry
+from sentiment.tracking import history, limits, registry
 from sentiment.tracking import run as runs
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
@@ -116,3 +116,35 @@ def test_a_server_chooses_no_folder_to_write_to_or_to_read_from(server, paths, t
         run.log_text("import os", "planted.pth")
     assert not target.exists()
     assert not os.path.lexists(tmp_path / "planted.pth")
+
+
+MARGIN = 16 << 20  # bytes on the way when the client stops
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_an_answer_without_an_end_is_left_early(server, paths, is_compressed):
+    server.endless, server.is_compressed = ("/runs/search",), is_compressed
+    with pytest.raises(UnavailableError, match="it sends more than 64 MiB"):
+        history.list_runs(paths)
+    assert server.sent < limits.MAX_ANSWER + MARGIN
+
+
+def test_a_file_without_an_end_is_left_early_and_nothing_is_kept(
+    server, paths, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(limits, "MAX_FILE", 8 << 20)
+    serve_bundle(server, tmp_path / "served")
+    server.endless = ("words.txt",)
+    with pytest.raises(UnavailableError, match="it sends more than 8 MiB"):
+        registry.download_bundle(paths, CHAMPION)
+    assert server.sent < (8 << 20) + MARGIN
+    assert not paths.registry.exists()
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_an_error_without_an_end_is_left_early(server, paths, monkeypatch, status):
+    monkeypatch.setattr(limits, "MAX_ANSWER", 8 << 20)
+    server.endless, server.status = ("/runs/search",), status
+    with pytest.raises(UnavailableError):
+        history.list_runs(paths)
+    assert server.sent < (8 << 20) + 3 * MARGIN
