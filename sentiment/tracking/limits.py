@@ -18,7 +18,7 @@ class AnswerTooLargeError(OSError):
     """A server sends more than this program takes."""
 
 
-class _BoundedAdapter(request_utils.TCPKeepAliveHTTPAdapter):  # type: ignore[misc]
+class _BoundedAdapter(request_utils.TCPKeepAliveHTTPAdapter):
     """Ends an answer that is too large, whatever length and encoding it declares."""
 
     def send(self, request: Any, stream: bool = False, **options: Any) -> Any:

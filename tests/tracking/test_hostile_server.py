@@ -144,6 +144,7 @@ def test_a_file_without_an_end_is_left_early_and_nothing_is_kept(
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_an_error_without_an_end_is_left_early(server, paths, monkeypatch, status):
     monkeypatch.setattr(limits, "MAX_ANSWER", 8 << 20)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     server.endless, server.status = ("/runs/search",), status
     with pytest.raises(UnavailableError):
         history.list_runs(paths)
