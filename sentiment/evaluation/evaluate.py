@@ -18,7 +18,7 @@ from sentiment.evaluation import metrics
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
-from sentiment.utils import files
+from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -43,7 +43,9 @@ class LabelledTexts:
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
     """Return the test split of the prepared dataset that `bundle` was trained on."""
-    folder = paths.prepared / bundle.manifest.data.folder
+    named = bundle.manifest.data.folder
+    hint = "sentiment evaluate --data FILE"
+    folder = names.path_inside(paths.prepared, named, "the data folder of a model", hint=hint)
     if not folder.is_dir():
         raise MissingFileError(f"no prepared dataset {folder}", hint="sentiment prepare")
     return read_test_split(prepared.open_dataset(folder))

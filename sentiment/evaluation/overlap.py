@@ -11,6 +11,7 @@ from sentiment.data.labels import POSITIVE
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.tokenizer import EncodedTexts
 from sentiment.inference.bundle import Bundle
+from sentiment.utils import names
 from sentiment.utils.paths import ProjectPaths
 
 
@@ -35,8 +36,8 @@ class TrainingOverlap:
 
 def find_training_data(bundle: Bundle, paths: ProjectPaths) -> PreparedDataset | None:
     """Return the prepared dataset that `bundle` was trained on, None if it is not here."""
-    folder = paths.prepared / bundle.manifest.data.folder
-    if not bundle.manifest.data.folder or not folder.is_dir():
+    named = bundle.manifest.data.folder
+    if not names.is_plain_name(named) or not (folder := paths.prepared / named).is_dir():
         return None
     data = prepared.open_dataset(folder)
     digest = bundle.manifest.data.digests.get("train")

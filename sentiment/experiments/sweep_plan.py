@@ -15,12 +15,13 @@ from pathlib import Path
 from sentiment.errors import InputError, MissingFileError
 from sentiment.experiments.search_space import SearchSpace, load_space
 from sentiment.recipe import Recipe, load_recipe, to_toml
-from sentiment.utils import files
+from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
 
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
+_NAME_HINT = "sentiment sweep --name first-sweep"
 _PLAN, _RECIPE, _SPACE = "sweep.json", "recipe.toml", "space.toml"
 
 
@@ -80,7 +81,7 @@ def create_plan(
     """
     space.check(recipe)
     name = name or f"sweep-{name_timestamp()}"
-    folder = paths.sweeps / name
+    folder = names.path_inside(paths.sweeps, name, "the name of a sweep", hint=_NAME_HINT)
     if folder.exists():
         raise InputError(
             f"{folder} already exists",
@@ -99,12 +100,13 @@ def find_plan(paths: ProjectPaths, name: str) -> SweepPlan:
 
     Raises MissingFileError, which lists the sweeps, if there is none, and DamagedFileError.
     """
+    names.check_name(name, "the name of a sweep", hint=_NAME_HINT)
     plans = sorted(paths.sweeps.glob(f"[!.]*/{_PLAN}"), key=lambda path: path.stat().st_mtime_ns)
-    names = [path.parent.name for path in reversed(plans)]
-    if name == LAST and names:
-        name = names[0]
-    if name not in names:
-        known = f"; there are {', '.join(names)}" if names else ""
+    found = [path.parent.name for path in reversed(plans) if not path.parent.is_symlink()]
+    if name == LAST and found:
+        name = found[0]
+    if name not in found:
+        known = f"; there are {', '.join(found)}" if found else ""
         raise MissingFileError(f"no sweep {name!r} can be resumed{known}", hint=_HINT)
     return _read_plan(paths.sweeps / name)
 
@@ -129,5 +131,6 @@ def _read_plan(folder: Path) -> SweepPlan:
     content = files.read_json(path, hint=_HINT)
     recipe = load_recipe(str(folder / _RECIPE))
     with files.read_errors(path, hint=_HINT):
-        recipe = replace(recipe, name=content.pop("recipe"))
+        name = names.check_name(content.pop("recipe"), "the name of a recipe")
+        recipe = replace(recipe, name=name)
         return SweepPlan(folder, recipe, load_space(str(folder / _SPACE)), **content)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.errors import DamagedFileError, MissingFileError
-from sentiment.utils import files, npz
+from sentiment.utils import files, names, npz
 from sentiment.utils.locks import file_lock
 
 FORMAT = 1
@@ -114,8 +114,9 @@ def find(checkpoints: Path, name: str) -> Path:
 
     Raises MissingFileError, which lists the runs that can be resumed.
     """
-    if name and "/" not in name and exists(checkpoints / name):
-        return checkpoints / name
+    folder = names.path_inside(checkpoints, name, "a run name", hint=_HINT)
+    if exists(folder):
+        return folder
     by_run = {folder: _checkpoints(folder) for folder in checkpoints.glob("[!.]*")}
     by_time = sorted(
         (paths[0].stat().st_mtime_ns, folder) for folder, paths in by_run.items() if paths

@@ -8,6 +8,7 @@ from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import SPLIT_RULE
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
+from sentiment.utils import names
 from sentiment.utils.timestamps import utc_timestamp
 
 
@@ -68,7 +69,7 @@ class TrainingJob:
         record = job["record"]
         settings, data, run = record["settings"], record["data"], record["run"]
         return cls(
-            name=run["name"],
+            name=names.check_name(run["name"], "a run name", hint="sentiment train"),
             experiment=run["experiment"],
             recipe=job["recipe"],
             track=job["track"],
