@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import DamagedFileError, InputError
+from sentiment.utils import typed_json
 
 _MAX_TEXT_BYTES = 1 << 28  # no JSON file or vocabulary of this program is larger
 
@@ -80,6 +81,7 @@ def read_json(path: Path, *, hint: str) -> dict[str, Any]:
     """Return the JSON object in `path`; raise DamagedFileError if there is none."""
     with read_errors(path, hint=hint):
         content = json.loads(read_text(path))
+        typed_json.check_structure(content)
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds no JSON object", hint=hint)
     return content
