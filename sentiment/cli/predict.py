@@ -15,6 +15,8 @@ from sentiment.cli._options import (
     TextsArgument,
     check_text_source,
     reading_options,
+    refuse_ignored,
+    refuse_ignored_reading,
 )
 from sentiment.cli._predict_report import STANDARD_INPUT, Display, report, report_bad_rows
 from sentiment.cli._terminal import StandardOutput, print_message, stdout_is_utf8
@@ -125,6 +127,9 @@ def command(
     flags = {"defuse": defuse, "warnings": warnings, "resume": resume}
     _check_options(source, output, reading, display, **flags)
     check_text_source(texts, source, _EXAMPLE)
+    refuse_ignored_reading(ctx, source, reading)
+    if display.explains:
+        refuse_ignored(ctx, ("on_error",), "an explanation stops at a bad text")
     bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
 

@@ -9,6 +9,8 @@ from sentiment.cli import _console, _workers
 from sentiment.cli._options import (
     ExperimentOption,
     option_names,
+    refuse_ignored,
+    refuse_ignored_rows,
     settings_options,
     typed_parameters,
 )
@@ -92,6 +94,7 @@ def command(
     if show_only:
         typer.echo(to_toml(recipe), nl=False)
         return
+    refuse_ignored_rows(ctx, recipe.prepare)
     if _workers.should_start(workers, master):
         _workers.run(workers, master)
         return
@@ -122,6 +125,8 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
         raise typer.BadParameter(f"--resume uses the run's own settings: leave out {names}")
+    if not ctx.params["track"]:
+        refuse_ignored(ctx, ("experiment", "snapshots"), "of no use with --no-track")
     try:
         SnapshotSchedule.parse(snapshots)
     except InputError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.config import READ_SETTINGS, PrepareSettings
-from sentiment.data import labelled_files, prepared, sources, tokenizer, trainable
+from sentiment.data import labelled_files, prepared, readers, sources, tokenizer, trainable
 from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
 from sentiment.data.sources import DataSource, SourceRequest
@@ -37,7 +37,11 @@ def prepare(
     folder = (
         paths.prepared / f"{settings.name}-{prepared.settings_key(key_settings(source, recorded))}"
     )
+    if archive is not None:
+        _check_archive(archive, settings.dataset)
     if folder.is_dir() and not again:
+        if archive is not None:
+            progress.note(f"{folder.name} is prepared already: {archive} is not read")
         return prepared.open_dataset(folder), False
     splits = source.load(request)
     train_texts = splits["train"].texts
@@ -68,8 +72,17 @@ def prepare(
     return prepared.open_dataset(folder), True
 
 
+def _check_archive(archive: Path, dataset: str) -> None:
+    if dataset != "imdb":
+        raise InputError(
+            f"--archive is a download of imdb, and the dataset is {dataset}",
+            hint="leave out --archive",
+        )
+    readers.open_binary(archive).close()
+
+
 # Settings of files, labels and test reviews, which apply to labelled rows alone.
-_ROW_SETTINGS = (*READ_SETTINGS, "positive", "negative", "on_error", "test", "test_share")
+ROW_SETTINGS = (*READ_SETTINGS, "positive", "negative", "on_error", "test", "test_share")
 
 
 def recorded_settings(source: DataSource, request: SourceRequest) -> dict[str, Any]:
@@ -96,7 +109,7 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
     defaults = asdict(PrepareSettings())
     unused = {
         name
-        for name in _ROW_SETTINGS
+        for name in ROW_SETTINGS
         if not source.labelled_rows
         or recorded[name] == defaults[name]
         or (name == "test_share" and recorded["test"])
