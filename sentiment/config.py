@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sentiment.errors import InputError
+from sentiment.utils.text import shown
 
 
 def setting(
@@ -25,14 +26,14 @@ def check_ranges(settings: Any) -> None:
         choices, expected = get_args(declared.type), type(declared.default)
         integer_as_float = expected is float and type(value) is int
         if not choices and type(value) is not expected and not integer_as_float:
-            raise InputError(f"--{name} must be of type {expected.__name__}, got {value!r}")
+            raise InputError(f"--{name} must be of type {expected.__name__}, got {shown(value)}")
         if choices and value not in choices:
-            raise InputError(f"--{name} must be one of {', '.join(choices)}, got {value}")
+            raise InputError(f"--{name} must be one of {', '.join(choices)}, got {shown(value)}")
         # Not `value < minimum`, which is False for NaN.
         too_small = minimum is not None and not value >= minimum
         if too_small or (maximum is not None and not value <= maximum):
             raise InputError(
-                f"--{name} must be from {minimum} to {maximum}, got {value}",
+                f"--{name} must be from {minimum} to {maximum}, got {shown(value)}",
                 hint="sentiment train --help",
             )
 

@@ -22,6 +22,7 @@ from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
 from sentiment.errors import DamagedFileError
 from sentiment.utils import files, npz
 from sentiment.utils.text import count_of
+from sentiment.utils.typed_json import typed
 
 FORMAT = 1
 HINT = "sentiment prepare --again"
@@ -110,18 +111,24 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         if content["format"] != FORMAT:
             raise ValueError(content["format"])
+        statistics = typed(dict[str, dict[str, Any]], content["splits"], "splits")
         splits = {
-            name: SplitStatistics(**_renamed(statistics, _PERCENTILE_KEY, _PERCENTILE_FIELD))
-            for name, statistics in content["splits"].items()
+            name: _renamed(values, _PERCENTILE_KEY, _PERCENTILE_FIELD)
+            for name, values in statistics.items()
         }
-        size = VocabularySize(**content["vocabulary"])
-        notes = [str(note) for note in content.get("notes", [])]
-        return Manifest(
-            dict(content["settings"]), size, splits, dict(content["files"]),
-            int(content.get("rules", 1)), notes,
-        )  # fmt: skip
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{path} is not a manifest of format {FORMAT}", hint=HINT) from error
+        fields = {name: content[name] for name in ("settings", "vocabulary", "files")}
+        optional = {name: content[name] for name in ("notes",) if name in content}
+        rules = content.get("rules", 1)
+        fields |= {"splits": splits, "rules": rules, **optional}
+        manifest: Manifest = typed(Manifest, fields, "manifest")
+        typed(str, manifest.settings.get("dataset"), "settings.dataset")
+        if missing := {"train", "test"} - splits.keys():
+            raise ValueError(f"splits.{min(missing)} is missing")
+        return manifest
+    except (KeyError, ValueError) as error:
+        raise DamagedFileError(
+            f"{path} is not a manifest of format {FORMAT} ({error})", hint=HINT
+        ) from error
 
 
 def _renamed(values: dict[str, Any], old: str, new: str) -> dict[str, Any]:
@@ -143,7 +150,11 @@ class Split:
 
     def text(self, row: int) -> str:
         """Return the original text of one review."""
-        return self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes().decode("utf-8")
+        raw = self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes()
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DamagedFileError(f"review {row + 1} is not UTF-8 text", hint=HINT) from error
 
 
 def write_split(
@@ -218,10 +229,33 @@ class PreparedDataset:
             self._verify(f"{name}.{part}.npy")
             arrays[part] = npz.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
         encoded = EncodedTexts(arrays["tokens"], arrays["offsets"])
+        with files.read_errors(self.folder / f"{name}.*.npy", hint=HINT):
+            _check_arrays(arrays, self.splits[name].reviews, self.tokenizer.vocabulary_size)
         return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded)
 
     def _verify(self, name: str) -> None:
         files.verify_file(self.folder / name, self.manifest.files.get(name, {}), hint=HINT)
+
+
+_DTYPES = {"texts": "u1", "bounds": "i8", "labels": "i1", "tokens": "i4", "offsets": "i8"}
+
+
+def _check_arrays(arrays: dict[str, np.ndarray], reviews: int, words: int) -> None:
+    """Raise ValueError unless the arrays of a split are what `write_split` writes."""
+    for part, array in arrays.items():
+        if array.ndim != 1 or array.dtype != np.dtype(_DTYPES[part]):
+            raise ValueError(f"{part} is {array.dtype} of {array.ndim} dimensions")
+    for part, whole in (("bounds", "texts"), ("offsets", "tokens")):
+        ends = arrays[part]
+        if len(ends) != reviews + 1 or ends[0] != 0 or ends[-1] != len(arrays[whole]):
+            raise ValueError(f"{part} does not divide {whole} into {reviews} reviews")
+        if (ends[1:] < ends[:-1]).any():
+            raise ValueError(f"{part} does not ascend")
+    labels, tokens = arrays["labels"], arrays["tokens"]
+    if len(labels) != reviews or not np.isin(labels, (-1, 0, 1)).all():
+        raise ValueError("labels are not one for each review, -1, 0 or 1")
+    if len(tokens) and not 0 <= tokens.min() <= tokens.max() < words:
+        raise ValueError("tokens are not ids of words")
 
 
 def open_dataset(folder: Path) -> PreparedDataset:

@@ -30,6 +30,7 @@ from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.inference.manifest import FORMAT, Manifest, from_json, to_json
 from sentiment.inference.weights import weight_shapes
 from sentiment.utils import files, npz
+from sentiment.utils.text import shown
 
 HINT = "sentiment train"
 _MANIFEST = "bundle.json"
@@ -131,7 +132,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
     if version != FORMAT:
         newer = isinstance(version, int) and version > FORMAT
         raise DamagedFileError(
-            f"{path} has bundle format {version!r}; this program reads format {FORMAT}",
+            f"{path} has bundle format {shown(version)}; this program reads format {FORMAT}",
             hint="pip install --upgrade sentiment" if newer else HINT,
         )
     try:

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 
 from sentiment.errors import InputError, MissingFileError
 from sentiment.utils import files
+from sentiment.utils.typed_json import typed
 
 _SAVE_INTERVAL = 1.0  # seconds between two saves: no more work than that is lost
-_HINT = "the same command without --resume"
+HINT = "the same command without --resume"
 
 
 class PartialFile:
@@ -28,13 +29,13 @@ class PartialFile:
         self.target = target.resolve()
         self.path = self.target.with_name(f".{self.target.name}.part")
         self.lock = self.target.with_name(f".{self.target.name}.lock")
-        self._record = self.path.with_name(f"{self.path.name}.json")
+        self.record = self.path.with_name(f"{self.path.name}.json")
         self._identity = identity
         self._saved = time.monotonic()
 
     def begin(self) -> BinaryIO:
         """Open a new file for writing."""
-        self._record.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
         with files.write_errors(self.path.parent):
             return self.path.open("w+b")
 
@@ -43,17 +44,23 @@ class PartialFile:
 
         Raises InputError if the interrupted job was a different one.
         """
-        if not (self._record.is_file() and self.path.is_file()):
+        if not (self.record.is_file() and self.path.is_file()):
             return None
-        record = files.read_json(self._record, hint=_HINT)
+        content = files.read_json(self.record, hint=HINT)
+        with files.read_errors(self.record, hint=HINT):
+            stated = typed(dict[str, Any], content.get("stated"), "stated")
+            state = typed(dict[str, Any], content.get("state"), "state")
+            size = typed(int, content.get("bytes"), "bytes")
+            if size < 0:
+                raise ValueError("bytes is below 0")
         for name, value in self._identity.items():
-            if record["stated"].get(name) != value:
-                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=_HINT)
-        if self.path.stat().st_size < record["bytes"]:
+            if stated.get(name) != value:
+                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=HINT)
+        if self.path.stat().st_size < size:
             raise MissingFileError(
-                f"cannot resume {self.target}: {self.path} has lost its end", hint=_HINT
+                f"cannot resume {self.target}: {self.path} has lost its end", hint=HINT
             )
-        return record["state"] | {"bytes": record["bytes"]}
+        return state | {"bytes": size}
 
     def reopen(self, size: int) -> BinaryIO:
         """Open the file to write after its first `size` bytes."""
@@ -69,7 +76,7 @@ class PartialFile:
         file.flush()
         os.fsync(file.fileno())
         record = {"stated": self._identity, "state": state, "bytes": file.tell()}
-        files.write_json(self._record, record)
+        files.write_json(self.record, record)
         self._saved = time.monotonic()
 
     def finish(self, file: BinaryIO) -> None:
@@ -78,13 +85,13 @@ class PartialFile:
         os.fsync(file.fileno())
         file.close()
         self.path.replace(self.target)
-        self._record.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the file and its record."""
         self.path.unlink(missing_ok=True)
-        self._record.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
 
     def resumable(self) -> bool:
         """Return True if a job was interrupted and can resume."""
-        return self._record.is_file()
+        return self.record.is_file()

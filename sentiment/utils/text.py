@@ -10,6 +10,7 @@ _IN_TERMINAL = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROL}]")
 # Lone surrogates can't be written as UTF-8.
 _IN_PAGE = re.compile(f"[\x00-\x08\x0b-\x1f\ud800-\udfff{_CONTROL}]")
 _IN_JSON = re.compile(f"[{_CONTROL}]")  # json.dumps does not escape these
+_SHOWN = 60  # characters of a value in a message
 _UNICODE_ESCAPE = r"\u{:04x}"
 
 
@@ -35,6 +36,17 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: in one line, and not longer than 60 characters."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
+
+
+def shown_name(name: str) -> str:
+    """Return a name for a message: as it is if it is a word, else as `shown` writes it."""
+    return name if name.isidentifier() and len(name) <= _SHOWN else shown(name)
 
 
 def count_of(number: int, noun: str) -> str:

@@ -26,9 +26,9 @@ def check_structure(content: Any, depth: int = 0) -> None:
 def typed(kind: Any, value: Any, name: str) -> Any:
     """Return `value` as `kind`; raise ValueError, which names the field, if it is of another type.
 
-    kind: str, bool, int, float, Any, `dict[str, X]`, `list[X]`, a dataclass, which is made of an
-    object with its fields, or a union of these. A whole number fits into 64 bits and may stand for
-    a float; true and false are no numbers.
+    kind: str, bool, int, float, Any, `dict[str, X]`, `list[X]`, `tuple[X, Y]`, a dataclass, which
+    is made of an object with its fields, or a union of these. A whole number fits into 64 bits and
+    may stand for a float; true and false are no numbers.
     """
     origin, arguments = get_origin(kind) or kind, get_args(kind)
     if kind is Any:
@@ -41,6 +41,12 @@ def typed(kind: Any, value: Any, name: str) -> Any:
     if origin is list:
         items = _of(list, value, name, "a list")
         return [typed(arguments[0], item, f"{name}[{index}]") for index, item in enumerate(items)]
+    if origin is tuple:
+        items = _of(list, value, name, "a list")
+        if len(items) != len(arguments):
+            raise ValueError(f"{name} does not have {len(arguments)} items")
+        pairs = zip(arguments, items, strict=True)
+        return tuple(typed(part, item, f"{name}[{i}]") for i, (part, item) in enumerate(pairs))
     if is_dataclass(kind):
         return _record(kind, value, name)
     if kind is None or kind is type(None):
