@@ -161,8 +161,9 @@ def _prepare(
     with stopwatch.measure("preparing"):
         if checkpoint:
             # By its folder: the settings record only the digest of a user's file, not its path.
-            folder = paths.prepared / TrainingJob.from_checkpoint(checkpoint).folder
-            data, is_new = prepared.open_dataset(folder), False
+            job = TrainingJob.from_checkpoint(checkpoint)
+            folder = paths.prepared / job.folder
+            data, is_new = prepared.open_dataset(folder, job.prepare), False
         else:
             data, is_new = prepare(settings, paths, progress=progress)
             check_dataset(data)

@@ -18,6 +18,7 @@ A bundle is a folder:
   `classifier.kernel` (S, 1) and `classifier.bias` (1,), S being the size of the final state.
 """
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -186,8 +187,10 @@ def newest_bundle(models: Path) -> Path:
     """
     candidates = []
     for path in models.glob(f"[!.]*/{_MANIFEST}"):
-        content = files.read_json(path, hint=HINT)
-        files.verify_checksum(path, content, hint=HINT)
+        # Training another model would not help: each is read.
+        hint = f"rm -r {shlex.quote(str(path.parent))}, or --model with another model"
+        content = files.read_json(path, hint=hint)
+        files.verify_checksum(path, content, hint=hint)
         candidates.append((str(content.get("created", "")), path.parent))
     if not candidates:
         raise MissingFileError(f"no trained model in {models}", hint=HINT)

@@ -13,8 +13,6 @@ import pytest
 
 from sentiment import recipe
 from sentiment.cli import _console
-from sentiment.inference import bundle
-from sentiment.inference.manifest import RunInfo
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import escape_control, replace_control
@@ -45,10 +43,8 @@ def at_home(folders, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module", autouse=True)
 def model(folders):
-    """Write a model whose run has a hostile name."""
-    model = tiny_bundle(folders.models / "tiny")
-    bundle.update_manifest(model, run=RunInfo("", NAME))
-    return model
+    """Write a model. A hostile name of its run would be refused, see `test_bundle`."""
+    return tiny_bundle(folders.models / "tiny")
 
 
 @pytest.fixture(scope="module")
