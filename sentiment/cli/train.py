@@ -125,12 +125,12 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
         raise typer.BadParameter(f"--resume uses the run's own settings: leave out {names}")
-    if not ctx.params["track"]:
-        refuse_ignored(ctx, ("experiment", "snapshots"), "of no use with --no-track")
     try:
         SnapshotSchedule.parse(snapshots)
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
+    if not ctx.params["track"]:
+        refuse_ignored(ctx, ("experiment", "snapshots"), "of no use with --no-track")
 
 
 def _find_checkpoint(paths: ProjectPaths, run: str, progress: Progress) -> "Checkpoint":

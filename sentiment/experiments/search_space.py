@@ -18,6 +18,7 @@ from sentiment.utils.text import shown_name
 Value = bool | int | float | str
 _HINT = "sentiment sweep --show-space"
 _SHIPPED = ("sentiment.experiments", "search_spaces")  # package and folder
+_TOO_LARGE = 1e300  # for a float
 _RANGE_KEYS = {"low", "high", "log"}
 
 
@@ -148,6 +149,7 @@ def _parse_domain(label: str, table: str, setting: str, content: Any) -> Range |
         )
     domain = Range(**content)
     are_numbers = all(type(limit) in (int, float) for limit in domain.limits)
+    are_numbers = are_numbers and max(abs(domain.low), abs(domain.high)) < _TOO_LARGE
     if not are_numbers or type(domain.log) is not bool or not domain.low < domain.high:
         raise InputError(f"{label}: low must be a number below high", hint=_HINT)
     if domain.log and domain.low <= 0:

@@ -95,7 +95,7 @@ def _from_table(kind: type[_Part], table: Any, name: str) -> _Part:
         if key not in table and key not in _OPTIONAL:
             raise ValueError(f"{key} is missing from {name}")
     prefix = "" if kind is Manifest else f"{name}."
-    values = {
+    values: dict[str, Any] = {
         key: value if is_dataclass(value) else typed(hints[key], value, f"{prefix}{key}")
         for key, value in table.items()
         if key in known
@@ -111,10 +111,10 @@ def _names(kind: type[Manifest | RunInfo | DataInfo]) -> list[str]:
 def _check_values(manifest: Manifest) -> None:
     run, data = manifest.run, manifest.data
     lines = {"created": manifest.created, "run.id": run.id, "run.name": run.name}
-    lines |= {"run.experiment": run.experiment, "data.folder": data.folder}
+    lines["run.experiment"] = run.experiment
     for name, text in lines.items():
         check_line(text, name)
-    if data.folder in (".", "..") or "/" in data.folder:
+    if data.folder in (".", "..") or {"/", "\0"} & set(data.folder):
         raise ValueError("data.folder is not the name of a folder")
     if "model" not in manifest.settings:
         raise ValueError("settings.model is not an object")

@@ -12,7 +12,7 @@ from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
 from sentiment.utils import names
 from sentiment.utils.timestamps import utc_timestamp
-from sentiment.utils.typed_json import check_line, typed
+from sentiment.utils.typed_json import check_keys, check_line, typed
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class TrainingJob:
         """Return the job that `as_json` was taken from."""
         record = content["record"]
         settings, data, run = record["settings"], record["data"], record["run"]
+        for name, kind in (("model", ModelSettings), ("train", TrainSettings)):
+            check_keys(kind, settings[name], name)
         job = cls(
             name=run["name"],
             experiment=run["experiment"],
@@ -95,7 +97,7 @@ class TrainingJob:
         for field in fields(cls):
             if not is_dataclass(value := getattr(job, field.name)):
                 typed(get_type_hints(cls)[field.name], value, field.name)
-        for name in ("name", "experiment", "run_id", "folder"):
+        for name in ("name", "experiment", "run_id"):
             check_line(getattr(job, name), name)
         names.check_name(job.name, "a run name")
         if Path(job.folder).name != job.folder:

@@ -58,6 +58,14 @@ def typed(kind: Any, value: Any, name: str) -> Any:
     return value
 
 
+def check_keys(kind: Any, table: dict[str, Any], name: str) -> None:
+    """Raise ValueError if an object has a key that is no field of the dataclass `kind`."""
+    known = {field.name for field in fields(kind)}
+    for key in table:
+        if key not in known:
+            raise ValueError(f"{name} has no field {key[:40]!r}")
+
+
 def check_line(text: str, name: str) -> str:
     """Return `text`; raise ValueError unless it can be shown in a line of a terminal."""
     if not text.isprintable():
@@ -71,9 +79,7 @@ def _record(kind: Any, value: Any, name: str) -> Any:
     for field in fields(kind):
         if field.name not in table and field.default is field.default_factory is MISSING:
             raise ValueError(f"{field.name} is missing from {name}")
-    for key in table:
-        if key not in hints:
-            raise ValueError(f"{name} has no field {key[:40]!r}")
+    check_keys(kind, table, name)
     return kind(**{key: typed(hints[key], item, f"{name}.{key}") for key, item in table.items()})
 
 

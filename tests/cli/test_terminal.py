@@ -13,6 +13,8 @@ import pytest
 
 from sentiment import recipe
 from sentiment.cli import _console
+from sentiment.inference import bundle
+from sentiment.inference.manifest import RunInfo
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import escape_control, replace_control
@@ -43,8 +45,10 @@ def at_home(folders, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module", autouse=True)
 def model(folders):
-    """Write a model. A hostile name of its run would be refused, see `test_bundle`."""
-    return tiny_bundle(folders.models / "tiny")
+    """Write a model. Control characters in the name of its run would be refused."""
+    model = tiny_bundle(folders.models / "tiny")
+    bundle.update_manifest(model, run=RunInfo("", MARKUP))
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +214,7 @@ def test_json_has_null_for_a_number_that_is_not_finite():
 
 def test_paths_of_models_and_checkpoints_are_escaped(folders):
     folder = Path(EVIL.replace("/", ""))
-    tiny_bundle(folder)
+    tiny_bundle(Path("tiny")).folder.rename(folder)
     (folder / "words.txt").write_text("x")
     harmless(call("predict", "--model", folder, "good"), 1)
     checkpoint = folders.checkpoints / f"run{EVIL.replace('/', '')}" / "epoch-0001"
