@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sentiment.errors import InputError
-from sentiment.utils.text import shown
 
 
 def setting(
@@ -26,14 +25,18 @@ def check_ranges(settings: Any) -> None:
         choices, expected = get_args(declared.type), type(declared.default)
         integer_as_float = expected is float and type(value) is int
         if not choices and type(value) is not expected and not integer_as_float:
-            raise InputError(f"--{name} must be of type {expected.__name__}, got {shown(value)}")
+            raise InputError(
+                f"--{name} must be of type {expected.__name__}, got {repr(value)[:60]}"
+            )
         if choices and value not in choices:
-            raise InputError(f"--{name} must be one of {', '.join(choices)}, got {shown(value)}")
+            raise InputError(
+                f"--{name} must be one of {', '.join(choices)}, got {repr(value)[:60]}"
+            )
         # Not `value < minimum`, which is False for NaN.
         too_small = minimum is not None and not value >= minimum
         if too_small or (maximum is not None and not value <= maximum):
             raise InputError(
-                f"--{name} must be from {minimum} to {maximum}, got {shown(value)}",
+                f"--{name} must be from {minimum} to {maximum}, got {repr(value)[:60]}",
                 hint="sentiment train --help",
             )
 

@@ -37,11 +37,8 @@ def prepare(
     folder = (
         paths.prepared / f"{settings.name}-{prepared.settings_key(key_settings(source, recorded))}"
     )
-    if archive is not None:
-        _check_archive(archive, settings.dataset)
+    _check_archive(request, folder, again=again)
     if folder.is_dir() and not again:
-        if archive is not None:
-            progress.note(f"{folder.name} is prepared already: {archive} is not read")
         return prepared.open_dataset(folder), False
     splits = source.load(request)
     train_texts = splits["train"].texts
@@ -72,13 +69,19 @@ def prepare(
     return prepared.open_dataset(folder), True
 
 
-def _check_archive(archive: Path, dataset: str) -> None:
+def _check_archive(request: SourceRequest, folder: Path, *, again: bool) -> None:
+    """Raise an error if an archive can't be used, and say so if it will not be read."""
+    archive, dataset = request.archive, request.settings.dataset
+    if archive is None:
+        return
     if dataset != "imdb":
         raise InputError(
             f"--archive is a download of imdb, and the dataset is {dataset}",
             hint="leave out --archive",
         )
     readers.open_binary(archive).close()
+    if folder.is_dir() and not again:
+        request.progress.note(f"{folder.name} is prepared already: {archive} is not read")
 
 
 # Settings of files, labels and test reviews, which apply to labelled rows alone.
