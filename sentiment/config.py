@@ -23,16 +23,17 @@ def check_ranges(settings: Any) -> None:
         value, name = getattr(settings, declared.name), declared.name.replace("_", "-")
         minimum, maximum = declared.metadata.get("least"), declared.metadata.get("most")
         choices, expected = get_args(declared.type), type(declared.default)
+        shown = repr(value)[:60]  # a file may hold any value
         integer_as_float = expected is float and type(value) is int
         if not choices and type(value) is not expected and not integer_as_float:
-            raise InputError(f"--{name} must be of type {expected.__name__}, got {value!r}")
+            raise InputError(f"--{name} must be of type {expected.__name__}, got {shown}")
         if choices and value not in choices:
-            raise InputError(f"--{name} must be one of {', '.join(choices)}, got {value}")
+            raise InputError(f"--{name} must be one of {', '.join(choices)}, got {shown}")
         # Not `value < minimum`, which is False for NaN.
         too_small = minimum is not None and not value >= minimum
         if too_small or (maximum is not None and not value <= maximum):
             raise InputError(
-                f"--{name} must be from {minimum} to {maximum}, got {value}",
+                f"--{name} must be from {minimum} to {maximum}, got {shown}",
                 hint="sentiment train --help",
             )
 

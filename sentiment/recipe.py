@@ -13,7 +13,7 @@ from typing import Any
 from sentiment.config import ModelSettings, PrepareSettings, Settings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.utils.resources import read_shipped_or_file, shipped_names
-from sentiment.utils.text import escape_json_control
+from sentiment.utils.text import escape_json_control, shown, shown_name
 
 HINT = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
@@ -44,12 +44,14 @@ def load_recipe(name: str) -> Recipe:
     text = read_shipped_or_file(*_SHIPPED, name, what="recipe", hint=HINT)
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not TOML: {error}", hint=HINT) from error
     parts: dict[str, Any] = {table: getattr(Recipe(), table) for table in TABLES}
     for table, values in content.items():
         if table not in parts or not isinstance(values, dict):
-            raise InputError(f"{name}: {table} is none of the tables {', '.join(parts)}", hint=HINT)
+            raise InputError(
+                f"{name}: {shown_name(table)} is none of the tables {', '.join(parts)}", hint=HINT
+            )
         parts[table] = _with_values(name, table, parts[table], values)
     return Recipe(**parts, name=Path(name).stem)
 
@@ -59,11 +61,12 @@ def _with_values(recipe: str, table: str, settings: Settings, values: dict[str, 
     current = asdict(settings)
     for name, value in values.items():
         if name not in current:
-            raise InputError(f"{recipe}: [{table}] has no setting {name}", hint=HINT)
+            raise InputError(f"{recipe}: [{table}] has no setting {shown_name(name)}", hint=HINT)
         expected = type(current[name])
         if type(value) is not expected and not (expected is float and type(value) is int):
             raise InputError(
-                f"{recipe}: {name} must be of type {expected.__name__}, got {value!r}", hint=HINT
+                f"{recipe}: {name} must be of type {expected.__name__}, got {shown(value)}",
+                hint=HINT,
             )
     return replace(settings, **values)
 

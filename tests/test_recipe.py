@@ -74,7 +74,7 @@ def test_show_trains_nothing(tmp_path, monkeypatch):
         ("[model]\nbidirectional = 1", "bidirectional must be of type bool, got 1"),
         ("[model]\nunits = 0", "--units must be from 1 to 1024, got 0"),
         ("[train]\nlearning_rate = nan", "--learning-rate must be from"),
-        ('[model]\nreadout = "first"', "--readout must be one of last, mean, max, got first"),
+        ('[model]\nreadout = "first"', "--readout must be one of last, mean, max, got 'first'"),
         ("[model\nunits = 3", "is not TOML"),
     ],
 )

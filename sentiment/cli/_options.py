@@ -6,10 +6,10 @@ A setting's default, range and help text are declared once, in `config.py`.
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import Field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -24,6 +24,9 @@ from sentiment.config import (
 from sentiment.errors import InputError, SentimentError
 from sentiment.inference import trained_models
 from sentiment.utils.paths import find_project
+
+if TYPE_CHECKING:
+    from sentiment.data.readers import ReadOptions
 
 TextsArgument = Annotated[
     list[str] | None,
@@ -164,6 +167,43 @@ def option_names(ctx: typer.Context, names: set[str]) -> str:
         for parameter, no in zip(parameters, negated, strict=True)
     ]
     return ", ".join(sorted(words))
+
+
+def refuse_ignored(ctx: typer.Context, names: Collection[str], reason: str) -> None:
+    """Raise a usage error if one of the parameters `names` was typed: it would do nothing."""
+    if ignored := typed_parameters(ctx) & set(names):
+        raise typer.BadParameter(f"{option_names(ctx, ignored)}: {reason}")
+
+
+def refuse_ignored_reading(ctx: typer.Context, path: Path | None, reading: "ReadOptions") -> None:
+    """Raise a usage error if an option that says how a file is read does nothing for `path`."""
+    if path is None:
+        refuse_ignored(ctx, (*READ_SETTINGS, "text_column"), "only for a file")
+        return
+    if not typed_parameters(ctx) & {"delimiter", "quoting", "header", "encoding"}:
+        return
+    from sentiment.data import formats
+
+    name = formats.format_name(path, reading)
+    row = formats.FORMATS[name]
+    if not row.formulas:
+        refuse_ignored(ctx, ("header",), f"{name} files have no header")
+    if row.binary or not row.formulas:
+        refuse_ignored(ctx, ("delimiter", "quoting"), f"{name} files have no delimiters")
+    if row.binary:
+        refuse_ignored(ctx, ("encoding",), f"{name} files say their encoding")
+
+
+def refuse_ignored_rows(ctx: typer.Context, settings: PrepareSettings) -> None:
+    """Raise a usage error if an option for the rows of a file was typed, and there is no file."""
+    from sentiment.data import prepare, sources
+
+    if not sources.find_source(settings.dataset).labelled_rows:
+        names = (*prepare.ROW_SETTINGS, "text_column", "label_column")
+        reason = f"the dataset {settings.dataset} has labels and test reviews of its own"
+        refuse_ignored(ctx, names, reason)
+    elif settings.test:
+        refuse_ignored(ctx, ("test_share",), "--test has the test reviews")
 
 
 def check_text_source(texts: list[str] | None, source: Path | None, example: str) -> None:

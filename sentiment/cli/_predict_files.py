@@ -1,10 +1,11 @@
 """`sentiment predict --input`: score a file or a folder of files."""
 
+import shutil
 import sys
+import tempfile
 from contextlib import ExitStack
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import typer
 
@@ -87,7 +88,10 @@ def _open(source: Path, reading: "ReadOptions", stack: ExitStack) -> "Reader":
     if source == STANDARD_INPUT:
         file: BinaryIO = sys.stdin.buffer
         if formats.FORMATS[formats.format_name(source, reading)].binary:
-            file = BytesIO(file.read())  # these are read from their end
+            spooled = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+            shutil.copyfileobj(file, spooled)  # these are read from their end
+            spooled.seek(0)
+            file = cast(BinaryIO, spooled)
         return formats.make_reader(source, file, reading)
     return formats.open_reader(source, reading, stack)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentiment.cli._options import ExperimentOption, JsonOption
+from sentiment.cli._options import ExperimentOption, JsonOption, refuse_ignored
 from sentiment.cli._terminal import print_json, print_message
 from sentiment.errors import InputError
 from sentiment.utils.paths import ProjectPaths, find_project
@@ -74,6 +74,7 @@ _TrackOption = Annotated[
 
 
 def command(
+    ctx: typer.Context,
     runs: _RunsArgument = None,
     filters: _FiltersOption = None,
     sort: _SortOption = None,
@@ -101,6 +102,7 @@ def command(
             load_recipe(recipe), seeds=seeds, experiment=experiment, track=track, as_json=as_json
         )
         return
+    refuse_ignored(ctx, ("recipe", "seeds", "track"), "only with --readout")
     from sentiment.evaluation.run_comparison import compare_runs
 
     query, paths = _query(runs, filters, sort, columns, limit), find_project()

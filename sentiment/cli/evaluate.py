@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._options import JsonOption, ModelOption, TextColumnOption, reading_options
+from sentiment.cli._options import (
+    JsonOption,
+    ModelOption,
+    TextColumnOption,
+    reading_options,
+    refuse_ignored,
+    refuse_ignored_reading,
+)
 from sentiment.cli._terminal import print_json
 from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE, label_name
 from sentiment.errors import SentimentError
@@ -45,6 +52,7 @@ _MistakesOption = Annotated[
 
 @reading_options
 def command(
+    ctx: typer.Context,
     model: ModelOption = None,
     data: _DataOption = None,
     text_column: TextColumnOption = "text",
@@ -60,9 +68,15 @@ def command(
 ) -> None:
     """Measure a model on the official test reviews or on your own labelled file."""
     from sentiment.data.label_mapping import LabelMapping
+    from sentiment.data.labelled_folders import is_labelled_folder
     from sentiment.evaluation.evaluate import load_labelled_file, load_test_split
     from sentiment.inference import resolve
 
+    if data is None:
+        labels = ("label_column", "positive", "negative", "on_error")
+        refuse_ignored(ctx, labels, "only with --data FILE")
+    if data is None or not is_labelled_folder(data):
+        refuse_ignored_reading(ctx, data, reading)
     paths = find_project()
     bundle = resolve.resolve_model(model, paths)
     if data is None:

@@ -15,6 +15,8 @@ from sentiment.cli._options import (
     TextsArgument,
     check_text_source,
     reading_options,
+    refuse_ignored,
+    refuse_ignored_reading,
 )
 from sentiment.cli._predict_report import STANDARD_INPUT, Display, report, report_bad_rows
 from sentiment.cli._terminal import StandardOutput, print_message, stdout_is_utf8
@@ -123,7 +125,7 @@ def command(
     output = Path(write_to) if write_to is not None else None
     display = Display(trace, why, html, as_json, quiet)
     flags = {"defuse": defuse, "warnings": warnings, "resume": resume}
-    _check_options(source, output, reading, display, **flags)
+    _check_options(ctx, source, output, reading, display, **flags)
     check_text_source(texts, source, _EXAMPLE)
     bundle = _load_model(model, show=not quiet and not as_json)
     from sentiment.inference.scoring import ScoringOptions
@@ -154,6 +156,7 @@ def _load_model(name: str | None, *, show: bool) -> "Bundle":
 
 
 def _check_options(
+    ctx: typer.Context,
     source: Path | None,
     output: Path | None,
     reading: "ReadOptions",
@@ -164,6 +167,9 @@ def _check_options(
     resume: bool,
 ) -> None:
     if source is None:
+        refuse_ignored_reading(ctx, source, reading)
+        if display.explains:
+            refuse_ignored(ctx, ("on_error",), "an explanation stops at a bad text")
         if output or resume:
             raise typer.BadParameter("--output and --resume need --input FILE")
         if defuse or warnings:
@@ -179,6 +185,7 @@ def _check_options(
     from sentiment.cli import _predict_files
 
     _predict_files.check_files(source, output, reading, defuse=defuse, warnings=warnings)
+    refuse_ignored_reading(ctx, source, reading)
 
 
 def _label_rule(threshold: float, neutral: tuple[float, float] | None) -> "LabelRule":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._options import settings_options
+from sentiment.cli._options import refuse_ignored_rows, settings_options
 from sentiment.config import PrepareSettings
 from sentiment.utils.paths import find_project
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 @settings_options
 def command(
     settings: PrepareSettings,
+    ctx: typer.Context,
     archive: Annotated[
         Path | None, typer.Option(help="aclImdb_v1.tar.gz if you have downloaded it yourself")
     ] = None,
     again: Annotated[bool, typer.Option(help="prepare again even if it is already done")] = False,
 ) -> None:
     """Tokenize the reviews, build the vocabulary and encode every split."""
+    refuse_ignored_rows(ctx, settings)
     from sentiment.data.prepare import prepare
 
     with _console.show_progress() as progress:

@@ -3,6 +3,7 @@
 import codecs
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +17,7 @@ from sentiment.cli._options import (
     TextsArgument,
     check_text_source,
     reading_options,
+    refuse_ignored_reading,
 )
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
@@ -30,6 +32,7 @@ _EXAMPLE = 'sentiment states "An unforgettable film."'
 
 @reading_options
 def command(
+    ctx: typer.Context,
     texts: TextsArgument = None,
     read_from: InputOption = None,
     text_column: TextColumnOption = "text",
@@ -50,6 +53,7 @@ def command(
     """Show the hidden states of texts, word by word."""
     source = Path(read_from) if read_from is not None else None
     check_text_source(texts, source, _EXAMPLE)
+    refuse_ignored_reading(ctx, source, reading)
     if source and output and absolute(source) == absolute(output):
         raise typer.BadParameter(f"{output} is the input file")
     from sentiment.data import labelled_files
@@ -77,11 +81,17 @@ def command(
 
 def _read_texts(texts: list[str]) -> Iterator[str]:
     """Yield the texts, with the lines of standard input in place of `-`."""
+    from sentiment.data.readers import LONGEST_ROW
+
     for text in texts:
         if text != "-":
             yield text
             continue
-        for number, line in enumerate(sys.stdin.buffer, 1):
+        lines = iter(partial(sys.stdin.buffer.readline, LONGEST_ROW + 1), b"")
+        for number, line in enumerate(lines, 1):
+            if len(line) > LONGEST_ROW:
+                size = f"{LONGEST_ROW >> 20} MiB"
+                raise InputError(f"line {number} of standard input is longer than {size}")
             try:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment.cli import _console
-from sentiment.cli._options import option_names, typed_parameters
+from sentiment.cli._options import option_names, refuse_ignored, typed_parameters
 from sentiment.experiments import search_space
 from sentiment.recipe import load_recipe
 from sentiment.utils import environment
@@ -83,6 +83,8 @@ def command(
         raise typer.BadParameter("expected a number of minutes", param_hint="--minutes")
     if master is not None and not track:
         raise typer.BadParameter("--master needs MLflow for the trials, not with --no-track")
+    if not track:
+        refuse_ignored(ctx, ("experiment",), "of no use with --no-track")
     searched = search_space.load_space(space)
     if show_space:
         typer.echo(searched.text, nl=False)

@@ -9,6 +9,8 @@ from sentiment.cli import _console, _workers
 from sentiment.cli._options import (
     ExperimentOption,
     option_names,
+    refuse_ignored,
+    refuse_ignored_rows,
     settings_options,
     typed_parameters,
 )
@@ -92,6 +94,7 @@ def command(
     if show_only:
         typer.echo(to_toml(recipe), nl=False)
         return
+    refuse_ignored_rows(ctx, recipe.prepare)
     if _workers.should_start(workers, master):
         _workers.run(workers, master)
         return
@@ -126,6 +129,8 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
         SnapshotSchedule.parse(snapshots)
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
+    if not ctx.params["track"]:
+        refuse_ignored(ctx, ("experiment", "snapshots"), "of no use with --no-track")
 
 
 def _find_checkpoint(paths: ProjectPaths, run: str, progress: Progress) -> "Checkpoint":
@@ -156,8 +161,9 @@ def _prepare(
     with stopwatch.measure("preparing"):
         if checkpoint:
             # By its folder: the settings record only the digest of a user's file, not its path.
-            folder = paths.prepared / TrainingJob.from_checkpoint(checkpoint).folder
-            data, is_new = prepared.open_dataset(folder), False
+            job = TrainingJob.from_checkpoint(checkpoint)
+            folder = paths.prepared / job.folder
+            data, is_new = prepared.open_dataset(folder, job.prepare), False
         else:
             data, is_new = prepare(settings, paths, progress=progress)
             check_dataset(data)

@@ -4,13 +4,23 @@ Only this module imports pyarrow.
 """
 
 import io
+import mmap
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sentiment.data.readers import CHUNK_ROWS, Reader, Row
+from sentiment.data import readers
+from sentiment.data.parquet_pages import DICTIONARY, page_sizes
+from sentiment.data.readers import Reader, Row
+from sentiment.data.record_batches import cells, pieces, unpacked_size
 from sentiment.data.writers import Writer
 from sentiment.errors import InputError, UnavailableError
+
+_MAX_PAGE = 1 << 27  # bytes of a page of Parquet, which is unpacked whole; most have one MiB
+_MAX_BATCH = 1 << 29  # bytes of a compressed batch of Arrow, which is unpacked whole
+_BUDGET = 1 << 26  # bytes that rows read at once may take if each has the largest value
+_MAGIC = b"ARROW1"
 
 
 def libraries() -> tuple[Any, Any]:
@@ -41,7 +51,7 @@ class BatchReader(Reader):
         self._path = path
         try:
             self.schema = self._open(file)
-        except (self._arrow.ArrowException, OSError) as error:
+        except (self._arrow.ArrowException, OSError, ValueError, struct.error) as error:
             raise InputError(f"{path} is not {self.kind} file ({error})") from error
         self.columns = self.schema.names
         self._needed = [name for name in self.columns if self.columns.count(name) == 1]
@@ -55,27 +65,36 @@ class BatchReader(Reader):
         raise NotImplementedError
 
     def _batches(self) -> Iterator[Any]:
-        """Yield record batches of at most CHUNK_ROWS rows."""
+        """Yield record batches, which fit into the memory."""
         raise NotImplementedError
 
     def chunks(self) -> Iterator[list[Row]]:
         """Yield the rows of each batch; `raw` is the batch and the index of the row in it."""
         try:
             for batch in self._batches():
-                values = [batch.column(name).to_pylist() for name in self._needed]
-                rows = [
-                    Row(
-                        self.line + index + 1,
-                        (batch, index),
-                        dict(zip(self._needed, (column[index] for column in values), strict=True)),
-                    )
-                    for index in range(batch.num_rows)
-                ]
-                self.line += len(rows)
-                if rows:
+                for piece in pieces(self._arrow, batch):
+                    rows = self._rows(piece)
+                    self.line += len(rows)
                     yield rows
-        except (self._arrow.ArrowException, OSError) as error:
+        except (self._arrow.ArrowException, OSError, ValueError, struct.error) as error:
             raise InputError(f"{self._path}, after row {self.line}: {error}") from error
+
+    def _rows(self, batch: Any) -> list[Row]:
+        found = [cells(self._arrow, batch.column(name)) for name in self._needed]
+        too_long = set().union(*(indices for _, indices in found))
+        wrong = f"longer than {readers.LONGEST_ROW >> 20} MiB"
+        return [
+            Row(
+                self.line + index + 1,
+                (batch, index),
+                {
+                    name: values[index]
+                    for name, (values, _) in zip(self._needed, found, strict=True)
+                },
+                wrong if index in too_long else None,
+            )
+            for index in range(batch.num_rows)
+        ]
 
     def rows(self) -> Iterator[Row]:
         """Yield each row."""
@@ -93,11 +112,32 @@ class ParquetReader(BatchReader):
     kind = "a Parquet"
 
     def _open(self, file: BinaryIO) -> Any:
-        self._file = self._parquet.ParquetFile(file)
+        # Not `pre_buffer`, which reads a whole row group at once.
+        self._file = self._parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 16)
         return self._file.schema_arrow
 
     def _batches(self) -> Iterator[Any]:
-        return self._file.iter_batches(batch_size=CHUNK_ROWS)
+        for group in range(self._file.num_row_groups):
+            rows = max(1, min(readers.CHUNK_ROWS, _BUDGET // self._largest_row(group)))
+            yield from self._file.iter_batches(batch_size=rows, row_groups=[group])
+
+    def _largest_row(self, group: int) -> int:
+        """Return the bytes that a row may take: a dictionary may be one value, which each row has.
+
+        Raises ValueError if a page or a row is too large to be unpacked.
+        """
+        metadata = self._file.metadata.row_group(group)
+        largest = 1
+        for index in range(metadata.num_columns):
+            chunk = metadata.column(index)
+            if 8 * chunk.num_values > _MAX_PAGE * max(1, metadata.num_rows):
+                raise ValueError(f"a row of {chunk.path_in_schema} would take too much memory")
+            for kind, size in page_sizes(self._stream, chunk):
+                if size > _MAX_PAGE:
+                    raise ValueError(f"a page of {chunk.path_in_schema} would take {size:,} bytes")
+                if kind == DICTIONARY and chunk.physical_type.endswith("BYTE_ARRAY"):
+                    largest += size
+        return largest
 
 
 class ArrowReader(BatchReader):
@@ -108,24 +148,29 @@ class ArrowReader(BatchReader):
     def _open(self, file: BinaryIO) -> Any:
         from pyarrow import ipc
 
-        self._file = None
-        try:
-            self._file = ipc.open_file(file)
-            return self._file.schema
-        except self._arrow.ArrowInvalid:
-            file.seek(0)
-            self._records = ipc.open_stream(file)
-            return self._records.schema
+        # Mapped into memory: a batch that is not compressed is not read at once.
+        self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        # A file is a stream between a mark and an index.
+        self._start = 8 if self._data[: len(_MAGIC)] == _MAGIC else 0
+        self._ipc = ipc
+        self._records = ipc.open_stream(self._source())
+        return self._records.schema
+
+    def _source(self) -> Any:
+        self._reader = self._arrow.BufferReader(self._arrow.py_buffer(self._data))
+        self._reader.seek(self._start)
+        return self._reader
 
     def _batches(self) -> Iterator[Any]:
-        file = self._file
-        if file is not None:
-            records = (file.get_batch(number) for number in range(file.num_record_batches))
-        else:
-            records = iter(self._records)
-        for batch in records:
-            for start in range(0, batch.num_rows, CHUNK_ROWS):
-                yield batch.slice(start, CHUNK_ROWS)
+        for message in self._ipc.MessageReader.open_stream(self._source()):
+            if (size := unpacked_size(message)) > _MAX_BATCH:
+                raise ValueError(f"a batch of rows would take {size:,} bytes")
+        self._records = self._ipc.open_stream(self._source())
+        yield from self._records
+
+    def position(self) -> int:
+        """Return how many bytes of the file have been read, for progress."""
+        return self._reader.tell()
 
 
 class BatchWriter(Writer):

@@ -21,7 +21,7 @@ from sentiment.data.readers import LONGEST_ROW, Reader, Row
 from sentiment.data.text_stream import decoding_hint
 from sentiment.errors import InputError
 
-MAX_SPAN = 1 << 24  # bytes of a row over several lines; no text has more
+MAX_SPAN = LONGEST_ROW  # bytes of a row over several lines
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)\\"')
 # With doubled quotes, or with quotes that have a backslash before them.
 _QUOTED_CELL = re.compile(r'"([^"]*(?:""[^"]*)*)"|"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)

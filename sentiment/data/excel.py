@@ -2,13 +2,19 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sentiment.data import readers
 from sentiment.data.readers import BOM, Reader, Row
 from sentiment.errors import InputError, UnavailableError
+
+_MAX_SHARED = 1 << 27  # bytes of all but the rows, which openpyxl reads at once
+_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
+_BLOCK = 1 << 20
 
 
 class ExcelReader(Reader):
@@ -30,6 +36,7 @@ class ExcelReader(Reader):
                 "Excel files need openpyxl, which is not installed", hint="pip install openpyxl"
             ) from error
         try:
+            _check_sizes(file)
             # Data only: the value of a formula as it was saved, not the formula.
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             self._rows = book.worksheets[0].iter_rows(values_only=True)
@@ -65,6 +72,32 @@ class ExcelReader(Reader):
     def position(self) -> int:
         """Return how many bytes of the file have been read, for progress."""
         return self._stream.tell()
+
+
+def _check_sizes(file: BinaryIO) -> None:
+    """Raise ValueError if a part of a workbook that is read at once is too large."""
+    with zipfile.ZipFile(file) as archive:
+        shared = 0
+        for member in archive.infolist():
+            if member.filename.startswith("xl/worksheets/"):
+                with archive.open(member) as sheet:
+                    _check_rows(sheet)
+            else:
+                shared += member.file_size
+    if shared > _MAX_SHARED:
+        raise ValueError(f"its texts and styles would take {shared:,} bytes")
+    file.seek(0)
+
+
+def _check_rows(sheet: Any) -> None:
+    """Raise ValueError if a row of a sheet, as XML, is too long."""
+    size, rest = 0, b""
+    while block := sheet.read(_BLOCK):
+        found = list(_ROW.finditer(rest + block))
+        size = len(rest + block) - found[-1].start() if found else size + len(block)
+        if size > readers.LONGEST_ROW:
+            raise ValueError(f"it has a row of more than {readers.LONGEST_ROW >> 20} MiB")
+        rest = block[-20:]
 
 
 def _cell(value: Any) -> str:

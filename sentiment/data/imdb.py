@@ -40,6 +40,8 @@ def load_imdb(request: SourceRequest) -> Splits:
         builder = tfds.builder(IMDB, data_dir=request.paths.tfds)
     if not builder.data_path.exists():
         _build_imdb(tfds, builder, request.archive, progress)
+    elif request.archive is not None:
+        progress.note(f"the reviews are in {builder.data_path}: {request.archive} is not read")
     splits = {}
     for name in IMDB_SPLITS:
         size = builder.info.splits[name].num_examples

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.config import READ_SETTINGS, PrepareSettings
-from sentiment.data import labelled_files, prepared, sources, tokenizer, trainable
+from sentiment.data import labelled_files, prepared, readers, sources, tokenizer, trainable
 from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
 from sentiment.data.sources import DataSource, SourceRequest
@@ -37,6 +37,7 @@ def prepare(
     folder = (
         paths.prepared / f"{settings.name}-{prepared.settings_key(key_settings(source, recorded))}"
     )
+    _check_archive(request, folder, again=again)
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
     splits = source.load(request)
@@ -68,8 +69,23 @@ def prepare(
     return prepared.open_dataset(folder), True
 
 
+def _check_archive(request: SourceRequest, folder: Path, *, again: bool) -> None:
+    """Raise an error if an archive can't be used, and say so if it will not be read."""
+    archive, dataset = request.archive, request.settings.dataset
+    if archive is None:
+        return
+    if dataset != "imdb":
+        raise InputError(
+            f"--archive is a download of imdb, and the dataset is {dataset}",
+            hint="leave out --archive",
+        )
+    readers.open_binary(archive).close()
+    if folder.is_dir() and not again:
+        request.progress.note(f"{folder.name} is prepared already: {archive} is not read")
+
+
 # Settings of files, labels and test reviews, which apply to labelled rows alone.
-_ROW_SETTINGS = (*READ_SETTINGS, "positive", "negative", "on_error", "test", "test_share")
+ROW_SETTINGS = (*READ_SETTINGS, "positive", "negative", "on_error", "test", "test_share")
 
 
 def recorded_settings(source: DataSource, request: SourceRequest) -> dict[str, Any]:
@@ -96,7 +112,7 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
     defaults = asdict(PrepareSettings())
     unused = {
         name
-        for name in _ROW_SETTINGS
+        for name in ROW_SETTINGS
         if not source.labelled_rows
         or recorded[name] == defaults[name]
         or (name == "test_share" and recorded["test"])

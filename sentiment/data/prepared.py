@@ -9,6 +9,8 @@ all files and of itself), the vocabulary (see `Tokenizer.write`) and five NumPy 
 
 import hashlib
 import json
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,16 +19,35 @@ from typing import Any
 
 import numpy as np
 
+from sentiment.config import PrepareSettings
 from sentiment.data.labels import NEGATIVE, POSITIVE
 from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
-from sentiment.errors import DamagedFileError
+from sentiment.errors import DamagedFileError, MissingFileError
 from sentiment.utils import files, npz
 from sentiment.utils.text import count_of
+from sentiment.utils.typed_json import typed
 
 FORMAT = 1
-HINT = "sentiment prepare --again"
 _MANIFEST = "manifest.json"
 _PERCENTILE_FIELD, _PERCENTILE_KEY = "percentile_95_length", "95th_percentile_length"
+
+
+def remove_hint(folder: Path) -> str:
+    """Return what leads out of a damaged dataset: its settings, and so its command, are unknown."""
+    return f"rm -r {shlex.quote(str(folder))}, and then the same command again"
+
+
+def prepare_command(settings: dict[str, Any]) -> str:
+    """Return the command that prepares a dataset with `settings`, as manifests record them."""
+    words, defaults = ["sentiment", "prepare"], asdict(PrepareSettings())
+    for name, value in settings.items():
+        # The digest in the name of a file is no part of its path.
+        text = re.sub(r":[0-9a-f]{64}$", "", value) if isinstance(value, str) else str(value)
+        if name in defaults and value != defaults[name] and not isinstance(value, bool):
+            words += [f"--{name.replace('_', '-')}", text]
+        elif name in defaults and value != defaults[name]:
+            words.append(f"--no-{name}")
+    return shlex.join(words)
 
 
 def settings_key(settings: dict[str, Any]) -> str:
@@ -105,23 +126,30 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def _read_manifest(path: Path) -> Manifest:
-    content = files.read_json(path, hint=HINT)
-    files.verify_checksum(path, content, hint=HINT)
+    hint = remove_hint(path.parent)
+    content = files.read_json(path, hint=hint)
+    files.verify_checksum(path, content, hint=hint)
     try:
         if content["format"] != FORMAT:
             raise ValueError(content["format"])
+        statistics = typed(dict[str, dict[str, Any]], content["splits"], "splits")
         splits = {
-            name: SplitStatistics(**_renamed(statistics, _PERCENTILE_KEY, _PERCENTILE_FIELD))
-            for name, statistics in content["splits"].items()
+            name: _renamed(values, _PERCENTILE_KEY, _PERCENTILE_FIELD)
+            for name, values in statistics.items()
         }
-        size = VocabularySize(**content["vocabulary"])
-        notes = [str(note) for note in content.get("notes", [])]
-        return Manifest(
-            dict(content["settings"]), size, splits, dict(content["files"]),
-            int(content.get("rules", 1)), notes,
-        )  # fmt: skip
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{path} is not a manifest of format {FORMAT}", hint=HINT) from error
+        fields = {name: content[name] for name in ("settings", "vocabulary", "files")}
+        optional = {name: content[name] for name in ("notes",) if name in content}
+        rules = content.get("rules", 1)
+        fields |= {"splits": splits, "rules": rules, **optional}
+        manifest: Manifest = typed(Manifest, fields, "manifest")
+        typed(str, manifest.settings.get("dataset"), "settings.dataset")
+        if missing := {"train", "test"} - splits.keys():
+            raise ValueError(f"splits.{min(missing)} is missing")
+        return manifest
+    except (KeyError, ValueError) as error:
+        raise DamagedFileError(
+            f"{path} is not a manifest of format {FORMAT} ({error})", hint=hint
+        ) from error
 
 
 def _renamed(values: dict[str, Any], old: str, new: str) -> dict[str, Any]:
@@ -137,13 +165,18 @@ class Split:
     bounds: np.ndarray
     labels: np.ndarray
     encoded: EncodedTexts
+    hint: str = ""  # what leads out if a text is damaged
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def text(self, row: int) -> str:
         """Return the original text of one review."""
-        return self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes().decode("utf-8")
+        raw = self.texts[self.bounds[row] : self.bounds[row + 1]].tobytes()
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DamagedFileError(f"review {row + 1} is not UTF-8 text", hint=self.hint) from error
 
 
 def write_split(
@@ -209,21 +242,53 @@ class PreparedDataset:
         """The vocabulary, built from the training split alone."""
         for name in ("words.txt", "ngrams.npy"):
             self._verify(name)
-        return Tokenizer.read(self.folder, self.manifest.rules, hint=HINT)
+        return Tokenizer.read(self.folder, self.manifest.rules, hint=remove_hint(self.folder))
 
     def split(self, name: str) -> Split:
         """Return one split; raise DamagedFileError if one of its files has changed."""
-        arrays = {}
+        arrays, hint = {}, remove_hint(self.folder)
         for part in ("texts", "bounds", "labels", "tokens", "offsets"):
             self._verify(f"{name}.{part}.npy")
-            arrays[part] = npz.read_array(self.folder / f"{name}.{part}.npy", hint=HINT)
+            arrays[part] = npz.read_array(self.folder / f"{name}.{part}.npy", hint=hint)
         encoded = EncodedTexts(arrays["tokens"], arrays["offsets"])
-        return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded)
+        with files.read_errors(self.folder / f"{name}.*.npy", hint=hint):
+            _check_arrays(arrays, self.splits[name].reviews, self.tokenizer.vocabulary_size)
+        return Split(arrays["texts"], arrays["bounds"], arrays["labels"], encoded, hint)
 
     def _verify(self, name: str) -> None:
-        files.verify_file(self.folder / name, self.manifest.files.get(name, {}), hint=HINT)
+        files.verify_file(
+            self.folder / name, self.manifest.files.get(name, {}), hint=remove_hint(self.folder)
+        )
 
 
-def open_dataset(folder: Path) -> PreparedDataset:
-    """Open the prepared dataset in `folder`; raise DamagedFileError if its manifest is damaged."""
+_DTYPES = {"texts": "u1", "bounds": "i8", "labels": "i1", "tokens": "i4", "offsets": "i8"}
+
+
+def _check_arrays(arrays: dict[str, np.ndarray], reviews: int, words: int) -> None:
+    """Raise ValueError unless the arrays of a split are what `write_split` writes."""
+    for part, array in arrays.items():
+        if array.ndim != 1 or array.dtype != np.dtype(_DTYPES[part]):
+            raise ValueError(f"{part} is {array.dtype} of {array.ndim} dimensions")
+    for part, whole in (("bounds", "texts"), ("offsets", "tokens")):
+        ends = arrays[part]
+        if len(ends) != reviews + 1 or ends[0] != 0 or ends[-1] != len(arrays[whole]):
+            raise ValueError(f"{part} does not divide {whole} into {reviews} reviews")
+        if (ends[1:] < ends[:-1]).any():
+            raise ValueError(f"{part} does not ascend")
+    labels, tokens = arrays["labels"], arrays["tokens"]
+    if len(labels) != reviews or not np.isin(labels, (-1, 0, 1)).all():
+        raise ValueError("labels are not one for each review, -1, 0 or 1")
+    if len(tokens) and not 0 <= tokens.min() <= tokens.max() < words:
+        raise ValueError("tokens are not ids of words")
+
+
+def open_dataset(folder: Path, settings: dict[str, Any] | None = None) -> PreparedDataset:
+    """Open the prepared dataset in `folder`.
+
+    settings: those that it was prepared with, for the hint of MissingFileError if there is none.
+    Raises DamagedFileError if its manifest is damaged.
+    """
+    if settings is not None and not folder.is_dir():
+        hint = prepare_command(settings)
+        raise MissingFileError(f"no prepared dataset {folder}", hint=hint)
     return PreparedDataset(folder, _read_manifest(folder / _MANIFEST))

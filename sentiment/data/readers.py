@@ -16,9 +16,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 from sentiment.errors import InputError, MissingFileError
 
 BOM = b"\xef\xbb\xbf"
-LONGEST_ROW = 1 << 27  # bytes; a longer row is not text, and would fill the memory
+# A process takes at most this much memory to read and classify rows, whatever the file: a longer
+# row is a bad one, a chunk of rows ends at CHUNK_BYTES, and nothing is unpacked that is larger than
+# its format's limit. The words of a row take up to 40 times its bytes.
+MEMORY_BOUND = 1 << 30
+LONGEST_ROW = 1 << 23  # bytes; the longest reviews have a thousandth of that
 CHUNK_ROWS = 2000  # maximum rows per chunk
-CHUNK_BYTES = 1 << 22  # a chunk also ends at this size, so that long rows don't fill the memory
+CHUNK_BYTES = 1 << 22
 
 Quoting = Literal["auto", "csv", "none"]
 

@@ -17,6 +17,7 @@ from sentiment.errors import InputError, UnavailableError
 
 _PREFIX = 1 << 16  # bytes that decide about encoding and line ends
 _BLOCK = 1 << 18  # bytes that are decoded at once
+_ZSTD_BLOCK = 1 << 10  # bytes that are unpacked at once, to up to 32 MiB
 # UTF-32 first: its mark for little endian begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -190,7 +191,7 @@ class _Zstd(io.RawIOBase):
     def __init__(self, stream: Any):
         self._stream, self._decompressor = stream, zstandard().ZstdDecompressor()
         self._frame: Any = None
-        self._pending = b""
+        self._pending: bytes | memoryview = b""
 
     def readable(self) -> bool:
         return True
@@ -198,14 +199,15 @@ class _Zstd(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._pending:
             left = self._frame.unused_data if self._frame and self._frame.eof else b""
-            block = left or self._stream.read(_BLOCK)
+            block = left or self._stream.read(_ZSTD_BLOCK)
             if not block:
                 if self._frame and not self._frame.eof:
                     raise EOFError("the end is missing")
                 return 0
             if self._frame is None or self._frame.eof:
                 self._frame = self._decompressor.decompressobj()
-            self._pending = self._frame.decompress(block)
+            # A view, as 32 MiB are not copied for each 8 KiB that are taken from them.
+            self._pending = memoryview(self._frame.decompress(block))
         block, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
         buffer[: len(block)] = block
         return len(block)

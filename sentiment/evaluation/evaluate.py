@@ -13,7 +13,6 @@ from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.readers import ReadOptions
-from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
@@ -46,9 +45,8 @@ def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
     named = bundle.manifest.data.folder
     hint = "sentiment evaluate --data FILE"
     folder = names.path_inside(paths.prepared, named, "the data folder of a model", hint=hint)
-    if not folder.is_dir():
-        raise MissingFileError(f"no prepared dataset {folder}", hint="sentiment prepare")
-    return read_test_split(prepared.open_dataset(folder))
+    settings = bundle.manifest.settings.get("prepare", {})
+    return read_test_split(prepared.open_dataset(folder, settings))
 
 
 def read_test_split(data: PreparedDataset) -> LabelledTexts:

@@ -13,10 +13,12 @@ from sentiment.config import setting_field
 from sentiment.errors import InputError
 from sentiment.recipe import TABLES, Recipe
 from sentiment.utils.resources import read_shipped_or_file, shipped_names
+from sentiment.utils.text import shown_name
 
 Value = bool | int | float | str
 _HINT = "sentiment sweep --show-space"
 _SHIPPED = ("sentiment.experiments", "search_spaces")  # package and folder
+_TOO_LARGE = 1e300  # for a float
 _RANGE_KEYS = {"low", "high", "log"}
 
 
@@ -114,16 +116,18 @@ def parse(text: str, name: str) -> SearchSpace:
     """Return the space in `text`; `name` is for messages."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not TOML: {error}", hint=_HINT) from error
     settings: dict[tuple[str, str], Range | Choices] = {}
     for table, domains in content.items():
         if table not in TABLES or not isinstance(domains, dict):
             raise InputError(
-                f"{name}: {table} is none of the tables {', '.join(TABLES)}", hint=_HINT
+                f"{name}: {shown_name(table)} is none of the tables {', '.join(TABLES)}", hint=_HINT
             )
         for setting, domain in domains.items():
-            settings[table, setting] = _parse_domain(f"{name}: {setting}", table, setting, domain)
+            settings[table, setting] = _parse_domain(
+                f"{name}: {shown_name(setting)}", table, setting, domain
+            )
     if not settings:
         raise InputError(f"{name} names no setting to try", hint=_HINT)
     return SearchSpace(settings, text)
@@ -145,6 +149,7 @@ def _parse_domain(label: str, table: str, setting: str, content: Any) -> Range |
         )
     domain = Range(**content)
     are_numbers = all(type(limit) in (int, float) for limit in domain.limits)
+    are_numbers = are_numbers and max(abs(domain.low), abs(domain.high)) < _TOO_LARGE
     if not are_numbers or type(domain.log) is not bool or not domain.low < domain.high:
         raise InputError(f"{label}: low must be a number below high", hint=_HINT)
     if domain.log and domain.low <= 0:

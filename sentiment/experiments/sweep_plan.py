@@ -18,6 +18,7 @@ from sentiment.recipe import Recipe, load_recipe, to_toml
 from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import name_timestamp
+from sentiment.utils.typed_json import check_line, typed
 
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
@@ -62,6 +63,18 @@ class SweepPlan:
         plan = replace(self, run_id=run_id)
         _write_plan(self.folder, plan)
         return plan
+
+
+@dataclass(frozen=True)
+class _StoredPlan:
+    """The content of `sweep.json`."""
+
+    recipe: str
+    trials: int
+    seed: int
+    experiment: str
+    track: bool
+    run_id: str
 
 
 def create_plan(
@@ -130,7 +143,16 @@ def _read_plan(folder: Path) -> SweepPlan:
     path = folder / _PLAN
     content = files.read_json(path, hint=_HINT)
     recipe = load_recipe(str(folder / _RECIPE))
+    space = load_space(str(folder / _SPACE))
     with files.read_errors(path, hint=_HINT):
-        name = names.check_name(content.pop("recipe"), "the name of a recipe")
-        recipe = replace(recipe, name=name)
-        return SweepPlan(folder, recipe, load_space(str(folder / _SPACE)), **content)
+        stored: _StoredPlan = typed(_StoredPlan, content, _PLAN)
+        if stored.trials < 1 or stored.seed < 0:
+            raise ValueError("trials or seed is too small")
+        names.check_name(stored.recipe, "the name of a recipe")
+        for name in ("experiment", "run_id"):
+            check_line(content[name], name)
+    recipe = replace(recipe, name=stored.recipe)
+    return SweepPlan(
+        folder, recipe, space, stored.trials, stored.seed, stored.experiment,
+        stored.track, stored.run_id,
+    )  # fmt: skip

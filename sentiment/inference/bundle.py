@@ -31,6 +31,8 @@ from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.inference.manifest import FORMAT, Manifest, from_json, to_json
 from sentiment.inference.weights import weight_shapes
 from sentiment.utils import files, npz
+from sentiment.utils.text import shown
+from sentiment.utils.typed_json import check_keys
 
 HINT = "sentiment train"
 _MANIFEST = "bundle.json"
@@ -132,7 +134,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
     if version != FORMAT:
         newer = isinstance(version, int) and version > FORMAT
         raise DamagedFileError(
-            f"{path} has bundle format {version!r}; this program reads format {FORMAT}",
+            f"{path} has bundle format {shown(version)}; this program reads format {FORMAT}",
             hint="pip install --upgrade sentiment" if newer else HINT,
         )
     try:
@@ -140,6 +142,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
         for name in _FILES:
             if name not in manifest.files:
                 raise ValueError(f"{name} is missing from files")
+        check_keys(ModelSettings, manifest.settings["model"], "settings.model")
         settings = ModelSettings(**manifest.settings["model"])
         weight_shapes(settings)  # raises InputError if the cell is unknown
     except (TypeError, ValueError, InputError) as error:

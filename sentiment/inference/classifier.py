@@ -167,6 +167,7 @@ class Classifier:
         projected += weights["bias"]
         return cell.states(projected, weights, packed.active)
 
+    @_ignore_overflow
     def probabilities(self, states: np.ndarray) -> np.ndarray:
         """Return P(positive) of final states (N, S), float32 (N,)."""
         return sigmoid(self.logits(states) / np.float32(self.bundle.temperature))

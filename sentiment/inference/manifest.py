@@ -1,9 +1,12 @@
 """What `bundle.json` says about a trained model."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from sentiment.utils.typed_json import check_line, typed
 
 FORMAT = 2
+_MAX_TEMPERATURE = 1e6  # and its reciprocal the minimum; a fit gives 0.05 to 20
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,13 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
 def from_json(content: dict[str, Any]) -> Manifest:
     """Return the manifest in the content of `bundle.json`.
 
-    Raises TypeError or ValueError if a part is missing or is not what it has to be.
+    Raises ValueError, which names the field, if one is missing or is not what it has to be.
     """
     table = {name: value for name, value in content.items() if name not in ("format", "digest")}
     table["run"] = _from_table(RunInfo, table.get("run"), "run")
     table["data"] = _from_table(DataInfo, table.get("data"), "data")
     manifest = _from_table(Manifest, table, "bundle.json")
-    _check_types(manifest)
+    _check_values(manifest)
     return manifest
 
 
@@ -96,12 +99,17 @@ def _to_table(part: Manifest | RunInfo | DataInfo) -> dict[str, Any]:
 def _from_table(kind: type[_Part], table: Any, name: str) -> _Part:
     """Return the part `name`, a JSON object, as `kind`; unknown keys go to `other`."""
     if not isinstance(table, dict):
-        raise TypeError(f"{name} is not an object")
-    known = _names(kind)
+        raise ValueError(f"{name} is not an object")
+    known, hints = _names(kind), get_type_hints(kind)
     for key in known:
         if key not in table and key not in _OPTIONAL:
             raise ValueError(f"{key} is missing from {name}")
-    values = {key: value for key, value in table.items() if key in known}
+    prefix = "" if kind is Manifest else f"{name}."
+    values: dict[str, Any] = {
+        key: value if is_dataclass(value) else typed(hints[key], value, f"{prefix}{key}")
+        for key, value in table.items()
+        if key in known
+    }
     other = {key: value for key, value in table.items() if key not in known}
     return kind(**values, other=other)
 
@@ -110,25 +118,18 @@ def _names(kind: type[Manifest | RunInfo | DataInfo]) -> list[str]:
     return [part.name for part in fields(kind) if part.name != "other"]
 
 
-def _check_types(manifest: Manifest) -> None:
-    run, data, settings = manifest.run, manifest.data, manifest.settings
-    _check(str, created=manifest.created, id=run.id, name=run.name, experiment=run.experiment)
-    _check(str, dataset=data.dataset, folder=data.folder)
-    _check(dict, settings=settings, metrics=manifest.metrics, files=manifest.files)
-    _check(dict, digests=data.digests, measured_on=manifest.measured_on)
-    _check(dict, **{"settings.model": settings.get("model")})
-    _check(dict, **{f"files.{name}": entry for name, entry in manifest.files.items()})
-    if data.reviews is not None and (type(data.reviews) is not int or data.reviews < 0):
-        raise TypeError("data.reviews is not a whole number")
-    if type(manifest.rules) is not int:
-        raise TypeError("rules is not a whole number")
+def _check_values(manifest: Manifest) -> None:
+    run, data = manifest.run, manifest.data
+    lines = {"created": manifest.created, "run.id": run.id, "run.name": run.name}
+    lines["run.experiment"] = run.experiment
+    for name, text in lines.items():
+        check_line(text, name)
+    if data.folder in (".", "..") or {"/", "\0"} & set(data.folder):
+        raise ValueError("data.folder is not the name of a folder")
+    if data.reviews is not None and data.reviews < 0:
+        raise ValueError("data.reviews is not a whole number")
+    if "model" not in manifest.settings:
+        raise ValueError("settings.model is not an object")
     temperature = manifest.temperature
-    if not (isinstance(temperature, int | float) and 0 < temperature < float("inf")):
-        raise ValueError(f"temperature {temperature!r} is not a positive number")
-
-
-def _check(kind: type, **values: Any) -> None:
-    names: dict[type, str] = {str: "a string", dict: "an object"}
-    for name, value in values.items():
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} is not {names[kind]}")
+    if not 1 / _MAX_TEMPERATURE <= temperature <= _MAX_TEMPERATURE:
+        raise ValueError(f"temperature {temperature!r} is not a positive number, 1e-6 to 1e6")

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 
 from sentiment.errors import InputError, MissingFileError
 from sentiment.utils import files, opening
+from sentiment.utils.typed_json import typed
 
 _SAVE_INTERVAL = 1.0  # seconds between two saves: no more work than that is lost
-_HINT = "the same command without --resume"
+HINT = "the same command without --resume"
 
 
 class PartialFile:
@@ -27,15 +28,15 @@ class PartialFile:
         self.target = opening.output_path(target)
         self.path = files.hidden_path(self.target, ".part")
         self.lock = files.hidden_path(self.target, ".lock")
-        self._record = files.hidden_path(self.target, ".part.json")
+        self.record = files.hidden_path(self.target, ".part.json")
         self._identity = identity
         self._saved = time.monotonic()
 
     def begin(self) -> BinaryIO:
         """Open a new file for writing; it is private if it replaces one, which may be private."""
-        opening.check_absent_or_file(self._record)
+        opening.check_absent_or_file(self.record)
         with files.write_errors(self.path.parent):
-            self._record.unlink(missing_ok=True)
+            self.record.unlink(missing_ok=True)
             mode = 0o666 if files.permissions(self.target) is None else 0o600
             return os.fdopen(opening.create(self.path, mode), "w+b")
 
@@ -44,20 +45,23 @@ class PartialFile:
 
         Raises InputError if the interrupted job was a different one.
         """
-        if not (self._record.is_file() and self.path.is_file()):
+        if not (self.record.is_file() and self.path.is_file()):
             return None
-        record = files.read_json(self._record, hint=_HINT)
-        with files.read_errors(self._record, hint=_HINT):
-            stated, size = dict(record["stated"]), int(record["bytes"])
-            state = dict(record["state"]) | {"bytes": size}
+        content = files.read_json(self.record, hint=HINT)
+        with files.read_errors(self.record, hint=HINT):
+            stated = typed(dict[str, Any], content.get("stated"), "stated")
+            state = typed(dict[str, Any], content.get("state"), "state")
+            size = typed(int, content.get("bytes"), "bytes")
+            if size < 0:
+                raise ValueError("bytes is below 0")
         for name, value in self._identity.items():
             if stated.get(name) != value:
-                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=_HINT)
-        if not 0 <= size <= self.path.stat().st_size:
+                raise InputError(f"cannot resume {self.target}: {name} has changed", hint=HINT)
+        if self.path.stat().st_size < size:
             raise MissingFileError(
-                f"cannot resume {self.target}: {self.path} has lost its end", hint=_HINT
+                f"cannot resume {self.target}: {self.path} has lost its end", hint=HINT
             )
-        return state
+        return state | {"bytes": size}
 
     def reopen(self, size: int) -> BinaryIO:
         """Open the file to write after its first `size` bytes."""
@@ -73,7 +77,7 @@ class PartialFile:
         file.flush()
         os.fsync(file.fileno())
         record = {"stated": self._identity, "state": state, "bytes": file.tell()}
-        files.write_json(self._record, record)
+        files.write_json(self.record, record)
         self._saved = time.monotonic()
 
     def finish(self, file: BinaryIO) -> None:
@@ -84,14 +88,14 @@ class PartialFile:
         if (mode := files.permissions(self.target)) is not None:
             self.path.chmod(mode)
         self.path.replace(self.target)
-        self._record.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the file and its record; what somebody else has put in their place stays."""
-        for path in (self.path, self._record):
+        for path in (self.path, self.record):
             if path.is_file() and not path.is_symlink():
                 path.unlink(missing_ok=True)
 
     def resumable(self) -> bool:
         """Return True if a job was interrupted and can resume."""
-        return self._record.is_file()
+        return self.record.is_file()

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from sentiment.data.compression import compressed
 from sentiment.data.readers import Row
 from sentiment.data.writers import ByteStream, Writer
 from sentiment.errors import InputError, SentimentError, WorkerLostError
-from sentiment.inference.partial_file import PartialFile
+from sentiment.inference.partial_file import HINT, PartialFile
 from sentiment.inference.scoring_job import Chunk, ScoringCounts, ScoringJob, ScoringOptions
+from sentiment.utils import files
 from sentiment.utils.locks import file_lock
+from sentiment.utils.typed_json import typed
 
 __all__ = [
     "BytesSink",
@@ -32,6 +34,16 @@ __all__ = [
 
 _RESUME = "the same command with --resume"
 Report = Callable[[int, int], None]  # called with rows done and bytes read
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far an interrupted job had come: bytes and lines of the input, and bytes written."""
+
+    offset: int
+    line: int
+    tally: ScoringCounts
+    bytes: int
 
 
 class BytesSink:
@@ -150,7 +162,11 @@ def _resumable(
     """Write a file in a format that can be resumed; resume from `state` if there is one."""
     with part.begin() if state is None else part.reopen(state["bytes"]) as file:
         if state is not None:
-            work.resume(state["offset"], state["line"], ScoringCounts(**state["tally"]))
+            with files.read_errors(part.record, hint=HINT):
+                done = typed(_Progress, state, "state")
+                if min(done.offset, done.line, done.tally.blank) < 0:
+                    raise ValueError("a count is below 0")
+            work.resume(done.offset, done.line, done.tally)
         writer, target = _make_writer(work), compressed(file, part.target)
         if state is None:
             target.write(writer.head)

@@ -18,6 +18,7 @@ import numpy as np
 from sentiment.errors import DamagedFileError, MissingFileError
 from sentiment.utils import files, names, npz
 from sentiment.utils.locks import file_lock
+from sentiment.utils.text import shown
 
 FORMAT = 1
 LAST = "last"  # stands for the run with the newest checkpoint
@@ -96,7 +97,7 @@ def read(path: Path) -> Checkpoint:
     record = files.read_json(record_path, hint=_HINT)
     if record.get("format") != FORMAT:
         raise DamagedFileError(
-            f"{record_path} has format {record.get('format')!r}; this program reads {FORMAT}",
+            f"{record_path} has format {shown(record.get('format'))}; this program reads {FORMAT}",
             hint=_HINT,
         )
     files.verify_checksum(record_path, record, hint=_HINT)

@@ -1,15 +1,18 @@
 """The settings of one training, as its checkpoints and bundles record them."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import SPLIT_RULE
+from sentiment.errors import DamagedFileError, InputError
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
 from sentiment.utils import names
 from sentiment.utils.timestamps import utc_timestamp
+from sentiment.utils.typed_json import check_keys, check_line, typed
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,29 @@ class TrainingJob:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "TrainingJob":
-        """Return the job that a checkpoint belongs to."""
-        return cls.from_json(checkpoint.state["job"])
+        """Return the job that a checkpoint belongs to; raise DamagedFileError if it has none."""
+        try:
+            return cls.from_json(typed(dict[str, Any], checkpoint.state.get("job"), "job"))
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            raise DamagedFileError(
+                f"state.json of epoch {checkpoint.epoch} has no training to resume: {error}",
+                hint="sentiment train",
+            ) from error
 
     @classmethod
-    def from_json(cls, job: dict[str, Any]) -> "TrainingJob":
+    def from_json(cls, content: dict[str, Any]) -> "TrainingJob":
         """Return the job that `as_json` was taken from."""
-        record = job["record"]
+        record = content["record"]
         settings, data, run = record["settings"], record["data"], record["run"]
-        return cls(
-            name=names.check_name(run["name"], "a run name", hint="sentiment train"),
+        for name, kind in (("model", ModelSettings), ("train", TrainSettings)):
+            check_keys(kind, settings[name], name)
+        job = cls(
+            name=run["name"],
             experiment=run["experiment"],
-            recipe=job["recipe"],
-            track=job["track"],
-            snapshots=job["snapshots"],
-            workers=job.get("workers", 1),  # absent in the oldest checkpoints
+            recipe=content["recipe"],
+            track=content["track"],
+            snapshots=content["snapshots"],
+            workers=content.get("workers", 1),  # absent in the oldest checkpoints
             created=record["created"],
             prepare=settings["prepare"],
             model=ModelSettings(**settings["model"]),
@@ -84,8 +95,17 @@ class TrainingJob:
             digests=data["digests"],
             reviews=data.get("reviews"),
             run_id=run["id"],
-            split_rule=job.get("split_rule", 1),  # absent before there was a second
+            split_rule=content.get("split_rule", 1),  # absent before there was a second
         )
+        for field in fields(cls):
+            if not is_dataclass(value := getattr(job, field.name)):
+                typed(get_type_hints(cls)[field.name], value, field.name)
+        for name in ("name", "experiment", "run_id"):
+            check_line(getattr(job, name), name)
+        names.check_name(job.name, "a run name")
+        if Path(job.folder).name != job.folder:
+            raise ValueError("folder is not the name of a folder")
+        return job
 
     def as_json(self) -> dict[str, Any]:
         """Return the job as a checkpoint stores it."""

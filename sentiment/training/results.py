@@ -8,6 +8,7 @@ import numpy as np
 
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.utils.progress import EpochMetrics
+from sentiment.utils.typed_json import typed
 
 _WEIGHTS = "weights."  # before the names of the weights in `RoundResult.arrays`
 
@@ -64,7 +65,7 @@ class RoundResult:
         cls, state: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]
     ) -> "RoundResult":
         """Return the result that `as_json` and `arrays` were taken from."""
-        epochs = [EpochMetrics(**metrics) for metrics in state]
+        epochs = [typed(EpochMetrics, metrics, "epoch") for metrics in state]
         weights = {
             name.removeprefix(_WEIGHTS): array
             for name, array in arrays.items()

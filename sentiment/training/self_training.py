@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sentiment.data.split import unlabelled_examples
 from sentiment.training.context import TrainingContext
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
@@ -62,17 +64,19 @@ class SelfTraining:
         return [result.as_json() for result in self.rounds], arrays | {"labels": self._labels}
 
     def restore(self, state: list[Any], arrays: Arrays) -> None:
-        """Set the state that `state` returned."""
-        rounds = []
-        for number, epochs in enumerate(state):
-            prefix = f"round_{number}."
-            own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-            rounds.append(RoundResult.from_json(epochs, own))
-        *self._finished, current = rounds
-        self._labels = arrays["labels"]
-        loop = self._new_loop()
-        loop.restore(current, arrays)
-        self._loop = loop
+        """Set the state that `state` returned; raise DamagedFileError if it is another."""
+        # Whatever differs from what `state` returned ends in an error of Keras or NumPy.
+        with files.read_errors(Path("the checkpoint"), hint="sentiment train"):
+            rounds = []
+            for number, epochs in enumerate(state):
+                prefix = f"round_{number}."
+                own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+                rounds.append(RoundResult.from_json(epochs, own))
+            *self._finished, current = rounds
+            self._labels = arrays["labels"]
+            loop = self._new_loop()
+            loop.restore(current, arrays)
+            self._loop = loop
         self.context.callback.on_resume(self.epochs, loop.calibrated_state)
 
     def run(self, save: Callable[[], None] = lambda: None) -> None:

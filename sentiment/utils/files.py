@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import DamagedFileError, InputError
+from sentiment.utils import typed_json
 
 _MAX_NAME_BYTES = 240  # file systems allow 255; a name made from such a name is longer again
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
@@ -83,6 +84,7 @@ def read_json(path: Path, *, hint: str) -> dict[str, Any]:
     """Return the JSON object in `path`; raise DamagedFileError if there is none."""
     with read_errors(path, hint=hint):
         content = json.loads(read_text(path))
+        typed_json.check_structure(content)
     if not isinstance(content, dict):
         raise DamagedFileError(f"{path} holds no JSON object", hint=hint)
     return content

@@ -16,6 +16,8 @@ def read_array(path: Path, *, hint: str) -> np.ndarray:
     Raises DamagedFileError if it can't be read.
     """
     with read_errors(path, hint=hint):
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)  # NumPy would open an archive of arrays as well
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -30,7 +32,13 @@ def read_arrays(path: Path, *, hint: str, max_bytes: int | None = None) -> dict[
         size = sum(member.file_size for member in members)
         if size > (path.stat().st_size if max_bytes is None else max_bytes):
             raise ValueError(f"its arrays would take {size:,} bytes")
-        return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+        arrays: dict[str, np.ndarray] = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name in arrays:
+                raise ValueError(f"it has {name} twice")
+            arrays[name] = _array(archive, member)
+        return arrays
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

@@ -13,6 +13,7 @@ _IN_TERMINAL = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROL}]")
 _IN_PAGE = re.compile(f"[\x00-\x08\x0b-\x1f\ud800-\udfff{_CONTROL}]")
 _IN_JSON = re.compile(f"[{_CONTROL}]")  # json.dumps does not escape these
 _START, _END = 1_700, 300  # characters of a long message that are shown
+_SHOWN = 60  # characters of a value in a message
 _UNICODE_ESCAPE = r"\u{:04x}"
 
 
@@ -49,6 +50,17 @@ def shorten(text: str) -> str:
     if left_out <= 0:
         return text
     return f"{text[:_START]} … {left_out:,} characters left out … {text[-_END:]}"
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: in one line, and not longer than 60 characters."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
+
+
+def shown_name(name: str) -> str:
+    """Return a name for a message: as it is if it is a word, else as `shown` writes it."""
+    return name if name.isidentifier() and len(name) <= _SHOWN else shown(name)
 
 
 def count_of(number: int, noun: str) -> str:

@@ -127,6 +127,11 @@ def test_a_damaged_file_is_refused_by_name(tiny, name, damage):
     assert_damaged(tiny.folder, f"/{name} is {'missing' if missing else 'damaged: its digest'}")
 
 
+def nested(depth):
+    """Return lists in each other."""
+    return [nested(depth - 1)] if depth else []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -135,15 +140,26 @@ def test_a_damaged_file_is_refused_by_name(tiny, name, damage):
         ({"temperature": -1}, "temperature -1 is not a positive number"),
         ({"temperature": float("nan")}, "not a positive number"),
         ({"temperature": float("inf")}, "not a positive number"),
-        ({"temperature": None}, "not valid"),
+        ({"temperature": 5e-324}, "not a positive number"),
+        ({"temperature": 10**400}, "temperature is not a number$"),
+        ({"temperature": True}, "temperature is not a number$"),
+        ({"temperature": None}, "not valid: temperature is not a number$"),
+        ({"run": {"id": "", "name": "a\nb"}}, "not valid: run.name has line ends"),
+        ({"run": {"id": "", "name": "a\0b"}}, "not valid: run.name has line ends"),
+        ({"run": {"id": "", "name": "\ud800"}}, "can't be read: .*surrogates"),
+        ({"data": {"dataset": "a", "folder": "../x"}}, "data.folder is not the name of a folder$"),
+        ({"metrics": {"a": "1"}}, "not valid: metrics.a is not a number$"),
+        ({"rules": 2**70}, "not valid: rules is not a whole number$"),
+        ({"other": nested(60)}, "can't be read: it is nested deeper than 50"),
         ({"settings": {}}, "not valid: settings.model is not an object$"),
         ({"settings": None}, "not valid: settings is not an object$"),
         ({"settings": {"model": {"units": 0}}}, "not valid: --units must be from 1 to 1024"),
+        ({"settings": {"model": {"units": 10**9}}}, "not valid: --units must be from 1 to 1024"),
         ({"settings": {"model": {"unitz": 1}}}, "not valid: .*unitz"),
         ({"files": {}}, "not valid: words.txt is missing from files$"),
         ({"run": None}, "not valid: run is not an object$"),
         ({"run": {"id": ""}}, "not valid: name is missing from run$"),
-        ({"data": {"dataset": "a", "folder": 1}}, "not valid: folder is not a string$"),
+        ({"data": {"dataset": "a", "folder": 1}}, "not valid: data.folder is not a string$"),
         ({"created": 2026}, "not valid: created is not a string$"),
         ({"metrics": 1}, "not valid: metrics is not an object$"),
         ({"measured_on": "x"}, "not valid: measured_on is not an object$"),
@@ -159,7 +175,7 @@ def test_a_manifest_that_is_newer_or_not_valid_is_refused(tiny, changes, message
     (tiny.folder / "bundle.json").write_text(json.dumps(content | changes))
     with pytest.raises(DamagedFileError, match=message) as caught:
         bundle.read(tiny.folder)
-    verb = "has" if "format" in changes else "is"
+    verb = "has" if "format" in changes else "can't" if message.startswith("can't") else "is"
     assert caught.value.fact.startswith(f"{tiny.folder}/bundle.json {verb} ")
     newer = changes.get("format") == 3
     assert caught.value.hint == ("pip install --upgrade sentiment" if newer else "sentiment train")
@@ -271,7 +287,7 @@ def test_the_newest_bundle_was_created_last_and_half_written_ones_do_not_count(t
         with pytest.raises(DamagedFileError) as caught:
             newest_model(tmp_path, small=True)
         assert caught.value.fact.startswith(f"{tmp_path}/undated/bundle.json {message}")
-        assert caught.value.hint == "sentiment train"
+        assert caught.value.hint.startswith(f"rm -r {tmp_path}/undated")
 
 
 def test_metrics_are_added_without_touching_the_rest(tiny):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from sentiment.tracking.run_logger import Dataset, EvaluationRecord
+from sentiment.utils.typed_json import typed
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Payload:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        """Return the payload with these fields; raise KeyError or TypeError if they do not fit."""
-        return cls(**fields)
+        """Return the payload with these fields; raise ValueError if they do not fit."""
+        return typed(cls, fields, cls.kind)
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,6 @@ class Begin(Payload):
     kind: ClassVar[str] = "begin"
     settings: dict[str, str]
     datasets: list[Dataset]
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """Return the payload with these fields."""
-        return cls(fields["settings"], [Dataset(**dataset) for dataset in fields["datasets"]])
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,9 @@ class Epoch(Payload):
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """Return the payload with these fields."""
-        return cls(_metrics_from_json(fields["metrics"]), fields["step"], fields["again"])
+        names = {"again": "resumed"}
+        named = {names.get(name, name): value for name, value in fields.items()}
+        return super().from_json(named | {"metrics": _metrics_from_json(fields.get("metrics"))})
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ class Best(Payload):
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """Return the payload with these fields."""
         metrics = _metrics_from_json(fields.get("metrics", {}))
-        return cls(fields["model"], metrics, fields.get("step", 0))
+        return super().from_json(fields | {"metrics": metrics})
 
 
 @dataclass(frozen=True)
@@ -196,8 +194,7 @@ class Evaluation(Payload):
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """Return the payload with these fields."""
-        metrics = _metrics_from_json(fields["metrics"])
-        return cls(metrics, fields["mistakes"], Dataset(**fields["dataset"]))
+        return super().from_json(fields | {"metrics": _metrics_from_json(fields.get("metrics"))})
 
     def record(self, predictions: dict[str, np.ndarray]) -> EvaluationRecord:
         """Return the evaluation with its predictions."""
@@ -224,9 +221,12 @@ def payload_to_json(payload: Payload, time: int) -> dict[str, Any]:
 
 
 def payload_from_json(content: dict[str, Any]) -> tuple[Payload, int]:
-    """Return an operation's payload and time; raise KeyError or TypeError if it is malformed."""
+    """Return an operation's payload and time; raise ValueError if it is malformed."""
     fields = {name: value for name, value in content.items() if name not in ("kind", "time")}
-    return _BY_KIND[content["kind"]].from_json(fields), content["time"]
+    kind = typed(str, content.get("kind"), "kind")
+    if kind not in _BY_KIND:
+        raise ValueError(f"{kind[:40]!r} is no kind of operation")
+    return _BY_KIND[kind].from_json(fields), typed(int, content.get("time"), "time")
 
 
 def _metrics_to_json(metrics: dict[str, float]) -> dict[str, str]:
@@ -234,5 +234,6 @@ def _metrics_to_json(metrics: dict[str, float]) -> dict[str, str]:
     return {name: repr(float(value)) for name, value in metrics.items()}
 
 
-def _metrics_from_json(metrics: dict[str, str]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}
+def _metrics_from_json(metrics: Any) -> dict[str, float]:
+    texts = typed(dict[str, str], metrics, "metrics")
+    return {name: float(value) for name, value in texts.items()}

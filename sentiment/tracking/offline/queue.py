@@ -43,6 +43,7 @@ from sentiment.utils import files
 from sentiment.utils.locks import LockedError, file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
+from sentiment.utils.typed_json import check_line, typed
 
 _DAMAGED = "damaged-"  # before the name of an operation that was set aside
 _OPERATION = re.compile(r"\d{6}-[a-z]+", re.ASCII)
@@ -93,7 +94,10 @@ class OfflineQueue:
         path = self.folder / "spool.json"
         content = files.read_json(path, hint=HINT)
         with files.read_errors(path, hint=HINT):
-            return QueueHeader(**content)
+            header: QueueHeader = typed(QueueHeader, content, "header")
+            for name in ("id", "uri", "name"):
+                check_line(content[name], name)
+            return header
 
     def update_header(self, **changes: Any) -> None:
         """Change fields of the header."""
@@ -103,7 +107,11 @@ class OfflineQueue:
     def run_id(self) -> str:
         """The run's id in the store; empty until it is known."""
         path = self.folder / "run.json"
-        return files.read_json(path, hint=HINT)["run_id"] if path.exists() else ""
+        if not path.exists():
+            return ""
+        content = files.read_json(path, hint=HINT)
+        with files.read_errors(path, hint=HINT):
+            return check_line(typed(str, content.get("run_id"), "run_id"), "run_id")
 
     @run_id.setter
     def run_id(self, run_id: str) -> None:

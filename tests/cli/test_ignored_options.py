@@ -1,0 +1,70 @@
+"""An option that would do nothing is a usage error, or a line says that it does nothing."""
+
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from sentiment.cli import app
+from sentiment.config import PrepareSettings
+from sentiment.data.prepare import prepare
+from sentiment.errors import InputError, MissingFileError
+from sentiment.utils.paths import ProjectPaths
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'predict "good film" --text-column x',
+        'predict "good film" --encoding cp1252',
+        'predict "good film" --why --on-error skip',
+        "predict --input a.jsonl --delimiter ,",
+        "predict --input a.jsonl --no-header",
+        "predict --input a.xlsx --encoding cp1252",
+        "predict --input a.parquet --quoting csv",
+        'states "good film" --text-column x',
+        "states --input a.txt --delimiter ,",
+        "evaluate --text-column x",
+        "evaluate --positive 4,5",
+        "evaluate --on-error skip",
+        "evaluate --delimiter ,",
+        "evaluate --data a.jsonl --no-header",
+        "train --dataset sample --no-track --snapshots off",
+        "train --dataset sample --no-track --experiment x",
+        "sweep --dataset sample --no-track --experiment x",
+        "compare --seeds 2",
+        "compare --recipe default",
+        "compare --no-track",
+    ],
+)
+def test_an_option_without_effect_is_a_usage_error(words, home):
+    result = CliRunner().invoke(app, shlex.split(words))
+    assert result.exit_code == 2, result.output
+    option = next(word for word in words.split()[::-1] if word.startswith("--"))
+    assert option in result.stderr
+    assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--dataset sample --text-column x",
+        "--dataset sample --on-error skip",
+        "--dataset sample --test-share 0.3",
+        "--dataset sample --delimiter ,",
+        "--dataset sample --archive a.tar.gz",
+    ],
+)
+def test_prepare_refuses_what_the_dataset_does_not_use(words, home):
+    result = CliRunner().invoke(app, ["prepare", *shlex.split(words)])
+    assert result.exit_code == (1 if "archive" in words else 2), result.output
+    assert words.split()[2] in result.stderr
+
+
+def test_an_archive_is_looked_at_although_the_reviews_are_prepared(tmp_path):
+
+    paths, settings = ProjectPaths(tmp_path), PrepareSettings()
+    with pytest.raises(MissingFileError, match=r"no file .*x\.tar\.gz"):
+        prepare(settings, paths, archive=tmp_path / "x.tar.gz")
+    with pytest.raises(InputError, match="the dataset is sample"):
+        prepare(PrepareSettings(dataset="sample"), paths, archive=tmp_path / "x.tar.gz")
