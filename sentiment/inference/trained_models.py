@@ -1,6 +1,7 @@
 """List the trained models of a project by their manifests, without opening the models."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from sentiment.utils.names import is_plain_name
 MIN_REVIEWS = 10_000
 BUNDLED = "pretrained"  # the name of the model in the package
 MANIFEST = "bundle.json"
-_HINT = "sentiment train"
 _ACCURACY = re.compile(r"^\d+(\.\d+)?% ")  # which MLflow's list of runs has before a name
 _MIN_ID = 4  # characters of the beginning of a run's id
 _SAMPLE = "sample"  # the dataset of the sample, whose oldest models do not say how large it is
@@ -59,8 +59,10 @@ Found = TypeVar("Found", bound=_OfRun)
 def read_model(folder: Path) -> TrainedModel:
     """Return the model in `folder`; raise DamagedFileError if its manifest was changed."""
     path = folder / MANIFEST
-    content = files.read_json(path, hint=_HINT)
-    files.verify_checksum(path, content, hint=_HINT)
+    # Training another model would not help: the manifest of each is read.
+    hint = f"rm -r {shlex.quote(str(folder))}, or --model with another model"
+    content = files.read_json(path, hint=hint)
+    files.verify_checksum(path, content, hint=hint)
     run, data = _table(content, "run"), _table(content, "data")
     reviews = data.get("reviews")
     return TrainedModel(

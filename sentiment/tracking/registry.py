@@ -43,8 +43,11 @@ _CODE_FILES = (
     "inference/texts.py",
     "inference/weights.py",
     "utils/__init__.py",
+    "utils/credentials.py",
     "utils/files.py",
     "utils/npz.py",
+    "utils/text.py",
+    "utils/typed_json.py",
 )
 # For an alias that does not exist MLflow reports an invalid parameter.
 _NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")

@@ -27,6 +27,7 @@ from sentiment.inference.scoring import _Progress
 from sentiment.recipe import Recipe, load_recipe, to_toml
 from sentiment.tracking.offline.operations import Arrays, Begin, Epoch, Evaluation, Start
 from sentiment.tracking.offline.queue import OfflineQueue, list_queues
+from sentiment.tracking.offline.stored_operation import read_operation
 from sentiment.tracking.run_logger import Dataset
 from sentiment.training import checkpoint
 from sentiment.training.job import TrainingJob
@@ -182,9 +183,7 @@ def use_queue(folder):
         header = queue.header
         assert header.name.isprintable() and queue.run_id.isprintable()
         for number, path in queue._folders():
-            from sentiment.tracking.offline import queue as queues
-
-            operation = queues._read_operation(number, path)
+            operation = read_operation(number, path)
             if (path / "arrays.npz").exists():
                 operation.arrays()
         queue.bundles()
@@ -202,7 +201,7 @@ def make_checkpoint(root):
     folder = root / "data" / "checkpoints" / "run"
     job = TrainingJob(
         "run", "sentiment", "default", True, "epoch", 1, "2026-01-01", {"dataset": "sample"},
-        ModelSettings(), TrainSettings(), "sample", "sample-0000", {"train": "0"}, "0123",
+        ModelSettings(), TrainSettings(), "sample", "sample-0000", {"train": "0"}, 300, "0123",
     )  # fmt: skip
     with checkpoint.open_writer(folder) as writer:
         writer.write(1, {"job": job.as_json(), "rounds": [[]]}, {"a": np.arange(3.0)})

@@ -57,7 +57,7 @@ def damage(path: Path):
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "words.txt", "ngrams.npy", "test.texts.npy"])
-@pytest.mark.parametrize("command", [PREPARE, "evaluate --no-track"])
+@pytest.mark.parametrize("command", [PREPARE, "evaluate --no-track --model tiny"])
 def test_the_hints_lead_out_of_a_damaged_dataset(project, name, command):
     damage(next(project.prepared.glob(f"*/{name}")))
     hints = follow(command)
@@ -67,7 +67,8 @@ def test_the_hints_lead_out_of_a_damaged_dataset(project, name, command):
 
 def test_the_hint_prepares_a_missing_dataset_with_the_settings_of_the_model(project):
     shutil.rmtree(project.prepared)
-    assert follow("evaluate --no-track") == ["sentiment prepare --dataset sample --vocabulary 500 "]
+    hints = follow("evaluate --no-track --model tiny")
+    assert hints == ["sentiment prepare --dataset sample --vocabulary 500 "]
 
 
 def test_the_hint_leads_out_of_a_damaged_model(project):
