@@ -86,8 +86,8 @@ def load(folder: str | PathLike[str] | None = None) -> Model:
     """Open the model in `folder`, else the default model.
 
     The default is SENTIMENT_MODEL if it is set, else the newest model of the project that was
-    trained on enough reviews, else the bundled model. Raises MissingFileError if `folder` holds no
-    model.
+    trained on enough reviews, else the bundled model. `folder` may also be any name that the option
+    `--model` takes, such as the id of a run. Raises MissingFileError if there is no such model.
     """
     requested = fspath(folder) if folder is not None else None
     return Model(Classifier(resolve.resolve_model(requested, find_project())))

@@ -21,8 +21,9 @@ from sentiment.config import (
     TrainSettings,
     setting_field,
 )
-from sentiment.errors import InputError
-from sentiment.inference.trained_models import MIN_REVIEWS
+from sentiment.errors import InputError, SentimentError
+from sentiment.inference import trained_models
+from sentiment.utils.paths import find_project
 
 TextsArgument = Annotated[
     list[str] | None,
@@ -38,12 +39,25 @@ InputOption = Annotated[
         "- for standard input, with --format",
     ),
 ]
+
+
+def _complete_model(incomplete: str) -> list[str]:
+    """Return the names of models that begin with what was typed: trained ones, the bundled one."""
+    try:
+        known = [*trained_models.names(find_project().models), trained_models.BUNDLED]
+    except (SentimentError, OSError):
+        return []
+    return [name for name in known if name.startswith(incomplete)]
+
+
 ModelOption = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="model folder, run name, or models:/NAME@ALIAS; default: SENTIMENT_MODEL, else the "
-        f"newest model of at least {MIN_REVIEWS:,} reviews, else the bundled one",
+        autocompletion=_complete_model,
+        help="pretrained, a folder, the name or id of a run, models:/NAME@ALIAS, "
+        "models:/NAME/VERSION, or runs:/ID/model; default: SENTIMENT_MODEL, else the newest model "
+        f"of at least {trained_models.MIN_REVIEWS:,} reviews, else pretrained",
     ),
 ]
 ExperimentOption = Annotated[

@@ -52,6 +52,11 @@ class LocalTrials:
 
     def _start(self, pool: TrialPool) -> None:
         trial = self._study.ask()
+        if trial.same_as is not None:
+            self._progress.note(
+                f"trial {trial.number} repeats the settings of trial {trial.same_as}: no others "
+                "were found in the search space"
+            )
         self._running[trial.number] = _RunningTrial(trial.values)
         self._logger.begin(trial.number, trial.values)
         pool.start(trial.number, self._plan.space.apply(self._plan.recipe, trial.values))

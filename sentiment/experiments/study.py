@@ -22,6 +22,8 @@ RUNNING, COMPLETE, PRUNED, FAILED = "RUNNING", "COMPLETE", "PRUNED", "FAIL"  # O
 _WAITING = "WAITING"
 _STUDY_NAME = "sweep"
 _RETRY = "again"  # attribute of a trial with the settings of a lost one
+_DROPPED = "dropped"  # attribute of a trial that never ran, as its settings were tried before
+_MAX_DRAWS = 20  # of one trial; a space of few settings may have no others left
 _UNPRUNED_TRIALS = 5  # trials that run to their end before any is pruned
 _IMAGES = {
     "history": "plot_optimization_history",
@@ -35,7 +37,8 @@ Prune = Callable[[EpochMetrics], bool]
 class Trial:
     """Settings that were tried, and their result.
 
-    losses: the validation loss by epoch; loss: the lowest, None unless the trial is complete.
+    losses: the validation loss by epoch; loss: the lowest, None unless the trial is complete;
+    same_as: number of an earlier trial with the same settings, if no others were found.
     """
 
     number: int
@@ -43,6 +46,7 @@ class Trial:
     values: dict[str, Value]
     losses: dict[int, float]
     loss: float | None
+    same_as: int | None = None
 
 
 def open_study(path: Path, space: SearchSpace, seed: int) -> "Study":
@@ -56,10 +60,10 @@ def open_study(path: Path, space: SearchSpace, seed: int) -> "Study":
         study = optuna.create_study(
             study_name=_STUDY_NAME,
             storage=optuna.storages.JournalStorage(backend),
-            sampler=sampler(seed, constant_liar=True),
             pruner=pruner(),
             load_if_exists=True,
         )
+        study.sampler = sampler(next_seed(study, seed), constant_liar=True)
     except (ValueError, KeyError) as error:
         raise DamagedFileError(f"{path} can't be read: {error}", hint="sentiment sweep") from error
     return Study(study, space)
@@ -74,6 +78,16 @@ def sampler(seed: int, *, constant_liar: bool) -> Any:
     return import_optuna().samplers.TPESampler(
         seed=seed, multivariate=True, constant_liar=constant_liar
     )
+
+
+def next_seed(study: Any, seed: int) -> int:
+    """Return the seed of the settings that `study` draws next, in a sweep with the seed `seed`.
+
+    It depends on the number of trials so far: with the same seed again, a resumed sweep would draw
+    the settings that it has tried.
+    """
+    trials = len(study.get_trials(deepcopy=False))
+    return int(np.random.SeedSequence([seed, trials]).generate_state(1)[0]) if trials else seed
 
 
 def pruner() -> Any:
@@ -129,10 +143,24 @@ class Study:
         self._study.enqueue_trial(values)
 
     def ask(self) -> Trial:
-        """Return a new trial with settings to try."""
-        trial = self._study.ask(self._distributions)
+        """Return a new trial with settings to try.
+
+        Settings that were tried are drawn anew. A retry has the settings of the lost trial.
+        """
+        for draw in range(1, _MAX_DRAWS + 1):
+            trial = self._study.ask(self._distributions)
+            same_as = None if trial.user_attrs.get(_RETRY) else self._same_as(trial)
+            if same_as is None or draw == _MAX_DRAWS:
+                break
+            trial.set_user_attr(_DROPPED, True)
+            self.tell(trial.number, FAILED)
         self._asked[trial.number] = trial
-        return Trial(trial.number, RUNNING, dict(trial.params), {}, None)
+        return Trial(trial.number, RUNNING, dict(trial.params), {}, None, same_as)
+
+    def _same_as(self, trial: Any) -> int | None:
+        """Return the number of another trial with the settings of `trial`, or None."""
+        others = (other for other in self._frozen() if other.number != trial.number)
+        return next((other.number for other in others if other.params == trial.params), None)
 
     def report(self, number: int, epoch: int, loss: float) -> bool:
         """Record a trial's validation loss after an epoch; return True if it should be pruned.
@@ -220,8 +248,9 @@ class Study:
             yield name, np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()
 
     def _frozen(self) -> list["FrozenTrial"]:
-        """Return Optuna's record of all trials."""
-        return self._study.get_trials(deepcopy=False)
+        """Return Optuna's record of the trials that ran, run or will run."""
+        trials = self._study.get_trials(deepcopy=False)
+        return [trial for trial in trials if not trial.user_attrs.get(_DROPPED)]
 
 
 def import_optuna() -> Any:

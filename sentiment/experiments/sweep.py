@@ -15,7 +15,7 @@ from sentiment.data.prepare import prepare
 from sentiment.data.trainable import check_dataset
 from sentiment.experiments.local_trials import LocalTrials
 from sentiment.experiments.spark_trials import run_on_spark
-from sentiment.experiments.study import Study, Trial, open_study, pruner, sampler
+from sentiment.experiments.study import Study, Trial, next_seed, open_study, pruner, sampler
 from sentiment.experiments.sweep_plan import SweepPlan
 from sentiment.recipe import TABLES, to_toml
 from sentiment.spark.session import spark_session
@@ -88,6 +88,8 @@ def sweep_on_spark(
             paths, plan.experiment, plan.name,
             sampler(plan.seed, constant_liar=False), pruner(),
         )  # fmt: skip
+        seed = next_seed(optuna_study, plan.seed)
+        optuna_study.sampler = sampler(seed, constant_liar=False)
         study = Study(optuna_study, plan.space)
         parent = spark_study.run(paths, optuna_study, plan.name)
         with run.end_after(parent):

@@ -1,18 +1,25 @@
 """List the trained models of a project by their manifests, without opening the models."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from sentiment.errors import DamagedFileError
+from sentiment.errors import SentimentError
 from sentiment.utils import files
+from sentiment.utils.names import is_plain_name
 
-# With fewer training reviews, a model does not replace the bundled one unless it is named.
+# With fewer training reviews, a model does not replace the bundled one unless it is named. On 5,000
+# IMDB reviews held out of training, models of 1,000, 5,000 and 10,000 reviews are right in 79.1 %,
+# 87.9 % and 89.5 %; the bundled one is in 90.9 % of its validation reviews.
 MIN_REVIEWS = 10_000
+BUNDLED = "pretrained"  # the name of the model in the package
 MANIFEST = "bundle.json"
 _HINT = "sentiment train"
+_ACCURACY = re.compile(r"^\d+(\.\d+)?% ")  # which MLflow's list of runs has before a name
+_MIN_ID = 4  # characters of the beginning of a run's id
 _SAMPLE = "sample"  # the dataset of the sample, whose oldest models do not say how large it is
 
 
@@ -35,6 +42,18 @@ class TrainedModel:
     def is_small(self) -> bool:
         """True if it learnt from the sample or from fewer than MIN_REVIEWS reviews."""
         return self.dataset == _SAMPLE or (self.reviews is not None and self.reviews < MIN_REVIEWS)
+
+
+class _OfRun(Protocol):
+    """A model that is found by the name or the id of its run."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+
+
+Found = TypeVar("Found", bound=_OfRun)
 
 
 def read_model(folder: Path) -> TrainedModel:
@@ -68,8 +87,25 @@ def newest_model(models: Path, *, small: bool) -> TrainedModel | None:
 def healthy_models(models: Path) -> Iterator[TrainedModel]:
     """Yield the models in `models` whose manifests can be read."""
     for folder in _folders(models):
-        with suppress(DamagedFileError):
+        with suppress(SentimentError):
             yield read_model(folder)
+
+
+def names(models: Path) -> list[str]:
+    """Return the names of the folders in `models` that hold a model, in alphabetical order."""
+    return [folder.name for folder in _folders(models) if is_plain_name(folder.name)]
+
+
+def match_models(models: Iterable[Found], named: str) -> list[Found]:
+    """Return the models whose run has the id or the name `named`, else an id that begins so.
+
+    The accuracy before a name, as MLflow's list shows it, may be there or not.
+    """
+    models, bare = list(models), _ACCURACY.sub("", named)
+    same = [model for model in models if named == model.run_id or model.name in (named, bare)]
+    if same or len(named) < _MIN_ID:
+        return same
+    return [model for model in models if model.run_id.startswith(named)]
 
 
 def _folders(models: Path) -> list[Path]:

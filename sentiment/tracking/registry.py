@@ -218,14 +218,23 @@ def _download(location: str, saved: Path) -> None:
 
 
 def _model_id(client: mlflow.MlflowClient, name: str) -> str:
-    """Return the id of the logged model behind NAME@ALIAS, NAME/VERSION or the id itself."""
+    """Return the id of the logged model of NAME@ALIAS, NAME/VERSION, NAME/latest or the id."""
     if "@" in name:
         registered, alias = name.split("@", 1)
         return _version(client.get_model_version_by_alias(registered, alias)).model_id
     if "/" in name:
         registered, number = name.split("/", 1)
+        if number == "latest":
+            number = _latest_version(client, registered)
         return _version(client.get_model_version(registered, number)).model_id
     return client.get_logged_model(name).model_id
+
+
+def _latest_version(client: mlflow.MlflowClient, name: str) -> str:
+    """Return the highest version of a registered model; "1" if it has none, which is not found."""
+    quoted = name.replace("'", "''")
+    found = client.search_model_versions(f"name = '{quoted}'")
+    return str(max((int(version.version) for version in found), default=1))
 
 
 def _versions_of_run(client: mlflow.MlflowClient, run_id: str) -> list[ModelVersion]:

@@ -55,6 +55,8 @@ def test_train_ends_with_results_and_next_commands(trained, home):
     assert re.search(r"Run +first \([0-9a-f]{32}\)", trained)
     assert str(home / "data" / "models" / "first") in trained.replace("\n", "")
     assert "sentiment ui" in trained
+    manifest = json.loads((home / "data" / "models" / "first" / "bundle.json").read_text())
+    assert manifest["data"]["reviews"] == 240
     last = trained.splitlines()[-1]
     assert last == 'Try: sentiment predict --model first "An unforgettable film."'
 
@@ -177,7 +179,7 @@ def test_prepare_reads_a_labelled_file(tmp_path):
     [
         (["prepare", "--dataset", "missing.csv"], "missing.csv"),
         (["prepare", "--dataset", "imdb", "--archive", "missing.tar.gz"], "missing.tar.gz"),
-        (["evaluate", "--model", "missing"], "no model in missing"),
+        (["evaluate", "--model", "missing"], "no model is called 'missing'"),
         (["evaluate", "--data", "missing.csv"], "no file missing.csv"),
     ],
 )

@@ -70,7 +70,7 @@ def test_the_newest_model_is_used_unless_another_is_named(model, home):
         (["-"], "", "standard input held no text"),
         (["--on-error", "fail"], "good\n\ngood\n", "text 2 is empty"),
         (["--on-error", "fail"], b"caf\xe9\n", "not UTF-8"),
-        (["--model", "missing", "fine"], None, "no model in missing"),
+        (["--model", "missing", "fine"], None, "no model is called 'missing'"),
     ],
 )
 def test_a_text_that_cannot_be_classified_is_named(model, words, given, message):

@@ -1,13 +1,16 @@
+import shlex
 import shutil
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from sentiment import load
 from sentiment.cli import app
-from sentiment.errors import DamagedFileError, MissingFileError
+from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.inference import bundle, resolve
-from sentiment.inference.manifest import DataInfo
+from sentiment.inference.manifest import DataInfo, RunInfo
 from sentiment.inference.trained_models import MIN_REVIEWS
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
@@ -139,3 +142,98 @@ def test_the_number_of_training_reviews_is_in_the_manifest(tmp_path):
         bundle.update_manifest(written, data=DataInfo("mine", "mine-0", reviews=wrong))
         with pytest.raises(DamagedFileError, match=r"data\.reviews is not a whole number"):
             bundle.read(tmp_path / "a")
+
+
+@pytest.fixture
+def runs(models, tmp_path):
+    """Two models of runs with ids, in a project without a tracking store; return the project."""
+    project = ProjectPaths(tmp_path)
+    for name, run_id in {"first-try": "ab12" + "0" * 28, "100%": "ab13" + "0" * 28}.items():
+        written = tiny_bundle(project.models / name, seed=len(name))
+        bundle.update_manifest(written, run=RunInfo(run_id, name))
+    return project
+
+
+@pytest.mark.parametrize(
+    ("typed", "folder"),
+    [
+        ("first-try", "first-try"),
+        ("91.02% first-try", "first-try"),
+        ("100.00% 100%", "100%"),
+        ("ab12" + "0" * 28, "first-try"),
+        ("ab13", "100%"),
+        (f"runs:/ab12{'0' * 28}/model", "first-try"),
+        (f"runs:/ab12{'0' * 28}", "first-try"),
+    ],
+)
+def test_a_trained_model_has_every_name_that_an_output_prints(typed, folder, runs):
+    assert resolve.resolve_model(typed, runs).folder == runs.models / folder
+
+
+def test_pretrained_is_the_bundled_model_whatever_is_in_the_folder(runs, models, monkeypatch):
+    small = DataInfo("sample", "sample-0")
+    bundle.update_manifest(tiny_bundle(runs.models / "pretrained", seed=9), data=small)
+    monkeypatch.chdir(runs.models)
+    assert resolve.resolve_model("pretrained", runs).folder == models["bundled"]
+    own = resolve.model_argument(runs.models / "pretrained", runs)
+    assert own == str(runs.models / "pretrained")
+
+
+@pytest.mark.parametrize(
+    ("typed", "fact", "choice"),
+    [
+        ("frist-try", "; is it first-try", "first-try"),
+        ("pretraind", "; is it pretrained", "pretrained"),
+        ("zzz", "; there is pretrained, ", "pretrained"),
+        ("ab1", "no model is called 'ab1'", "pretrained"),  # too short for an id
+        ("data/models/101%", "; is it data/models/100%", "data/models/100%"),
+    ],
+)
+def test_a_miss_lists_the_nearest_names(typed, fact, choice, runs, monkeypatch):
+    monkeypatch.chdir(runs.root)
+    with pytest.raises(MissingFileError) as raised:
+        resolve.resolve_model(typed, runs)
+    assert fact in raised.value.fact
+    assert raised.value.hint == f"--model {shlex.quote(choice)}"
+
+
+def test_several_models_of_one_name_are_listed(runs):
+    copied = shutil.copytree(runs.models / "first-try", runs.models / "copy")
+    with pytest.raises(InputError, match="2 models are called 'ab12': copy, first-try") as raised:
+        resolve.resolve_model("ab12", runs)
+    assert raised.value.hint == "--model copy"
+    assert resolve.resolve_model("copy", runs).folder == copied
+
+
+def test_a_name_never_leads_out_of_the_folder_of_models(runs, tmp_path):
+    (runs.models / "link").symlink_to(tmp_path / "a", target_is_directory=True)
+    with pytest.raises(InputError, match="is a link"):
+        resolve.resolve_model("link", runs)
+    with pytest.raises(MissingFileError):
+        resolve.resolve_model("..", runs)
+
+
+def test_a_damaged_model_does_not_hide_the_others(runs):
+    (tiny_bundle(runs.models / "damaged").folder / "bundle.json").write_text("{")
+    assert resolve.resolve_model("ab13", runs).name == "100%"
+    with pytest.raises(DamagedFileError, match="damaged"):
+        resolve.resolve_model("damaged", runs)
+
+
+def test_the_id_of_a_local_run_is_found_without_mlflow(runs):
+    (runs.root / "mlruns").mkdir()
+    (runs.root / "mlruns" / "mlflow.db").write_bytes(b"")
+    code = (
+        "import sys; sys.modules['mlflow'] = None\n"
+        "import sentiment\n"
+        "for name in ('ab12', 'runs:/ab12' + '0' * 28 + '/model'):\n"
+        "    print(sentiment.load(name))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert output.stdout.count("first-try in ") == 2, output.stderr
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "states", "lecture"])
+def test_the_help_says_how_many_reviews_the_default_model_needs(command):
+    help_text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
+    assert f"newest model of at least {MIN_REVIEWS:,} reviews" in help_text

@@ -171,7 +171,7 @@ def test_an_error_leaves_an_existing_file_unchanged(classifier, tmp_path):
         (["--output", "states.xls", "fine"], None, 1, "ends in .csv, .parquet or .npz"),
         (["--output", "missing/states.csv", "fine"], None, 1, "can't write in missing"),
         (["--input", "missing.csv"], None, 1, "no file missing.csv"),
-        (["--model", "missing", "fine"], None, 1, "no model in missing"),
+        (["--model", "missing", "fine"], None, 1, "no model is called 'missing'"),
         (["-"], b"fine\ncaf\xe9\n", 1, "line 2 of standard input is not UTF-8"),
         (["--input", "a.txt", "fine"], None, 2, "not both"),
         (["--input", "a.csv", "--output", "./a.csv"], None, 2, "is the input"),

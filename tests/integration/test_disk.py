@@ -96,7 +96,9 @@ def test_predictions_for_which_there_is_no_room_leave_the_file_as_it_was(home, t
 def test_metrics_for_which_there_is_no_room_leave_the_model_as_it_was(home):
     before = (home / "data" / "models" / "tiny" / "bundle.json").read_bytes()
     assert_one_error(
-        run_with_limit(100, "evaluate", home=home), "can't write in", "data/models/tiny"
+        run_with_limit(100, "evaluate", "--model", "tiny", home=home),
+        "can't write in",
+        "data/models/tiny",
     )
     assert (home / "data" / "models" / "tiny" / "bundle.json").read_bytes() == before
     assert len(list((home / "data" / "models" / "tiny").iterdir())) == 5
@@ -145,7 +147,7 @@ def test_a_folder_that_can_not_be_written_is_named(home, tmp_path):
     for folder, words in (
         (home / "data" / "prepared", ["prepare", "--dataset", "sample", "--vocabulary", "99"]),
         (tmp_path / "out", ["predict", "--input", tmp_path / "in.csv", "--output", target]),
-        (home / "data" / "models" / "tiny", ["evaluate"]),
+        (home / "data" / "models" / "tiny", ["evaluate", "--model", "tiny"]),
     ):
         before = set(folder.iterdir())
         with read_only(folder):

@@ -13,6 +13,7 @@ from sentiment.data import prepared
 from sentiment.data.prepare import prepare
 from sentiment.errors import InputError, MissingFileError
 from sentiment.inference import bundle, resolve
+from sentiment.inference.trained_models import newest_model
 from sentiment.tracking import store
 from sentiment.training import checkpoint, run_name
 from sentiment.training.train import train
@@ -95,10 +96,11 @@ def test_two_trainings_at_once_and_predictions_meanwhile(tmp_path):
     trainings = [start("train", *words, home=tmp_path) for _ in range(2)]
     used = set()
     while any(process.poll() is None for process in trainings):
-        name = resolve.resolve_model(None, paths).name
+        newest = newest_model(paths.models, small=True)
+        name = resolve.resolve_model(newest and newest.folder.name, paths).name
         if name not in used:
             used.add(name)
-            predicting = start("predict", "--quiet", "a good film", home=tmp_path)
+            predicting = start("predict", "--quiet", "--model", name, "a good film", home=tmp_path)
             assert predicting.communicate()[0].startswith(("positive", "negative"))
             assert predicting.returncode == 0
         time.sleep(0.02)

@@ -155,8 +155,8 @@ def test_the_best_trial_is_a_recipe_for_training(swept):
 
 
 def test_an_interrupted_sweep_resumes_in_its_run_up_to_its_number_of_trials(tmp_path):
-    process = sweep(tmp_path, "--trials", "4")
-    read_until(process, "trial 0")
+    process = sweep(tmp_path, "--trials", "5")
+    read_until(process, "trial 1:")
     output, errors = interrupt(process)
     assert process.returncode == 130 and "Traceback" not in errors
     assert "Try: sentiment sweep --resume s" in output + errors
@@ -164,10 +164,53 @@ def test_an_interrupted_sweep_resumes_in_its_run_up_to_its_number_of_trials(tmp_
     assert read_runs(tmp_path)[1].info.status == "KILLED"
     wait(start("sweep", "--resume", "s", home=tmp_path))
     trials = read_trials(tmp_path)
-    assert len([trial for trial in trials if trial.state != study.FAILED]) == 4
+    finished = [trial for trial in trials if trial.state != study.FAILED]
+    assert len(finished) == 5
+    assert len({tuple(trial.values.items()) for trial in finished}) == 5  # none is drawn again
     _, parent, nested = read_runs(tmp_path)
     assert parent.info.status == "FINISHED" and len(nested) == len(trials)
     assert not [run for run in nested.values() if run.info.status == "RUNNING"]
+
+
+def test_a_resumed_study_draws_other_settings_than_before(tmp_path):
+    space = search_space.parse(SPACE, "")
+    drawn = []
+    for part in range(4):
+        opened = study.open_study(tmp_path / "journal", space, seed=7)
+        for _ in range(2):
+            trial = opened.ask()
+            drawn.append(trial.values)
+            opened.tell(trial.number, study.COMPLETE, 0.5 + part)
+    assert len({tuple(values.items()) for values in drawn}) == len(drawn) == 8
+    assert opened.ask().number == 8  # no trial had to be dropped
+    again = study.open_study(tmp_path / "other", space, seed=7)
+    assert again.ask().values == drawn[0]  # the seed still decides
+
+
+def test_settings_that_were_tried_are_drawn_anew_while_there_are_others(tmp_path):
+    space = search_space.parse("[model]\nunits = [2, 4]\nlayers = [1, 2, 3]", "")
+    opened = study.open_study(tmp_path / "journal", space, seed=0)
+    opened.enqueue({"units": 2, "layers": 2})
+    trials = []
+    for _ in range(6):
+        trials.append(opened.ask())
+        opened.tell(trials[-1].number, study.COMPLETE, 0.5)
+    assert len({tuple(trial.values.items()) for trial in trials}) == 6
+    assert [trial.same_as for trial in trials] == [None] * 6
+    assert [trial.values for trial in opened.trials()] == [trial.values for trial in trials]
+    assert opened.needs_trial(7) and not opened.needs_trial(6)
+    repeated = opened.ask()
+    (first,) = (trial for trial in trials if trial.values == repeated.values)
+    assert repeated.same_as == first.number
+    assert opened.running() == [repeated.number]
+
+
+def test_a_trial_says_that_it_repeats_the_settings_of_another(tmp_path):
+    (tmp_path / "few.toml").write_text("[model]\nunits = [2]")
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("epochs = 6", "epochs = 1"))
+    files = ["--space", str(tmp_path / "few.toml"), "--recipe", str(tmp_path / "recipe.toml")]
+    output = wait(start("sweep", *files, "--trials", "2", "--no-track", home=tmp_path))
+    assert output.count("repeats the settings of trial") == 1
 
 
 def test_a_killed_sweep_leaves_no_process_behind(tmp_path):

@@ -20,6 +20,7 @@ from sentiment.cli import app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import MissingFileError
+from sentiment.inference import resolve
 from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
 from sentiment.tracking import history, registry, run, server, store
@@ -74,7 +75,7 @@ def predictions(*words):
 
 def test_the_champion_can_be_used_as_any_other_model(trained, monkeypatch):
     np.testing.assert_allclose(predictions("--model", CHAMPION), expected(trained[0]), atol=1e-6)
-    np.testing.assert_allclose(predictions(), expected(trained[1]), atol=1e-6)  # the newest
+    np.testing.assert_allclose(predictions("--model", "b"), expected(trained[1]), atol=1e-6)
     monkeypatch.setenv("SENTIMENT_MODEL", CHAMPION)
     np.testing.assert_allclose(predictions(), expected(trained[0]), atol=1e-6)
     np.testing.assert_allclose(sentiment.load(CHAMPION).predict(TEXTS), expected(trained[0]))
@@ -86,6 +87,35 @@ def test_versions_and_logged_models_have_addresses(trained, paths):
     for address in ("models:/sentiment/1", f"models:/{version.model_id}"):
         assert read(registry.download_bundle(paths, address)).name == "a"
     assert read(registry.download_bundle(paths, "models:/sentiment/2")).name == "b"
+
+
+def test_a_run_without_a_local_model_is_found_in_the_store(trained, paths, tmp_path):
+    run = trained[0].run_id
+    moved = (paths.models / "a").rename(tmp_path / "a")
+    try:
+        for typed in ("a", "91.02% a", run, run[:8], f"runs:/{run}/model"):
+            assert resolve.resolve_model(typed, paths).name == "a"
+        with pytest.raises(MissingFileError, match=r"is called 'ab'; is it [ab] or [ab]"):
+            resolve.resolve_model("ab", paths)
+    finally:
+        moved.rename(paths.models / "a")
+
+
+def test_the_latest_version_has_an_address(trained, paths):
+    versions = store.connect(paths).search_model_versions("name = 'sentiment'")
+    highest = max(int(version.version) for version in versions)
+    latest, same = (
+        resolve.resolve_model(f"models:/sentiment/{version}", paths)
+        for version in ("latest", highest)
+    )
+    assert latest.manifest == same.manifest
+
+
+def test_a_wrong_address_lists_the_nearest(trained, paths):
+    for wrong in ("models:/sentment@champion", "models:/sentiment@champoin"):
+        with pytest.raises(MissingFileError, match=f"is it {CHAMPION}") as raised:
+            resolve.resolve_model(wrong, paths)
+        assert raised.value.hint == f"--model {CHAMPION}"
 
 
 def test_another_version_can_be_promoted(trained, paths):
