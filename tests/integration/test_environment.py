@@ -286,3 +286,16 @@ def alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("environment", "command", "fact"),
+    [
+        ("deleted folder", "prepare", "the working folder no longer exists"),
+        ("no file may grow", "predict file", "can't write in {work}: File too large"),
+    ],
+)
+def test_the_line_says_what_is_wrong(work, environment, command, fact):
+    ended = run(work, COMMANDS[command], **ENVIRONMENTS[environment])
+    errors = [line for line in ended.stderr.decode().splitlines() if line.startswith("Error: ")]
+    assert ended.returncode == 1 and errors == [f"Error: {fact.format(work=work)}."]
