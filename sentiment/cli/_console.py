@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from sentiment.utils.credentials import mask
 from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, Progress
 from sentiment.utils.text import escape_control, shorten
 
@@ -46,8 +47,8 @@ class LineProgress(Progress):
         self._console = target
 
     def note(self, text: str) -> None:
-        """Print a note."""
-        self._console.print(escape_control(shorten(text)), markup=False, soft_wrap=True)
+        """Print a note, without passwords."""
+        self._console.print(escape_control(shorten(mask(text))), markup=False, soft_wrap=True)
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Print the name and the size of a task."""

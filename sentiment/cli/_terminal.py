@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sentiment.errors import UnavailableError
+from sentiment.utils.credentials import mask
 from sentiment.utils.text import escape_control, escape_json_control, finite, shorten
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ _REFRESH = 0.1  # seconds between two updates of the progress line
 
 
 def print_message(text: str, *, err: bool = True) -> None:
-    """Print a line, shortened and with control characters escaped, on standard error or output.
+    """Print a line on standard error or output: short, and without passwords or control characters.
 
     A message that can't be written does not stop the work.
     """
     try:
-        typer.echo(escape_control(shorten(text)), err=err)
+        typer.echo(escape_control(shorten(mask(text))), err=err)
     except OSError:
         if not err:
             raise

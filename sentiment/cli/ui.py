@@ -14,6 +14,7 @@ import typer
 from sentiment.cli import _terminal
 from sentiment.cli._options import ExperimentOption, HostOption, PortOption
 from sentiment.errors import InputError
+from sentiment.utils.credentials import without_credentials
 from sentiment.utils.paths import find_project
 from sentiment.utils.ports import free_port
 
@@ -55,7 +56,9 @@ def command(
     if uri.startswith("http"):
         if names or auth:
             raise typer.BadParameter("--auth and --allowed-hosts are for a server of this machine")
-        _show_address(server.ui_url(paths, experiment, uri.rstrip("/")), browser)
+        # A browser asks for a password; its command line would show one to other users.
+        base = without_credentials(uri).rstrip("/")
+        _show_address(server.ui_url(paths, experiment, base), browser)
         return
     port = free_port(port, host)
     base = server.base_url(host, port)

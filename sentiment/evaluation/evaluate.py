@@ -43,9 +43,9 @@ class LabelledTexts:
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
     """Return the test split of the prepared dataset that `bundle` was trained on."""
-    folder = names.path_inside(
-        paths.prepared, bundle.manifest.data.folder, "the name of a prepared dataset"
-    )
+    named = bundle.manifest.data.folder
+    hint = "sentiment evaluate --data FILE"
+    folder = names.path_inside(paths.prepared, named, "the data folder of a model", hint=hint)
     if not folder.is_dir():
         raise MissingFileError(f"no prepared dataset {folder}", hint="sentiment prepare")
     return read_test_split(prepared.open_dataset(folder))

@@ -36,8 +36,8 @@ class TrainingOverlap:
 
 def find_training_data(bundle: Bundle, paths: ProjectPaths) -> PreparedDataset | None:
     """Return the prepared dataset that `bundle` was trained on, None if it is not here."""
-    folder = paths.prepared / bundle.manifest.data.folder
-    if not names.is_plain_name(bundle.manifest.data.folder) or not folder.is_dir():
+    named = bundle.manifest.data.folder
+    if not names.is_plain_name(named) or not (folder := paths.prepared / named).is_dir():
         return None
     data = prepared.open_dataset(folder)
     digest = bundle.manifest.data.digests.get("train")

@@ -21,6 +21,7 @@ from sentiment.utils.timestamps import name_timestamp
 
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
+_NAME_HINT = "sentiment sweep --name first-sweep"
 _PLAN, _RECIPE, _SPACE = "sweep.json", "recipe.toml", "space.toml"
 
 
@@ -80,9 +81,7 @@ def create_plan(
     """
     space.check(recipe)
     name = name or f"sweep-{name_timestamp()}"
-    folder = names.path_inside(
-        paths.sweeps, name, "the name of a sweep", hint="sentiment sweep --name first-try"
-    )
+    folder = names.path_inside(paths.sweeps, name, "the name of a sweep", hint=_NAME_HINT)
     if folder.exists():
         raise InputError(
             f"{folder} already exists",
@@ -101,14 +100,15 @@ def find_plan(paths: ProjectPaths, name: str) -> SweepPlan:
 
     Raises MissingFileError, which lists the sweeps, if there is none, and DamagedFileError.
     """
+    names.check_name(name, "the name of a sweep", hint=_NAME_HINT)
     plans = sorted(paths.sweeps.glob(f"[!.]*/{_PLAN}"), key=lambda path: path.stat().st_mtime_ns)
-    found = [path.parent.name for path in reversed(plans)]
+    found = [path.parent.name for path in reversed(plans) if not path.parent.is_symlink()]
     if name == LAST and found:
         name = found[0]
     if name not in found:
         known = f"; there are {', '.join(found)}" if found else ""
         raise MissingFileError(f"no sweep {name!r} can be resumed{known}", hint=_HINT)
-    return _read_plan(names.path_inside(paths.sweeps, name, "the name of a sweep", hint=_HINT))
+    return _read_plan(paths.sweeps / name)
 
 
 def _write_plan(folder: Path, plan: SweepPlan) -> None:
@@ -131,5 +131,6 @@ def _read_plan(folder: Path) -> SweepPlan:
     content = files.read_json(path, hint=_HINT)
     recipe = load_recipe(str(folder / _RECIPE))
     with files.read_errors(path, hint=_HINT):
-        recipe = replace(recipe, name=content.pop("recipe"))
+        name = names.check_name(content.pop("recipe"), "the name of a recipe")
+        recipe = replace(recipe, name=name)
         return SweepPlan(folder, recipe, load_space(str(folder / _SPACE)), **content)

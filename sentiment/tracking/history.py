@@ -18,7 +18,7 @@ from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.tracking import store
 from sentiment.tracking.metric_names import BEST
 from sentiment.tracking.run import QUEUE_TAG
-from sentiment.utils import environment, npz
+from sentiment.utils import environment, names, npz
 from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
@@ -29,7 +29,7 @@ RUNNING, FINISHED = "RUNNING", "FINISHED"
 _PAGE = 1000  # runs that the store returns at a time
 _MAX_ARRAYS = 1 << 28  # bytes of an artifact's arrays; ours need a hundredth of that
 _ACCURACY = re.compile(r"^\d+\.\d+% ")  # put before the name of a run by an evaluation
-_SNAPSHOT = re.compile(r"hidden_states/epoch_(\d{1,9})\.npz")
+_SNAPSHOT = re.compile(r"hidden_states/epoch_(\d{1,9})\.npz", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Predictions(NamedTuple):
 def evaluate_command(paths: ProjectPaths, run: RunRecord) -> str:
     """Return the command that evaluates a run's model on the test reviews."""
     model = run.tags.get("model", run.bare_name)
-    if not (paths.models / model).is_dir() and "model_id" in run.tags:
+    is_here = names.is_plain_name(model) and (paths.models / model).is_dir()
+    if not is_here and "model_id" in run.tags:
         model = f"models:/{run.tags['model_id']}"
     return f"sentiment evaluate --model {shlex.quote(model)}"
 

@@ -1,55 +1,51 @@
-"""Bound what is accepted from a tracking server, which may be broken or hostile."""
+"""Bound what is taken from a tracking server, which may send without an end."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from sentiment.utils import environment
 
 with environment.suppress_stderr():
-    from mlflow.exceptions import MlflowException
     from mlflow.utils import request_utils
+    from urllib3.response import HTTPResponse
 
-# Of an answer, which is read into memory, and of a file, which goes to the disk. A thousand runs
-# take 5 MB, and the largest file of our models 100 MB.
-MAX_ANSWER_BYTES, MAX_FILE_BYTES = 64 << 20, 1 << 30
+MAX_ANSWER = 1 << 26  # bytes of an answer, which is held in memory
+MAX_FILE = 1 << 30  # bytes of a file, which is written to disk
+
+
+class AnswerTooLargeError(OSError):
+    """A server sends more than this program takes."""
+
+
+class _BoundedAdapter(request_utils.TCPKeepAliveHTTPAdapter):
+    """Ends an answer that is too large, whatever length and encoding it declares."""
+
+    def send(self, request: Any, stream: bool = False, **options: Any) -> Any:
+        """Send a request; the answer raises AnswerTooLargeError while it is read."""
+        response = super().send(request, stream=stream, **options)
+        limit = MAX_FILE if stream else MAX_ANSWER
+        # All of `requests` reads through this method, which also expands what is compressed.
+        response.raw.stream = partial(_bounded, response.raw, response.raw.stream, limit)
+        return response
+
+
+def _bounded(
+    raw: Any, stream: Callable[..., Iterator[bytes]], limit: int, *args: Any, **options: Any
+) -> Iterator[bytes]:
+    """Yield the parts of an answer; raise AnswerTooLargeError at more than `limit` bytes."""
+    size = 0
+    for part in stream(*args, **options):
+        size += len(part)
+        if size > limit:
+            raw.close()
+            raise AnswerTooLargeError(f"it sends more than {limit >> 20:,} MiB")
+        yield part
 
 
 def install() -> None:
-    """Bound all answers that MLflow reads from now on in this process."""
-    adapter = request_utils.TCPKeepAliveHTTPAdapter  # through which all of them go
-    if not hasattr(adapter.send, "is_bounded"):
-        adapter.send = _bounded(adapter.send)
-
-
-def _bounded(send: Callable[..., Any]) -> Callable[..., Any]:
-    def send_bounded(self: Any, request: Any, stream: bool = False, **options: Any) -> Any:
-        response = send(self, request, stream=stream, **options)
-        # MLflow streams files alone.
-        limit = MAX_FILE_BYTES if stream else MAX_ANSWER_BYTES
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > limit:
-            response.close()
-            raise _too_large(limit)
-        response.raw.stream = _count(response.raw.stream, limit)
-        return response
-
-    send_bounded.is_bounded = True  # type: ignore[attr-defined]
-    return send_bounded
-
-
-def _count(read: Callable[..., Iterator[bytes]], limit: int) -> Callable[..., Iterator[bytes]]:
-    """Return `read`, which yields the decoded bytes of an answer, up to `limit` bytes."""
-
-    def read_some(*words: Any, **options: Any) -> Iterator[bytes]:
-        size = 0
-        for chunk in read(*words, **options):
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            yield chunk
-
-    return read_some
-
-
-def _too_large(limit: int) -> MlflowException:
-    return MlflowException(f"its answer is larger than {limit >> 20:,} MiB")
+    """Bound the answers to all requests that MLflow makes in this process."""
+    request_utils.TCPKeepAliveHTTPAdapter = _BoundedAdapter
+    # Before it tries again, urllib3 reads the rest of an answer, whatever its size.
+    HTTPResponse.drain_conn = HTTPResponse.close  # type: ignore[method-assign]
+    request_utils._cached_get_request_session.cache_clear()

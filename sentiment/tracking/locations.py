@@ -16,6 +16,7 @@ from sentiment.utils import environment
 
 with environment.suppress_stderr():
     import mlflow
+    from mlflow.exceptions import MlflowException
     from mlflow.store.artifact import artifact_repository_registry
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
     from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
@@ -133,21 +134,38 @@ def _open_path(address: str, tracking_uri: str | None = None, **others: Any) -> 
     if root is not None:
         # As an address, since MLflow would decode a path.
         address = (root / address).as_uri()
-    elif uri.startswith("http") and address.startswith(_ARTIFACTS):
-        # The project is the server's, and `sentiment ui` hands out what this folder has.
-        address = f"mlflow-artifacts:/{address.removeprefix(_ARTIFACTS)}"
-        return MlflowArtifactsRepository(address, tracking_uri, **others)
+    elif uri.startswith("http"):
+        return _open_of_server(address, tracking_uri, **others)
     return LocalArtifactRepository(address, tracking_uri, **others)
 
 
 def _open_file(address: str, tracking_uri: str | None = None, **others: Any) -> Any:
     """Return MLflow's access to a file address, which may be one of before the project moved."""
-    root = project_of(tracking_uri or mlflow.get_tracking_uri())
+    uri = tracking_uri or mlflow.get_tracking_uri()
+    if uri.startswith("http"):
+        return _open_of_server(address, tracking_uri, **others)
+    root = project_of(uri)
     if root is not None:
         here = root / str(_relative(address))
         if here.exists():
             address = here.as_uri()
     return LocalArtifactRepository(address, tracking_uri, **others)
+
+
+def _open_of_server(address: str, tracking_uri: str | None, **others: Any) -> Any:
+    """Return MLflow's access to the artifacts of a server that names a folder.
+
+    The project is the server's, and `sentiment ui` hands out what its folder has. Any other folder
+    would be one of this machine, where a server may neither read nor write.
+    """
+    relative = str(_relative(address))
+    if not relative.startswith(_ARTIFACTS):
+        raise MlflowException(
+            f"the server keeps artifacts in {address}, which this machine takes from no server; "
+            "start it with --artifacts-destination in place of --default-artifact-root"
+        )
+    address = f"mlflow-artifacts:/{relative.removeprefix(_ARTIFACTS)}"
+    return MlflowArtifactsRepository(address, tracking_uri, **others)
 
 
 def install() -> None:

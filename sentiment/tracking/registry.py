@@ -23,8 +23,9 @@ with environment.suppress_stderr():
 
 NAME, CHAMPION = "sentiment", "champion"  # the registered model, and the alias of its best version
 STEP = "step"  # the tag of a logged model that holds its epoch
-BUNDLE_FILES = ("bundle.json", "words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
 _BUNDLE = "bundle"  # the folder of the bundle among a model's artifacts
+BUNDLE_FILES = ("bundle.json", "words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
+_HINT = "unset MLFLOW_TRACKING_URI, to use the store in mlruns/"
 _PACKAGE = Path(__file__).parents[1]
 # A logged model carries what `inference/pyfunc.py` imports of this package, directly or not.
 _CODE_FILES = (
@@ -178,43 +179,36 @@ def download_bundle(paths: ProjectPaths, address: str) -> Path:
     """Return the folder of the bundle in a model.
 
     address: its address in MLflow, such as models:/sentiment@champion. A model from a server is
-    saved in data/registry under its id, and downloaded only once. Raises MissingFileError if there
-    is no such model.
+    saved in data/registry under its id, and downloaded only once: the files of a bundle, whatever
+    else it has. Raises MissingFileError if there is no such model, and InputError if its id is no
+    plain name.
     """
     client = store.connect_existing(paths)
     with store.store_errors(paths):
         try:
             model_id = _model_id(client, address.removeprefix("models:/"))
-            saved = names.path_inside(
-                paths.registry, model_id, "the id of a model", hint="sentiment runs"
-            )
+            saved = names.path_inside(paths.registry, model_id, "the id of a model", hint=_HINT)
             if saved.is_dir():
                 return saved
+            location = client.get_logged_model(model_id).artifact_location
+            repository = get_artifact_repository(location)
             if store.tracking_uri(paths).startswith("sqlite"):
                 # Not by the model's address: MLflow then writes a file into the model.
-                location = client.get_logged_model(model_id).artifact_location
-                repository = get_artifact_repository(location)
                 return Path(repository.download_artifacts(f"artifacts/{_BUNDLE}"))
-            _download(client.get_logged_model(model_id).artifact_location, saved)
+            with tempfile.TemporaryDirectory() as tmp:
+                for name in BUNDLE_FILES:
+                    # By name, not by the server's list of files, which may hold any path.
+                    repository._download_file(f"artifacts/{_BUNDLE}/{name}", f"{tmp}/{name}")
+                with files.atomic_dir(saved) as folder:
+                    shutil.copytree(tmp, folder, dirs_exist_ok=True)
             return saved
         except MlflowException as error:
             if error.error_code not in _NOT_FOUND:
                 raise
             raise MissingFileError(
-                f"no model {address} in {store.tracking_uri(paths)}",
+                f"no model {address} in {store.shown_uri(paths)}",
                 hint="sentiment promote" if CHAMPION in address else "sentiment runs",
             ) from error
-
-
-def _download(location: str, saved: Path) -> None:
-    """Download the files of the bundle in a logged model to the new folder `saved`.
-
-    They are asked for by name: a server's list of files might lead anywhere.
-    """
-    repository = get_artifact_repository(location)
-    with files.atomic_dir(saved) as folder:
-        for name in BUNDLE_FILES:
-            repository._download_file(f"artifacts/{_BUNDLE}/{name}", str(folder / name))
 
 
 def _model_id(client: mlflow.MlflowClient, name: str) -> str:

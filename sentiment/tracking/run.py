@@ -16,6 +16,7 @@ from sentiment.tracking import process, registry, store
 from sentiment.tracking.metric_names import TEST_ACCURACY
 from sentiment.tracking.run_logger import Dataset, EpochModel, EvaluationRecord, RunLogger
 from sentiment.utils import environment
+from sentiment.utils.credentials import mask
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
 
@@ -170,7 +171,7 @@ def end_after(run: RunLogger) -> Iterator[None]:
         status = "KILLED"
         raise
     except Exception as error:
-        run.set_tag("failure", str(error) or type(error).__name__)
+        run.set_tag("failure", mask(str(error)) or type(error).__name__)
         raise
     finally:
         run.end(status)
@@ -201,7 +202,7 @@ def resume_run(paths: ProjectPaths, run_id: str, name: str) -> MlflowRun:
         run = MlflowRun(client.get_run(run_id).info.run_id, name, paths)
     except MlflowException as error:
         raise MissingFileError(
-            f"the run to resume, {run_id}, is not in {store.tracking_uri(paths)}",
+            f"the run to resume, {run_id}, is not in {store.shown_uri(paths)}",
             hint="sentiment train",
         ) from error
     run.resume(process.process_tags())
@@ -235,7 +236,8 @@ def source_tags(paths: ProjectPaths, name: str) -> dict[str, str]:
         tags["mlflow.source.git.commit"] = head.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         pass  # no git, or no git checkout: there is no commit
-    return resolve_tags(tags)
+    # The address of a git server may have a password.
+    return {name: mask(text) for name, text in resolve_tags(tags).items()}
 
 
 def log_evaluation(paths: ProjectPaths, run_id: str, evaluation: EvaluationRecord) -> bool:

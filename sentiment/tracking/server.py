@@ -120,9 +120,9 @@ def _start(options: list[str], folder: Path | None = None, **variables: str) -> 
     """Start `mlflow …` in a process group of its own, so that the whole group can be ended."""
     return subprocess.Popen(
         [sys.executable, "-m", "mlflow", *options],
+        cwd=folder,
         # No module is imported from the working directory, where others may have put some.
         env={**os.environ, **variables, "PYTHONSAFEPATH": "1"},
-        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -11,6 +11,7 @@ from sentiment.errors import UnavailableError
 from sentiment.tracking import store
 from sentiment.tracking.run import MlflowRun
 from sentiment.utils import environment
+from sentiment.utils.credentials import mask
 from sentiment.utils.paths import ProjectPaths
 
 with environment.suppress_stderr():
@@ -75,7 +76,7 @@ def optimize(
         with environment.suppress_stderr():
             study.optimize(objective, n_trials=trials, timeout=timeout, n_jobs=jobs)
     except ExecutionException as error:
-        last_line = (str(error).strip().splitlines() or [""])[-1]
+        last_line = (mask(str(error)).strip().splitlines() or [""])[-1]
         raise UnavailableError(
             f"a trial failed on an executor: {last_line}",
             hint=f"sentiment sweep --resume {study.study_name} --master URL, once that is fixed",

@@ -7,25 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.tracking import limits, locations
+from sentiment.tracking import address, limits, locations
 from sentiment.utils import environment
+from sentiment.utils.credentials import mask, without_credentials
 from sentiment.utils.locks import file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import first_line
 
 EXPERIMENT = "sentiment"
+_VARIABLE = '"$MLFLOW_TRACKING_URI"'  # for a shell
 
 environment.configure_libraries()
 with environment.suppress_stderr():
     import mlflow
-    from google.protobuf.json_format import ParseError
     from mlflow.entities import Experiment
     from mlflow.exceptions import MlflowException
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
     from sqlalchemy.exc import SQLAlchemyError  # MLflow does not catch it
-
-# What reading an answer raises that is none: a server may be of another kind, or hostile.
-_NONSENSE = (AttributeError, KeyError, ParseError, RecursionError, TypeError, ValueError)
 
 locations.install()
 limits.install()
@@ -34,6 +32,11 @@ limits.install()
 def tracking_uri(paths: ProjectPaths) -> str:
     """Return the address of the tracking store: MLFLOW_TRACKING_URI, or the project's own."""
     return os.environ.get("MLFLOW_TRACKING_URI") or local_uri(paths)
+
+
+def shown_uri(paths: ProjectPaths) -> str:
+    """Return the address of the tracking store for a message: without a password."""
+    return mask(tracking_uri(paths))
 
 
 def is_server(paths: ProjectPaths) -> bool:
@@ -47,9 +50,12 @@ def local_uri(paths: ProjectPaths) -> str:
 
 
 def queue_uri(paths: ProjectPaths) -> str:
-    """Return the address of the tracking store for a queue, which a project may take elsewhere."""
+    """Return the address of the tracking store for a queue, which a project may take elsewhere.
+
+    It has no password, which the environment of whoever sends the queue has.
+    """
     uri = tracking_uri(paths)
-    return locations.OWN if uri == local_uri(paths) else uri
+    return locations.OWN if uri == local_uri(paths) else without_credentials(uri)
 
 
 def uri_of_queue(paths: ProjectPaths, uri: str, run_id: str) -> str:
@@ -61,7 +67,10 @@ def uri_of_queue(paths: ProjectPaths, uri: str, run_id: str) -> str:
     is_own = uri == locations.OWN or (
         locations.project_of(uri) is not None and locations.has_run(paths.mlruns, run_id)
     )
-    return local_uri(paths) if is_own else uri
+    if is_own:
+        return local_uri(paths)
+    current = tracking_uri(paths)  # may have the password
+    return current if without_credentials(current) == without_credentials(uri) else uri
 
 
 def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
@@ -75,6 +84,7 @@ def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     is_set = "MLFLOW_TRACKING_URI" in os.environ
+    address.check(uri)
     if uri != mlflow.get_tracking_uri():
         _artifact_repos_cache.clear()  # by the ids of runs, which a copy of a project has too
     mlflow.set_tracking_uri(uri)
@@ -89,6 +99,7 @@ def connect(paths: ProjectPaths) -> mlflow.MlflowClient:
 
 def connect_existing(paths: ProjectPaths) -> mlflow.MlflowClient:
     """Connect to a store that exists; raise MissingFileError if its file does not."""
+    address.check(tracking_uri(paths))
     path = locations.database_path(tracking_uri(paths))
     if path is not None and not path.is_file():
         raise MissingFileError(f"no runs yet: {path} does not exist", hint="sentiment train")
@@ -101,19 +112,19 @@ def store_errors(paths: ProjectPaths) -> Iterator[None]:
     try:
         with environment.suppress_stderr():
             yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, *_NONSENSE) as error:
-        if isinstance(error, _NONSENSE) and not is_server(paths):
-            raise
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = first_line(error)
         raise UnavailableError(
-            f"the tracking store {tracking_uri(paths)} can't be used: {reason}",
+            f"the tracking store {shown_uri(paths)} can't be used: {reason}",
             hint=_hint(paths, reason),
         ) from error
 
 
 def _hint(paths: ProjectPaths, reason: str) -> str:
     if "out-of-date database schema" in reason:
-        return f"mlflow db upgrade {shlex.quote(tracking_uri(paths))}"
+        uri = tracking_uri(paths)
+        has_password = uri != without_credentials(uri)
+        return f"mlflow db upgrade {_VARIABLE if has_password else shlex.quote(uri)}"
     if "MLFLOW_TRACKING_URI" in os.environ:
         return "unset MLFLOW_TRACKING_URI, to use the store in mlruns/"
     old, new = (shlex.quote(f"{paths.mlruns}{suffix}") for suffix in ("", ".old"))
@@ -150,13 +161,15 @@ def check_not_deleted(experiment: Experiment, uri: str) -> None:
     if experiment.lifecycle_stage == "deleted":
         restore = f"experiments restore --experiment-id {experiment.experiment_id}"
         raise UnavailableError(
-            f"the experiment {experiment.name!r} has been deleted in {uri}",
+            f"the experiment {experiment.name!r} has been deleted in {mask(uri)}",
             hint=f"{mlflow_command(uri, restore)}, or choose another --experiment",
         )
 
 
 def mlflow_command(uri: str, arguments: str) -> str:
-    """Return the command `mlflow …` for the store at `uri`."""
+    """Return the command `mlflow …` for the store at `uri`, a password only by its variable."""
+    if uri != without_credentials(uri):
+        return f"mlflow {arguments}"
     return f"MLFLOW_TRACKING_URI={shlex.quote(uri)} mlflow {arguments}"
 
 

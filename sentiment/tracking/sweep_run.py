@@ -63,6 +63,7 @@ class MlflowSweepLogger(SweepLogger):
         return {
             int(run.data.tags[_TRIAL]): MlflowRun(run.info.run_id, run.info.run_name, self._paths)
             for run in found
+            if run.data.tags.get(_TRIAL, "").isdecimal()
         }
 
     def begin(self, trial: int, settings: dict[str, Any]) -> None:

@@ -114,8 +114,9 @@ def find(checkpoints: Path, name: str) -> Path:
 
     Raises MissingFileError, which lists the runs that can be resumed.
     """
-    if names.is_plain_name(name) and exists(checkpoints / name):
-        return checkpoints / name
+    folder = names.path_inside(checkpoints, name, "a run name", hint=_HINT)
+    if exists(folder):
+        return folder
     by_run = {folder: _checkpoints(folder) for folder in checkpoints.glob("[!.]*")}
     by_time = sorted(
         (paths[0].stat().st_mtime_ns, folder) for folder, paths in by_run.items() if paths

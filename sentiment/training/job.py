@@ -8,7 +8,7 @@ from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import SPLIT_RULE
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.training.checkpoint import Checkpoint
-from sentiment.utils.names import check_name
+from sentiment.utils import names
 from sentiment.utils.timestamps import utc_timestamp
 
 
@@ -69,7 +69,7 @@ class TrainingJob:
         record = job["record"]
         settings, data, run = record["settings"], record["data"], record["run"]
         return cls(
-            name=check_name(run["name"], "the run's name in a checkpoint"),
+            name=names.check_name(run["name"], "a run name", hint="sentiment train"),
             experiment=run["experiment"],
             recipe=job["recipe"],
             track=job["track"],
@@ -80,7 +80,7 @@ class TrainingJob:
             model=ModelSettings(**settings["model"]),
             train=TrainSettings(**settings["train"]),
             dataset=data["dataset"],
-            folder=check_name(data["folder"], "the name of a prepared dataset"),
+            folder=data["folder"],
             digests=data["digests"],
             reviews=data.get("reviews"),
             run_id=run["id"],

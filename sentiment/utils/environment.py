@@ -13,8 +13,6 @@ _ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # Otherwise a server says how large a file is, and MLflow makes room for that.
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     "KERAS_BACKEND": "tensorflow",
 }
 

@@ -4,6 +4,8 @@ import math
 import re
 from typing import Any
 
+from sentiment.utils.credentials import mask
+
 # Control characters, and characters that change the direction of writing: a terminal obeys them.
 _CONTROL = "\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _IN_TERMINAL = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROL}]")
@@ -55,5 +57,6 @@ def count_of(number: int, noun: str) -> str:
 
 
 def first_line(error: BaseException, max_characters: int = 200) -> str:
-    """Return the first line of an error's message; empty if it has none."""
-    return (str(error).strip().splitlines() or [""])[0][:max_characters]
+    """Return the first line of an error's message without passwords; empty if it has none."""
+    # Masked before it is cut, for an address may be cut in the middle.
+    return (mask(str(error).strip()).splitlines() or [""])[0][:max_characters]

@@ -1,65 +1,104 @@
-"""A tracking server that answers as its test wants, over real HTTP."""
+"""A tracking server that answers as MLflow's REST API does, and lies."""
 
+import gzip
 import json
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+API = "/api/2.0/mlflow"
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+RUN_ID, CHUNK = "0" * 32, b"\0" * (1 << 20)
 
-@contextmanager
-def hostile_server(answer) -> Iterator[str]:
-    """Run a server on this machine and give its address.
 
-    answer: from the path and the parameters of a request to an object, which is sent as JSON, to
-    bytes, or to an iterator of bytes, sent without a length; None for 404.
+class HostileServer(ThreadingHTTPServer):
+    """Has one run, one model version and one logged model, with the names that a test gives.
+
+    source: the version's; model_id: the logged model's; location: where its artifacts are; listing:
+    the paths of the artifacts in any folder; contents: of files, by path; endless: the paths whose
+    answers never end; sent: bytes of such answers; requested: the path of each request;
+    passwords: the `Authorization` of each request.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.0"
+    daemon_threads = True
+    block_on_close = False
 
-        def do_GET(self):
-            url = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
-            content = answer(url.path, {k: v[0] for k, v in parse_qs(url.query).items()})
-            self.send_response(404 if content is None else 200)
-            self.end_headers()
-            if content is None:
-                content = b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "none"}'
-            if isinstance(content, dict | list):
-                content = json.dumps(content).encode()
-            with suppress(OSError):  # the client has had enough
-                for part in [content] if isinstance(content, bytes) else content:
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.address = f"http://127.0.0.1:{self.server_address[1]}"
+        self.source, self.model_id, self.run_name = "models:/m-1", "m-1", "a run"
+        self.location = "mlflow-artifacts:/0/models/m-1/artifacts"
+        self.artifact_uri = "mlflow-artifacts:/0/run/artifacts"
+        self.listing, self.contents, self.endless = [], {}, ()
+        self.status, self.is_compressed = 200, False  # of the endless answers
+        self.sent, self.requested, self.passwords = 0, [], []
+
+    def answer(self, path, query):
+        """Return the JSON that answers a request, or the bytes of a file, or None."""
+        if path == ARTIFACTS:
+            return {"files": self.listing}
+        if path.startswith(ARTIFACTS):
+            return next((v for k, v in self.contents.items() if path.endswith(k)), b"x")
+        name = path.removeprefix(API)
+        info = {"run_id": RUN_ID, "run_uuid": RUN_ID, "experiment_id": "0", "status": "FINISHED"}
+        info |= {"run_name": self.run_name, "artifact_uri": self.artifact_uri, "start_time": 1}
+        info |= {"lifecycle_stage": "active"}
+        run = {"run": {"info": info, "data": {}}}
+        experiment = {"experiment_id": "0", "name": "sentiment", "lifecycle_stage": "active"}
+        version = {"name": "sentiment", "version": "1", "source": self.source, "run_id": RUN_ID}
+        model = {"experiment_id": "0", "model_id": self.model_id, "name": "model"}
+        model |= {"artifact_uri": self.location, "status": "LOGGED_MODEL_READY"}
+        if name.startswith("/logged-models/"):
+            return {"model": {"info": model, "data": {}}}
+        return {
+            "/registered-models/alias": {"model_version": version},
+            "/model-versions/get": {"model_version": version},
+            "/runs/get": run,
+            "/runs/search": {"runs": [run["run"]]},
+            "/artifacts/list": {"root_uri": self.artifact_uri, "files": self.listing},
+            "/experiments/get-by-name": {"experiment": experiment},
+            "/experiments/search": {"experiments": [experiment]},
+        }.get(name, {})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        url, server = urlsplit(self.path), self.server
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        server.requested.append(url.path)
+        server.passwords.append(self.headers.get("Authorization"))
+        with suppress(BrokenPipeError, ConnectionResetError):
+            if any(part in url.path for part in server.endless):
+                self.send_response(server.status)
+                if server.is_compressed:
+                    self.send_header("Content-Encoding", "gzip")
+                self.end_headers()
+                part = gzip.compress(CHUNK) if server.is_compressed else CHUNK
+                while True:
                     self.wfile.write(part)
+                    server.sent += len(part)
+            answer = server.answer(url.path, parse_qs(url.query))
+            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
-        do_POST = do_GET  # noqa: N815
+    do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815
 
-        def log_message(self, *_):
-            pass
+    def log_message(self, *_):
+        pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+
+@contextmanager
+def hostile_server():
+    """Give a running server."""
+    server = HostileServer()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield server
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
-
-
-def model_version(source, **fields):
-    """Return the answer to a request for a version of a registered model."""
-    version = {"name": "sentiment", "version": "1", "source": source, "run_id": "r", **fields}
-    return {"model_version": version}
-
-
-def logged_model(model_id, location="mlflow-artifacts:/1/models/m/artifacts"):
-    """Return the answer to a request for a logged model."""
-    info = {
-        "model_id": model_id, "experiment_id": "1", "name": "model", "artifact_uri": location,
-        "creation_timestamp_ms": 0, "last_updated_timestamp_ms": 0, "status": "LOGGED_MODEL_READY",
-    }  # fmt: skip
-    return {"model": {"info": info, "data": {}}}

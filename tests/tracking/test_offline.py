@@ -2,11 +2,14 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from typer.testing import CliRunner
 
+from sentiment.cli import app
 from sentiment.errors import DamagedFileError
 from sentiment.tracking import history, process, store
 from sentiment.tracking.offline import operations, queue, replay, uploader
@@ -161,9 +164,72 @@ def test_a_damaged_operation_is_named(paths, new_queue, content):
     operation = new_queue.folder / "000001-tag"
     operation.mkdir()
     (operation / "operation.json").write_text(content)
-    with pytest.raises(DamagedFileError, match=r"000001-tag/operation\.json"):
+    replay.send(paths, new_queue)
+    (result,) = sync(paths, Progress())
+    assert result.damaged == (new_queue.folder / "damaged-000001-tag",)
+    assert (result.damaged[0] / "operation.json").read_text() == content
+
+
+def cut(path):
+    """Leave the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGES = {
+    "json": lambda queue: cut(queue / "000002-epoch" / "operation.json"),
+    "gone": lambda queue: (queue / "000002-epoch" / "operation.json").unlink(),
+    "weights": lambda queue: cut(queue / "bundles" / "000002" / "bundle" / "weights.npz"),
+    "model": lambda queue: shutil.rmtree(queue / "bundles" / "000002"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_epoch_is_set_aside_and_all_else_is_sent(paths, new_queue, tmp_path, damage):
+    bundle = tiny_bundle(tmp_path / "made" / "bundle").folder
+    new_queue.append(operations.Start("e", {}))
+    for step in (1, 2):
+        new_queue.append(operations.Epoch({"loss": 0.5}, step, resumed=False), bundle=bundle)
+    new_queue.append(operations.Tag("colour", "red"))
+    new_queue.append(operations.Best("2"))
+    new_queue.append(operations.End("FINISHED"))
+    new_queue.update_header(ended=True)
+    damage(new_queue.folder)
+    healthy = OfflineQueue.create(paths, uri=store.tracking_uri(paths), name="second")
+    healthy.append(operations.Start("e", {}))
+    healthy.update_header(ended=True)
+    (new_queue.folder / "1x-odd").mkdir()  # not ours
+    for _ in range(2):  # the second time there is nothing more to send
+        result = CliRunner().invoke(app, ["sync"], env={"SENTIMENT_HOME": str(paths.root)})
+        assert result.exit_code == 1
+        folder = new_queue.folder / "damaged-000002-epoch"
+        assert f"not sent, since it is damaged: {folder}\n" in result.stderr
+        assert "1 operation damaged; the rest of these runs is sent" in result.stderr
+    assert folder.is_dir() and not healthy.folder.exists()
+    second, first = history.list_runs(paths, "e")
+    assert {first.name, second.name} == {"run", "second"}
+    first = next(run for run in (first, second) if run.name == "run")
+    assert first.status == "FINISHED" and first.tags["colour"] == "red"
+    assert history.metric_curve(paths, first, "loss") == [(2, 0.5)]
+    shutil.rmtree(folder)
+    result = CliRunner().invoke(app, ["sync"], env={"SENTIMENT_HOME": str(paths.root)})
+    assert result.exit_code == 0 and not new_queue.folder.exists()
+
+
+def test_without_its_start_nothing_of_a_run_is_set_aside(paths, new_queue):
+    new_queue.append(operations.Start("e", {}))
+    new_queue.append(operations.Tag("colour", "red"))
+    cut(new_queue.folder / "000001-start" / "operation.json")
+    with pytest.raises(DamagedFileError, match=r"000001-start/operation\.json"):
         replay.send(paths, new_queue)
-    assert new_queue.pending() == 1 and "operation.json" in new_queue.last_error
+    assert new_queue.pending() == 2 and not new_queue.damaged()
+
+
+@pytest.mark.parametrize("path", ["../x.txt", "/x.txt", "a/../../x.txt", "", "a\nb.txt"])
+def test_an_operation_with_a_path_that_leads_elsewhere_is_set_aside(paths, new_queue, path):
+    new_queue.append(operations.Start("e", {}))
+    new_queue.append(operations.Text("text", path))
+    replay.send(paths, new_queue)
+    assert [folder.name for folder in new_queue.damaged()] == ["damaged-000002-text"]
 
 
 def test_a_header_is_what_its_json_says(new_queue):

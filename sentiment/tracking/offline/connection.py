@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from sentiment.errors import SentimentError, UnavailableError
 from sentiment.tracking import store
 from sentiment.utils import environment
+from sentiment.utils.credentials import mask
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import first_line
 
@@ -69,5 +70,5 @@ def _translate(error: Exception, uri: str) -> SentimentError:
         status = getattr(getattr(cause, "response", None), "status_code", _UNAVAILABLE)
     reason = first_line(cause)
     if status >= 500 or status in _TEMPORARY:
-        return StoreUnreachableError(f"the tracking store {uri} does not answer: {reason}")
-    return UnavailableError(f"the tracking store {uri} refuses the run: {reason}")
+        return StoreUnreachableError(f"the tracking store {mask(uri)} does not answer: {reason}")
+    return UnavailableError(f"the tracking store {mask(uri)} refuses the run: {reason}")

@@ -6,12 +6,13 @@ A queue is a folder of `data/spool`, one per run, named after the time of its cr
 - `000001-start`, `000002-epoch`, …: a folder for each operation that is not sent yet, with
   `operation.json` (see operations.py) and, if it has arrays, `arrays.npz`; a file `begun` in it
   says that a part of the operation may be in the store already;
+- `damaged-000002-epoch`: an operation that can't be read, set aside so that the rest is sent;
 - `bundles/000002/bundle`: the model that belongs to an operation;
 - `trouble`: why the last attempt to send failed;
 - `lock`, locked by the process that sends.
 """
 
-import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -27,17 +28,24 @@ from sentiment.tracking import process
 from sentiment.tracking.offline.operations import (
     Epoch,
     Payload,
-    payload_from_json,
+    Start,
     payload_to_json,
 )
-from sentiment.utils import files, npz
+from sentiment.tracking.offline.stored_operation import (
+    BEGUN,
+    HINT,
+    Operation,
+    bundle_folder,
+    read_operation,
+    try_read_operation,
+)
+from sentiment.utils import files
 from sentiment.utils.locks import LockedError, file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
 
-_HINT = "remove that folder; what it holds of its run is lost"
-_BEGUN = "begun"
-_MAX_ARRAYS = 1 << 28  # bytes of an operation's arrays; ours need a hundredth of that
+_DAMAGED = "damaged-"  # before the name of an operation that was set aside
+_OPERATION = re.compile(r"\d{6}-[a-z]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -56,34 +64,6 @@ class QueueHeader:
     writer: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Operation:
-    """A queued operation, in its folder. time: when it was logged, in ms since 1970."""
-
-    number: int
-    folder: Path
-    payload: Payload
-    time: int
-
-    @property
-    def bundle(self) -> Path:
-        """The folder of the model that belongs to it."""
-        return _bundle(self.folder.parent, self.number)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays that belong to it."""
-        return npz.read_arrays(self.folder / "arrays.npz", hint=_HINT, max_bytes=_MAX_ARRAYS)
-
-    def begin(self) -> bool:
-        """Mark it as begun; return True if it was before: a part of it may be in the store."""
-        mark = self.folder / _BEGUN
-        if mark.exists():
-            return True
-        with mark.open("wb") as file:
-            os.fsync(file.fileno())
-        return False
-
-
 class OfflineQueue:
     """The operations of one run that are not sent yet, in the order in which they were logged."""
 
@@ -97,7 +77,7 @@ class OfflineQueue:
     ) -> "OfflineQueue":
         """Create an empty queue, for a new run or for the one with the id `run_id`."""
         paths.spool.mkdir(parents=True, exist_ok=True)
-        paths.spool.chmod(0o700)  # the address of a server may contain a password
+        paths.spool.chmod(0o700)  # earlier versions wrote passwords of servers
         unique = uuid.uuid4().hex
         path = paths.spool / f"{epoch_milliseconds()}-{unique[:8]}"
         header = QueueHeader(run_id or unique, uri, name, False, process.process_tags())
@@ -111,8 +91,8 @@ class OfflineQueue:
     def header(self) -> QueueHeader:
         """The content of `spool.json`."""
         path = self.folder / "spool.json"
-        content = files.read_json(path, hint=_HINT)
-        with files.read_errors(path, hint=_HINT):
+        content = files.read_json(path, hint=HINT)
+        with files.read_errors(path, hint=HINT):
             return QueueHeader(**content)
 
     def update_header(self, **changes: Any) -> None:
@@ -123,7 +103,7 @@ class OfflineQueue:
     def run_id(self) -> str:
         """The run's id in the store; empty until it is known."""
         path = self.folder / "run.json"
-        return files.read_json(path, hint=_HINT)["run_id"] if path.exists() else ""
+        return files.read_json(path, hint=HINT)["run_id"] if path.exists() else ""
 
     @run_id.setter
     def run_id(self, run_id: str) -> None:
@@ -166,11 +146,11 @@ class OfflineQueue:
         """
         self._last += 1
         if bundle is not None:
-            with files.atomic_dir(_bundle(self.folder, self._last)) as folder:
+            with files.atomic_dir(bundle_folder(self.folder, self._last)) as folder:
                 shutil.copytree(bundle, folder, dirs_exist_ok=True)
         with files.atomic_dir(self.folder / f"{self._last:06d}-{payload.kind}") as folder:
             if begun:
-                (folder / _BEGUN).touch()
+                (folder / BEGUN).touch()
             if arrays is not None:
                 np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
             content = payload_to_json(payload, epoch_milliseconds())
@@ -181,23 +161,41 @@ class OfflineQueue:
         return len(self._folders())
 
     def operations(self) -> Iterator[Operation]:
-        """Yield the operations that are not sent yet, and those that are added meanwhile."""
+        """Yield the operations that are not sent yet, and those that are added meanwhile.
+
+        One that can't be read is set aside, except for the first: without it there is no run.
+        """
         while folders := self._folders():
-            yield _read_operation(*min(folders))
+            number, folder = min(folders)
+            try:
+                yield read_operation(number, folder)
+            except DamagedFileError:
+                if folder.name.endswith(f"-{Start.kind}"):
+                    raise
+                self.set_aside(number)
 
     def last(self) -> Operation | None:
-        """Return the newest operation that is not sent yet."""
+        """Return the newest operation that is not sent yet, None if it can't be read."""
         folders = self._folders()
-        return _read_operation(*max(folders)) if folders else None
+        return try_read_operation(max(folders)) if folders else None
 
     def bundles(self) -> dict[int, Path]:
         """Return the folder of each model that is not sent yet, by epoch."""
         folders = [item for item in sorted(self._folders()) if item[1].name.endswith("-epoch")]
         return {
             operation.payload.step: operation.bundle
-            for operation in (_read_operation(*item) for item in folders)
-            if isinstance(operation.payload, Epoch)
+            for operation in map(try_read_operation, folders)
+            if operation is not None and isinstance(operation.payload, Epoch)
         }
+
+    def set_aside(self, number: int) -> None:
+        """Keep an operation that can't be read, and never send it."""
+        for folder in [path for other, path in self._folders() if other == number]:
+            folder.rename(folder.with_name(f"{_DAMAGED}{folder.name}"))
+
+    def damaged(self) -> list[Path]:
+        """Return the folders of the operations that were set aside."""
+        return sorted(self.folder.glob(f"{_DAMAGED}*"))
 
     def mark_sent(self, operation: Operation) -> None:
         """Remove an operation that has been sent; it vanishes in one step."""
@@ -220,7 +218,7 @@ class OfflineQueue:
                 return True
             header = self.header
             complete = header.ended or process.is_alive(header.writer) is False
-            if self.pending() or not complete:
+            if self.pending() or self.damaged() or not complete:
                 return False
             self.remove()
             return True
@@ -239,18 +237,11 @@ class OfflineQueue:
 
     def _folders(self) -> list[tuple[int, Path]]:
         """Return the number and the folder of each operation that is not sent yet."""
-        return [(int(path.name[:6]), path) for path in self.folder.glob("[0-9]*-*")]
-
-
-def _bundle(queue: Path, number: int) -> Path:
-    return queue / "bundles" / f"{number:06d}" / "bundle"
-
-
-def _read_operation(number: int, folder: Path) -> Operation:
-    path = folder / "operation.json"
-    content = files.read_json(path, hint=_HINT)
-    with files.read_errors(path, hint=_HINT):
-        return Operation(number, folder, *payload_from_json(content))
+        return [
+            (int(path.name[:6]), path)
+            for path in self.folder.glob("[0-9]*-*")
+            if _OPERATION.fullmatch(path.name)
+        ]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sentiment.errors import SentimentError, UnavailableError
+from sentiment.errors import DamagedFileError, SentimentError, UnavailableError
 from sentiment.tracking import registry, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.offline import connection
@@ -30,9 +30,11 @@ from sentiment.tracking.offline.operations import (
     Tag,
     Text,
 )
-from sentiment.tracking.offline.queue import OfflineQueue, Operation
+from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.tracking.offline.stored_operation import Operation
 from sentiment.tracking.run import MlflowRun
 from sentiment.utils import environment
+from sentiment.utils.credentials import mask
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -57,6 +59,8 @@ def send(
 ) -> None:
     """Send the operations of `queue`, the oldest first, all or the first `max_operations`.
 
+    One that is damaged is set aside, and those behind it are sent.
+
     seconds: the time limit of each call. Raises StoreUnreachableError if the store does not answer
     and another UnavailableError if it refuses: that operation and those after it stay queued.
     """
@@ -69,7 +73,11 @@ def send(
                 text = f"sending {header.name}"
                 operations = progress.track(operations, text, queue.pending())
             for operation in operations:
-                sender.send(operation)
+                try:
+                    sender.send(operation)
+                except DamagedFileError:  # its arrays or its model
+                    queue.set_aside(operation.number)
+                    continue
                 queue.mark_sent(operation)
                 queue.last_error = ""
                 sent += 1
@@ -139,12 +147,12 @@ class _Sender:
             # A run that an earlier queue has created is known here by that queue's id.
             created = self._created_runs()
             if not created:
-                raise RunMissingError(f"the run {name} is not in {uri}") from error
+                raise RunMissingError(f"the run {name} is not in {mask(uri)}") from error
             info = self._client.get_run(created[0]).info
         if info.lifecycle_stage == "deleted":
             store.check_not_deleted(self._client.get_experiment(info.experiment_id), uri)
             raise UnavailableError(
-                f"the run {name} has been deleted in {uri}",
+                f"the run {name} has been deleted in {mask(uri)}",
                 hint=store.mlflow_command(uri, f"runs restore --run-id {info.run_id}"),
             )
         self._queue.run_id = info.run_id
@@ -176,6 +184,7 @@ class _Sender:
         self.run().resume(resume.tags)
 
     def _epoch(self, epoch: Epoch, operation: Operation) -> None:
+        operation.check_bundle()
         run = self.run()
         model = self._model(run, epoch.step)
         if model and epoch.resumed and _has_metrics(model, epoch.step):
@@ -249,8 +258,9 @@ class _Sender:
             if run_id != run.id:
                 self._client.delete_run(run_id)
         models = runs.logged_models(self._client, run.id)
-        for step in {model.tags.get(registry.STEP) for model in models} - {None}:
-            self._model(run, int(step))
+        for step in {model.tags.get(registry.STEP, "") for model in models}:
+            if step.isdecimal():
+                self._model(run, int(step))
         registry.delete_duplicates(run.id)
 
     def _delete_artifacts(self, run: MlflowRun, prefix: str) -> None:

@@ -1,6 +1,7 @@
 """Send all queues."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sentiment.errors import SentimentError
 from sentiment.tracking.offline import replay
@@ -12,11 +13,16 @@ from sentiment.utils.progress import Progress
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What became of a queue. left: operations that are not sent; trouble: why not."""
+    """What became of a queue.
+
+    left: operations that are not sent; trouble: why not; damaged: the folders of operations that
+    can't be read and were left out.
+    """
 
     name: str
     left: int
     trouble: SentimentError | None
+    damaged: tuple[Path, ...] = ()
 
 
 def sync(paths: ProjectPaths, progress: Progress) -> list[SyncResult]:
@@ -40,4 +46,4 @@ def _send(paths: ProjectPaths, queue: OfflineQueue, progress: Progress) -> SyncR
         queue.remove_if_done()
     except SentimentError as error:
         trouble = error
-    return SyncResult(name, queue.pending(), trouble)
+    return SyncResult(name, queue.pending(), trouble, tuple(queue.damaged()))

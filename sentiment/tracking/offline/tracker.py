@@ -210,7 +210,10 @@ def _try_send(paths: ProjectPaths, queue: OfflineQueue) -> None:
 def _finish_queue(queue: OfflineQueue, say: Notify) -> None:
     """Remove a queue that is sent, or report what is left of it."""
     try:
-        if not queue.remove_if_done() and (pending := queue.pending()):
+        done = queue.remove_if_done()
+        if not done and (damaged := queue.damaged()):
+            say(f"not sent, since it is damaged: {', '.join(map(str, damaged))}\n{_HINT}")
+        if not done and (pending := queue.pending()):
             name, why = queue.header.name, queue.last_error or "the tracking server is slow"
             say(f"{pending} operations of the run {name} wait in {queue.folder}: {why}\n{_HINT}")
     except (OSError, SentimentError) as error:
