@@ -276,4 +276,4 @@ def test_a_training_does_not_take_the_name_of_the_bundled_model(home):
     assert "pretrained is the name of the bundled model. Try: choose another --name" in " ".join(
         result.stderr.split()
     )
-    assert not list(home.iterdir())
+    assert not (home / "data" / "models" / "pretrained").exists()
