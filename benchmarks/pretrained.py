@@ -112,7 +112,7 @@ def main() -> None:
     model = bundle.read(result.folder)
     test = evaluate.load_test_split(model, paths)
     evaluation = evaluate.evaluate(model, test, worst=0)
-    evaluate.save_metrics(model, evaluation, test)
+    evaluate.save_metrics(model, evaluation, test, paths)
     size = sum(path.stat().st_size for path in model.folder.iterdir())
     if size > MAX_SIZE:
         sys.exit(f"the model has {size:,} bytes, more than {MAX_SIZE:,}: not bundled")

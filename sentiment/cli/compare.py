@@ -44,7 +44,7 @@ _SortOption = Annotated[
 ]
 _ColumnsOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME,…", help="more settings, and metrics of the last epoch, to show"),
+    typer.Option(metavar="NAME,…", help="more settings, and metrics of the best epoch, to show"),
 ]
 _LimitOption = Annotated[
     int | None,

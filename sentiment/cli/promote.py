@@ -40,6 +40,7 @@ def command(
     from sentiment.cli import _console, _runs_view
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry
+    from sentiment.tracking.store import EXPERIMENT
 
     paths = find_project()
     candidate = history.find_run(paths, experiment, run)
@@ -58,8 +59,11 @@ def command(
     _show_metrics(target, candidate, champion_run)
     if champion_run is not None:
         result = _show_paired_test(target, paths, candidate, champion_run)
-        if not force and (doubt := _doubt(result)):
-            words = f"sentiment promote {shlex.quote(candidate.bare_name)} --force"
+        if not force and (doubt := _doubt(result, candidate, champion_run)):
+            # Two runs may have one name, and a name may hold anything: the id is always right.
+            words = f"sentiment promote {candidate.id[:8]} --force"
+            if experiment != EXPERIMENT:
+                words += f" --experiment {shlex.quote(experiment)}"
             raise InputError(f"{name} {doubt}", hint=_runs_view.one_line(words))
     version = registry.get_or_register_version(
         paths, candidate.id, candidate.tags.get("model_id"), name=name
@@ -119,7 +123,9 @@ def _show_paired_test(
     return result
 
 
-def _doubt(result: "PairedTest | NoPairedTest") -> str | None:
+def _doubt(
+    result: "PairedTest | NoPairedTest", candidate: "RunRecord", champion: "RunRecord"
+) -> str | None:
     """Return why the candidate may be worse than the champion, as words after its name, or None."""
     from sentiment.evaluation.run_comparison import PairedTest
 
@@ -127,5 +133,8 @@ def _doubt(result: "PairedTest | NoPairedTest") -> str | None:
         worse = result.difference < 0 and result.p < SIGNIFICANT
         return "is significantly worse than the champion on the same reviews" if worse else None
     if result.of_reference:
+        own, other = candidate.reviews.get("test"), champion.reviews.get("test")
+        if own and other and own != other:
+            return "was evaluated on other reviews than the champion"
         return None  # what can't be compared with any candidate would stay the champion forever
     return "can't be compared with the champion on the same reviews"

@@ -17,6 +17,7 @@ from sentiment.cli._options import (
 from sentiment.cli.evaluate import UNBALANCED, evaluate_and_save
 from sentiment.config import PrepareSettings, SnapshotSchedule
 from sentiment.errors import InputError
+from sentiment.inference.trained_models import BUNDLED
 from sentiment.recipe import Recipe, to_toml
 from sentiment.training import run_name, tf_config
 from sentiment.training.job import TrainingJob
@@ -100,7 +101,7 @@ def command(
         return
     worker, paths, stopwatch = tf_config.current_worker(), find_project(), Stopwatch()
     if name is not None and worker.is_chief:
-        run_name.check_run_name(paths, name)  # before minutes of preparing
+        _check_name(paths, name)  # before minutes of preparing
     with _console.show_progress() as progress:
         checkpoint = _find_checkpoint(paths, resume, progress) if resume is not None else None
         if checkpoint:
@@ -131,6 +132,13 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
         raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
     if not ctx.params["track"]:
         refuse_ignored(ctx, ("experiment", "snapshots"), "of no use with --no-track")
+
+
+def _check_name(paths: ProjectPaths, name: str) -> None:
+    """Raise InputError if the model could not be called by `name`, or it is taken."""
+    if name == BUNDLED:
+        raise InputError(f"{name} is the name of the bundled model", hint="choose another --name")
+    run_name.check_run_name(paths, name)
 
 
 def _find_checkpoint(paths: ProjectPaths, run: str, progress: Progress) -> "Checkpoint":

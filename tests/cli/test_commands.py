@@ -268,3 +268,12 @@ def test_prepare_leaves_no_incomplete_dataset_if_it_is_killed(tmp_path):
     assert not list(tmp_path.glob("data/prepared/many*"))
     assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode == 0
     assert len(list(tmp_path.glob("data/prepared/many*"))) == 1
+
+
+def test_a_training_does_not_take_the_name_of_the_bundled_model(home):
+    result = CliRunner().invoke(app, ["train", "--dataset", "sample", "--name", "pretrained"])
+    assert result.exit_code == 1
+    assert "pretrained is the name of the bundled model. Try: choose another --name" in " ".join(
+        result.stderr.split()
+    )
+    assert not (home / "data" / "models" / "pretrained").exists()

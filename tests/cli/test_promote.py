@@ -1,6 +1,7 @@
 """Test `sentiment promote` with a real store and registry."""
 
 import re
+import shlex
 
 import pytest
 from typer.testing import CliRunner
@@ -28,6 +29,7 @@ def ids(home):
             "all right": add_run(folders, "all right", right="++++++++"),
             "all wrong": add_run(folders, "all wrong", right="--------"),
             "empty": _without_predictions(folders),
+            "lost": _with_lost_predictions(folders),
             "new": add_run(folders, "new", right="+++++++-"),
         }
 
@@ -35,6 +37,13 @@ def ids(home):
 def _without_predictions(folders):
     run_id = add_run(folders, "empty")
     store.connect(folders).log_metric(run_id, "test/accuracy", 0.9)
+    return run_id
+
+
+def _with_lost_predictions(folders):
+    run_id = add_run(folders, "lost", right="++++++--", digest="other reviews")
+    for file in (folders.mlruns / "artifacts").glob(f"**/{run_id}/**/test_predictions.npz"):
+        file.unlink()
     return run_id
 
 
@@ -85,7 +94,7 @@ def test_the_newest_run_becomes_the_first_champion(ids, home, crown):
     assert champion(home) == ids["new"]
     assert re.search(r"│ accuracy +│ 87.50 % │", shown)
     assert "│ ROC AUC │ 0.9000 │" in shown
-    assert "version 7 (new) is now the champion" in shown
+    assert "version 8 (new) is now the champion" in shown
     assert "sentiment predict --model models:/sentiment@champion" in shown
     assert "McNemar" not in shown
 
@@ -105,8 +114,8 @@ def test_candidate_and_champion_are_compared_on_the_same_reviews(ids, home, crow
 
 def test_runs_on_other_reviews_have_no_paired_test(ids, home, crown):
     crown("other")
-    words = "can't be compared with the champion on the same reviews. Try: sentiment promote new"
-    assert words in sentiment("new", status=1)
+    words = "can't be compared with the champion on the same reviews. Try: sentiment promote "
+    assert words + ids["new"][:8] in sentiment("new", status=1)
     assert champion(home) == ids["other"]
     assert "No paired test: the two runs were not evaluated on the same reviews." in sentiment(
         "new", "--force"
@@ -119,10 +128,34 @@ def test_a_model_that_is_significantly_worse_is_promoted_by_force_alone(ids, hom
     crown("all right")
     shown = sentiment("all wrong", status=1)
     assert "all wrong is significantly worse than the champion on the same reviews." in shown
-    assert "Try: sentiment promote 'all wrong' --force" in shown
     assert champion(home) == ids["all right"]
-    assert "is now the champion" in sentiment("all wrong", "--force")
+    hint = shown.partition("Try: sentiment promote ")[2]
+    assert hint.endswith(" --force")
+    assert "is now the champion" in sentiment(*shlex.split(hint))
     assert champion(home) == ids["all wrong"]
+
+
+def test_the_hint_of_a_refusal_finds_the_run_among_namesakes_and_in_its_experiment(
+    ids, home, crown
+):
+    crown("all right")
+    paths, right = ProjectPaths(home), "--------"
+    wrong = [add_run(paths, "twin", experiment="my own", right=right) for _ in range(2)]
+    client = store.connect(paths)
+    for run_id in wrong:
+        source = f"models:/{client.create_logged_model('1', name='twin').model_id}"
+        client.create_model_version(registry.NAME, source, run_id)
+    shown = sentiment(wrong[0], "--experiment", "my own", status=1)
+    hint = shown.partition("Try: sentiment promote ")[2]
+    assert "is now the champion" in sentiment(*shlex.split(hint))
+    assert champion(home) == wrong[0]
+
+
+def test_other_reviews_are_noticed_without_the_predictions_of_the_champion(ids, home, crown):
+    crown("lost")
+    words = "new was evaluated on other reviews than the champion. Try: sentiment promote"
+    assert words in sentiment("new", status=1)
+    assert champion(home) == ids["lost"]
 
 
 def test_a_model_that_is_worse_by_chance_is_promoted(ids, home, crown):
@@ -153,7 +186,7 @@ def test_a_champion_whose_run_was_deleted_is_ignored(ids, home, crown):
 
 def test_the_champion_is_not_promoted_twice(ids, home, crown):
     crown("new")
-    assert sentiment("new") == "new is already the champion (version 7)"
+    assert sentiment("new") == "new is already the champion (version 8)"
 
 
 def test_a_run_that_was_not_evaluated_is_refused(ids, home, crown):
