@@ -10,6 +10,7 @@ import numpy as np
 
 from sentiment.config import ModelSettings
 from sentiment.errors import InputError
+from sentiment.utils.text import shown
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,5 @@ CELLS = {"simple_rnn": SIMPLE_RNN}
 def cell_of(settings: ModelSettings) -> RecurrentCell:
     """Return the cell that a model is made of; raise InputError if there is none of that name."""
     if settings.cell not in CELLS:
-        raise InputError(f"unknown cell {settings.cell!r}; known cells are {', '.join(CELLS)}")
+        raise InputError(f"unknown cell {shown(settings.cell)}; known cells are {', '.join(CELLS)}")
     return CELLS[settings.cell]

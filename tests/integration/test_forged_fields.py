@@ -91,7 +91,7 @@ def forged_array(array, rng):
             lambda: array[::-1],
             lambda: np.asfortranarray(np.stack([array, array])),
             lambda: array.astype(rng.choice(["f8", "i8", ">f4", "U8", "c16", "?", "i1"])),
-            lambda: np.full_like(array, rng.choice([0, -1, 127])),
+            lambda: np.full(array.shape, rng.choice([0, -1, 127])).astype(array.dtype),
             lambda: np.concatenate([array, array]),
             lambda: array.astype("f4") * np.float32(rng.choice([np.nan, np.inf, 3e38])),
         ]
