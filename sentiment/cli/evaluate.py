@@ -123,7 +123,9 @@ def evaluate_and_save(
         evaluation = evaluate.evaluate(bundle, data, worst=worst, progress=progress)
         try:
             evaluate.save_metrics(bundle, evaluation, data, paths)
-        except SentimentError as error:  # the result of minutes is shown all the same
+        except SentimentError as error:
+            if bundle.folder.resolve().parent == paths.models.resolve():
+                raise  # what belongs to the model is missing there
             progress.note(f"the metrics are not saved: {error.fact}")
         has_run = track and bundle.manifest.run.id
         if has_run and not evaluate.log_evaluation(bundle, evaluation, data, paths, progress):

@@ -7,7 +7,8 @@ project's folder, and a store that can't be written needs no change after a move
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlparse
@@ -38,6 +39,8 @@ _UPDATES = (
     "UPDATE model_versions SET storage_location = found(storage_location)",
     "UPDATE model_versions SET source = found(source)",
 )
+
+_own_folders: set[str] = set()  # see `own_folder`
 
 
 def database_uri(mlruns: Path) -> str:
@@ -158,6 +161,8 @@ def _open_of_server(address: str, tracking_uri: str | None, **others: Any) -> An
     The project is the server's, and `sentiment ui` hands out what its folder has. Any other folder
     would be one of this machine, where a server may neither read nor write.
     """
+    if address in _own_folders:
+        return LocalArtifactRepository(address, tracking_uri, **others)
     relative = str(_relative(address))
     if not relative.startswith(_ARTIFACTS):
         raise MlflowException(
@@ -166,6 +171,17 @@ def _open_of_server(address: str, tracking_uri: str | None, **others: Any) -> An
         )
     address = f"mlflow-artifacts:/{relative.removeprefix(_ARTIFACTS)}"
     return MlflowArtifactsRepository(address, tracking_uri, **others)
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Let MLflow read `folder` in the body: this program has named it, and no server."""
+    named = {str(folder), str(folder.parent)}  # MLflow opens the one above
+    _own_folders.update(named)
+    try:
+        yield
+    finally:
+        _own_folders.difference_update(named)
 
 
 def install() -> None:

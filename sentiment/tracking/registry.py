@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import MissingFileError
-from sentiment.tracking import store
+from sentiment.tracking import locations, store
 from sentiment.utils import environment, files, names
 from sentiment.utils.paths import ProjectPaths
 
@@ -77,14 +77,15 @@ def log_model(run_id: str, bundle: Path, step: int) -> str:
         created = client.create_logged_model(
             run.info.experiment_id, "model", run_id, {STEP: str(step)}, params=run.data.params
         )
-        logged = Model.log(
-            artifact_path=None,
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            model_id=created.model_id,
-            step=step,
-            **_model_arguments(bundle, Path(tmp)),
-        )
+        with locations.own_folder(bundle):
+            logged = Model.log(
+                artifact_path=None,
+                flavor=mlflow.pyfunc,
+                run_id=run_id,
+                model_id=created.model_id,
+                step=step,
+                **_model_arguments(bundle, Path(tmp)),
+            )
     return logged.model_id
 
 
@@ -93,7 +94,8 @@ def save_model(bundle: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory() as tmp, environment.suppress_stderr():
         copy = Path(tmp) / _BUNDLE
         shutil.copytree(bundle, copy)
-        mlflow.pyfunc.save_model(path=str(target), **_model_arguments(copy, Path(tmp)))
+        with locations.own_folder(copy):
+            mlflow.pyfunc.save_model(path=str(target), **_model_arguments(copy, Path(tmp)))
 
 
 def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:

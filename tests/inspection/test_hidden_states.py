@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from sentiment.cli import app
@@ -145,7 +146,8 @@ def test_a_terminal_gets_a_table(classifier, monkeypatch):
     monkeypatch.setattr(sys, "stdout", file)
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "dumb")
-    states.command(["good \x1b[2J film"], steps="last")
+    ctx = typer.main.get_command(app).get_command(None, "states").make_context("states", ["x"])
+    states.command(ctx, ["good \x1b[2J film"], steps="last")
     output = file.getvalue()
     state = classifier.final_states(classifier.encode(["good 2j film"]))[0]
     assert "forward above backward, 3 units" in output

@@ -22,7 +22,7 @@ from sentiment.utils.ports import free_ports
 from tests.helpers.commands import COMMAND
 
 ODD = ["100%", "a%20b", "q?x", "#1", "ü b", "a;b", "a&b", "it's", "plain"]
-TRAIN = ["train", "--dataset", "sample", "--epochs", "1", "--own-labels", "0"]
+TRAIN = ["train", "--dataset", "sample", "--epochs", "1", "--own-labels", "0", "--name", "moved"]
 CHAMPION = "models:/sentiment@champion"
 PREDICT = ["predict", "--json", "--model", CHAMPION, "A fine film."]
 OLD = Path(__file__).parents[1] / "fixtures" / "written_by_0.1.0.tar.xz"
@@ -80,7 +80,7 @@ def test_a_project_moves_between_any_two_commands_and_a_copy_is_independent(tmp_
 
     monkeypatch.chdir(project)
     run(*TRAIN)
-    move_and_run("evaluate")
+    move_and_run("evaluate", "--model", "moved")
     assert len(json.loads(move_and_run("runs", "--json"))["runs"]) == 1
     move_and_run("promote")
     answer = move_and_run(*PREDICT)
@@ -90,7 +90,7 @@ def test_a_project_moves_between_any_two_commands_and_a_copy_is_independent(tmp_
     before = contents(project)
     monkeypatch.chdir(copy)
     assert run(*PREDICT) == answer
-    run(*TRAIN, "--seed", "1")
+    run(*TRAIN[:-1], "seed1", "--seed", "1")
     assert contents(project) == before
     project, parent = copy, tmp_path
     assert "seed1" in move_and_run("compare")
