@@ -131,7 +131,8 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
     if not ctx.params["track"]:
-        refuse_ignored(ctx, ("experiment", "snapshots"), "of no use with --no-track")
+        ignored = ("experiment",) if snapshots == "off" else ("experiment", "snapshots")
+        refuse_ignored(ctx, ignored, "of no use with --no-track")
 
 
 def _check_name(paths: ProjectPaths, name: str) -> None:
