@@ -29,7 +29,7 @@ from sentiment.utils.paths import ProjectPaths
         "evaluate --on-error skip",
         "evaluate --delimiter ,",
         "evaluate --data a.jsonl --no-header",
-        "train --dataset sample --no-track --snapshots off",
+        "train --dataset sample --no-track --snapshots batch:5",
         "train --dataset sample --no-track --experiment x",
         "sweep --dataset sample --no-track --experiment x",
         "compare --seeds 2",
