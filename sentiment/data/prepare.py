@@ -4,6 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sentiment.config import READ_SETTINGS, PrepareSettings
 from sentiment.data import labelled_files, prepared, readers, sources, tokenizer, trainable
 from sentiment.data.label_mapping import parse_labels
@@ -14,7 +16,7 @@ from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
-_REFERENCE_REVIEWS = 25_000  # the size of IMDB's training split
+_REFERENCE_REVIEWS = 75_000  # IMDB's training reviews, labelled and unlabelled
 
 
 def prepare(
@@ -41,24 +43,27 @@ def prepare(
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
     splits = source.load(request)
-    train_texts = splits["train"].texts
-    trainable.check_spaces(train_texts)
-    min_word_count, *min_ngram_counts = _min_counts(settings, len(train_texts))
-    vocabulary, train_tokens = tokenizer.fit(
-        progress.track(train_texts, "building vocabulary", len(train_texts)),
+    trainable.check_spaces(splits["train"].texts)
+    learnt = [name for name in splits if name != "test"]  # labelled and unlabelled
+    texts = [text for name in learnt for text in splits[name].texts]
+    min_word_count, *min_ngram_counts = _min_counts(settings, len(texts))
+    vocabulary, tokens = tokenizer.fit(
+        progress.track(texts, "building vocabulary", len(texts)),
         most_words=settings.vocabulary,
         least_word=min_word_count,
         least_ngram=min_ngram_counts,
     )
+    ends = np.cumsum([len(splits[name].texts) for name in learnt])
+    encoded_splits = dict(zip(learnt, tokens.divide(ends[:-1]), strict=True))
     # If two processes prepare the same dataset at once, the one that ends first wins.
     with files.atomic_dir(folder, replace=again) as temporary:
         vocabulary.write(temporary)
         statistics = {}
         for name, split in splits.items():
-            encoded = train_tokens
-            if name != "train":
-                texts = progress.track(split.texts, f"encoding {name}", len(split.texts))
-                encoded = vocabulary.encode(texts)
+            encoded = encoded_splits.get(name)
+            if encoded is None:
+                own = progress.track(split.texts, f"encoding {name}", len(split.texts))
+                encoded = vocabulary.encode(own)
             statistics[name] = prepared.write_split(
                 temporary, name, split.texts, split.labels, encoded
             )
@@ -124,9 +129,9 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
 
 
 def _min_counts(settings: PrepareSettings, reviews: int) -> list[int]:
-    """Return how often a word, a pair and a triple must occur in this many training reviews.
+    """Return how often a word, a pair and a triple must occur in this many reviews to learn from.
 
-    The settings are for 25,000 reviews. Fewer reviews need proportionally fewer occurrences, but
+    The settings are for 75,000 reviews. Fewer reviews need proportionally fewer occurrences, but
     at least two.
     """
     counts = (settings.least_word, settings.least_bigram, settings.least_trigram)

@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sentiment.config import ModelSettings
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.apart import unrelated
 from sentiment.data.examples import Examples
 from sentiment.data.grouping import choose_groups
 from sentiment.data.prepared import Split
-from sentiment.data.tokenizer import Tokenizer
+from sentiment.data.tokenizer import EncodedTexts, Tokenizer
 from sentiment.data.trainable import check_labels, group_reviews
+from sentiment.errors import InputError
 
 SPLIT_RULE = 2  # of `split_training_reviews`
 
@@ -18,12 +20,13 @@ SPLIT_RULE = 2  # of `split_training_reviews`
 class TrainingSplit:
     """Reviews for training and for validation.
 
-    validation_rows: int64, rows of the validation reviews in the prepared split; truncated: share
-    of all reviews that are longer than the model's longest review, 0-1.
+    train_rows, validation_rows: int64, rows of these reviews in the prepared split; truncated:
+    share of all reviews that are longer than the model's longest review, 0-1.
     """
 
     train: Examples
     validation: Examples
+    train_rows: np.ndarray
     validation_rows: np.ndarray
     truncated: float
 
@@ -43,41 +46,67 @@ class TrainingSplit:
         return replace(self, train=weighted(self.train), validation=weighted(self.validation))
 
 
+def make_examples(
+    encoded: EncodedTexts, labels: np.ndarray, tokenizer: Tokenizer, model: ModelSettings
+) -> Examples:
+    """Return reviews as a network of this shape reads them; labels: float32 (N,)."""
+    features = tokenizer.features(encoded, model.ngrams, repeats=model.repeats)
+    return Examples(features, encoded.offsets, labels)
+
+
 def unlabelled_examples(split: Split, tokenizer: Tokenizer, model: ModelSettings) -> Examples:
     """Return unlabelled reviews, with 0.5 for each label."""
     encoded = split.encoded.last(model.longest_review)
-    features = tokenizer.features(encoded, model.ngrams)
-    return Examples(features, encoded.offsets, np.full(len(split), 0.5, np.float32))
+    return make_examples(encoded, np.full(len(split), 0.5, np.float32), tokenizer, model)
 
 
 def split_training_reviews(
     split: Split,
     tokenizer: Tokenizer,
     model: ModelSettings,
-    share: float,
+    settings: TrainSettings,
     rule: int = SPLIT_RULE,
 ) -> TrainingSplit:
-    """Use `share` of the reviews, 0-1, for validation and the rest for training.
+    """Use a share of the reviews for validation and the rest for training.
 
-    The choice depends on the reviews alone, so that runs with different seeds are compared on the
-    same reviews. rule: 2, by which reviews that are equal to the network stay on one side and both
-    sides have the same share of each label; 1, by which versions before this one chose any rows.
-    Raises InputError if the labels are too few for both sides.
+    The choice depends on the reviews and on `fold`, not on the seed, so that runs with different
+    seeds are compared on the same reviews. Folds share no review. With `validation` "apart",
+    training reviews that are close to a validation review are left out; see `apart`. rule: 2, by
+    which reviews that are equal to the network stay on one side and both sides have the same share
+    of each label; 1, by which versions before this one chose any rows. Raises InputError if the
+    labels are too few for both sides.
     """
     encoded = split.encoded.last(model.longest_review)
     if rule == 1:
         order = np.random.default_rng(0).permutation(len(split))
-        validation = np.sort(order[: max(1, round(len(split) * share))])
+        count = max(1, round(len(split) * settings.validation_share))
+        validation = np.sort(order[:count])
     else:
         groups = group_reviews(encoded)
         check_labels(split.labels, groups)
-        validation = choose_groups(groups, split.labels, share)
+        validation = _choose_fold(groups, split.labels, settings.validation_share, settings.fold)
     train = np.setdiff1d(np.arange(len(split)), validation)
+    if settings.validation == "apart":
+        train = unrelated(encoded, validation, train)
 
     def examples(rows: np.ndarray) -> Examples:
-        chosen = encoded.take(rows)
-        features = tokenizer.features(chosen, model.ngrams)
-        return Examples(features, chosen.offsets, split.labels[rows].astype(np.float32))
+        labels = split.labels[rows].astype(np.float32)
+        return make_examples(encoded.take(rows), labels, tokenizer, model)
 
     truncated = float(np.mean(split.encoded.lengths > model.longest_review))
-    return TrainingSplit(examples(train), examples(validation), validation, truncated)
+    return TrainingSplit(examples(train), examples(validation), train, validation, truncated)
+
+
+def _choose_fold(groups: np.ndarray, labels: np.ndarray, share: float, fold: int) -> np.ndarray:
+    """Return the rows of a fold, int64: `share` of all rows, and none of those of earlier folds."""
+    if (fold + 1) * share > 1:
+        raise InputError(
+            f"fold {fold} does not exist: each fold is {share:g} of the reviews",
+            hint=f"sentiment train --validation-share {1 / (fold + 1):.2g}",
+        )
+    rows, chosen = np.arange(len(groups)), np.empty(0, np.int64)
+    for _ in range(fold + 1):
+        rows = np.setdiff1d(rows, chosen)
+        of_rest = share * len(groups) / len(rows)
+        chosen = rows[choose_groups(groups[rows], labels[rows], of_rest)]
+    return chosen

@@ -4,11 +4,10 @@ An id is a row of the embedding table: 0 is padding and belongs to no word, 1 is
 2 … V-1 are words, the most frequent first, and ids from V on are n-grams.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +60,15 @@ class EncodedTexts:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         shifts = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
         return EncodedTexts(np.take(self.tokens, shifts + np.arange(offsets[-1])), offsets)
+
+    def divide(self, ends: np.ndarray) -> "list[EncodedTexts]":
+        """Divide the texts before each of the texts `ends`, int (M,); return M + 1 parts."""
+        bounds = [0, *ends.tolist(), len(self)]
+        parts = []
+        for start, end in pairwise(bounds):
+            offsets = self.offsets[start : end + 1]
+            parts.append(EncodedTexts(self.tokens[offsets[0] : offsets[-1]], offsets - offsets[0]))
+        return parts
 
     def last(self, longest: int) -> "EncodedTexts":
         """Return the last `longest` tokens of each text: the verdict is mostly at the end."""
@@ -118,11 +126,12 @@ class Tokenizer:
         flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
         return EncodedTexts(flat, np.cumsum(lengths, dtype=np.int64))
 
-    def features(self, encoded: EncodedTexts, order: int) -> np.ndarray:
+    def features(self, encoded: EncodedTexts, order: int, *, repeats: bool = True) -> np.ndarray:
         """Return the feature ids at each token, int32 (total tokens, order).
 
         Column 0 is the word; column k is the n-gram of k + 1 words that ends with it, or 0 if that
-        n-gram is unknown or would begin in the previous text.
+        n-gram is unknown or would begin in the previous text. Without `repeats`, a word that comes
+        again in the same text is unknown from then on, and so is an n-gram.
         """
         features = np.zeros((len(encoded.tokens), order), np.int32)
         features[:, 0] = encoded.tokens
@@ -135,6 +144,8 @@ class Tokenizer:
             indices[indices == len(self.ngrams)] = 0
             known = self.ngrams[indices] == keys
             features[ends[known], column] = indices[known] + self.vocabulary_size
+        if not repeats:
+            _remove_repeats(features, encoded, self.feature_count)
         return features
 
     @cached_property
@@ -184,6 +195,21 @@ def _slots(keys: np.ndarray) -> np.ndarray:
     return ((keys.astype(np.uint64) * _HASH_FACTOR) >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
 
 
+def _remove_repeats(features: np.ndarray, encoded: EncodedTexts, count: int) -> None:
+    """Overwrite each id below `count` that its column has earlier in the same text."""
+    texts = np.repeat(np.arange(len(encoded), dtype=np.int64), encoded.lengths)
+    for column, unknown in enumerate([UNKNOWN] + [PADDING] * (features.shape[1] - 1)):
+        places = np.flatnonzero(features[:, column] > unknown)
+        keys = texts[places] * count + features[places, column]
+        order = np.argsort(keys)  # equal keys in any order: a stable sort takes twice as long
+        ordered = keys[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        if len(places):
+            is_first = np.zeros(len(places), bool)
+            is_first[np.minimum.reduceat(order, starts)] = True
+            features[places[~is_first], column] = unknown
+
+
 def _ngram_keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of tokens that end an n-gram of known words, and its keys, int64 (M,).
 
@@ -212,19 +238,22 @@ def fit(
     order. least_word: minimum occurrences of a word. least_ngram[k]: those of an n-gram of k + 2
     words.
     """
-    tokenized = [tokenize(text) for text in texts]
-    counts = Counter(chain.from_iterable(tokenized))
+    # Numbered as they are met: 75,000 reviews as strings would take a gigabyte.
+    met: dict[str, int] = {}
+    parts, lengths = [np.empty(0, np.int32)], [0]
+    for text in texts:
+        numbers = [met.setdefault(word, len(met)) for word in tokenize(text)]
+        parts.append(np.array(numbers, np.int32))
+        lengths.append(len(numbers))
+    flat, words = np.concatenate(parts), list(met)
+    counts = np.bincount(flat, minlength=len(words))
     frequent = sorted(
-        (word for word, count in counts.items() if count >= least_word),
-        key=lambda word: (-counts[word], word),
-    )
-    tokenizer = Tokenizer(frequent[:most_words])
-    ids = tokenizer._ids
-    lengths = np.array([0] + [len(words) for words in tokenized], np.int64)
-    flat = np.fromiter(
-        (ids.get(word, UNKNOWN) for word in chain.from_iterable(tokenized)), np.int32, lengths.sum()
-    )
-    encoded = EncodedTexts(flat, np.cumsum(lengths))
+        np.flatnonzero(counts >= least_word).tolist(), key=lambda met: (-counts[met], words[met])
+    )[:most_words]
+    tokenizer = Tokenizer([words[number] for number in frequent])
+    ids = np.full(len(words), UNKNOWN, np.int32)
+    ids[frequent] = np.arange(FIRST_WORD, FIRST_WORD + len(frequent))
+    encoded = EncodedTexts(np.take(ids, flat), np.cumsum(lengths, dtype=np.int64))
     ngrams = [np.empty(0, np.int64)]
     for order, min_count in enumerate(least_ngram, 2):
         keys = _ngram_keys(encoded, order, tokenizer.vocabulary_size)[1]

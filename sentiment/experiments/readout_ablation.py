@@ -54,7 +54,7 @@ def compare_readouts(
             hint="sentiment compare --readout --seeds 3",
         )
     progress, all_settings = progress or Progress(), _all_settings(model, settings, seeds)
-    evaluator = ReadoutEvaluator(data, model, settings.validation_share)
+    evaluator = ReadoutEvaluator(data, model, settings)
     timestamp, total = name_timestamp(), len(all_settings)
     results = []
     for number, (shape, chosen) in enumerate(all_settings, 1):
@@ -91,9 +91,9 @@ class ReadoutEvaluator:
     reads; opinion words are those with a large log-count ratio in the training reviews.
     """
 
-    def __init__(self, data: PreparedDataset, model: ModelSettings, validation_share: float):
+    def __init__(self, data: PreparedDataset, model: ModelSettings, settings: TrainSettings):
         tokenizer = data.tokenizer.up_to(model.ngrams)
-        split = split_training_reviews(data.split("train"), tokenizer, model, validation_share)
+        split = split_training_reviews(data.split("train"), tokenizer, model, settings)
         words = replace(split.train, features=split.train.features[:, :1])
         ratios = log_count_ratios(words, tokenizer.vocabulary_size)
         whole = data.split("test").encoded

@@ -33,4 +33,4 @@ def train(
         training.run(after_epoch)
     except _PrunedError:
         return None
-    return training.best.metrics.validation_loss
+    return training.final()[1].metrics.validation_loss

@@ -132,7 +132,9 @@ class Classifier:
         Without `every_step`, ignore the first array: it lacks the states of the last layer.
         """
         settings = self.bundle.settings
-        features = self.bundle.tokenizer.features(encoded, settings.ngrams)
+        features = self.bundle.tokenizer.features(
+            encoded, settings.ngrams, repeats=settings.repeats
+        )
         many = features.size > len(self._embedding)
         inputs = _embed(self._float32_embedding if many else self._embedding, features)
         layouts = {

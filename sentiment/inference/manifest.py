@@ -1,8 +1,9 @@
 """What `bundle.json` says about a trained model."""
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
+from sentiment.config import ModelSettings
 from sentiment.utils.typed_json import check_line, typed
 
 FORMAT = 2
@@ -53,6 +54,10 @@ class Manifest:
     measured_on: dict[str, str] = field(default_factory=dict)
     rules: int = 1
     other: dict[str, Any] = field(default_factory=dict)
+
+    def with_model(self, model: ModelSettings) -> "Manifest":
+        """Return this manifest for a network of another shape."""
+        return replace(self, settings=self.settings | {"model": asdict(model)})
 
 
 _Part = TypeVar("_Part", Manifest, RunInfo, DataInfo)

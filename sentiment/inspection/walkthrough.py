@@ -80,7 +80,8 @@ def walk_through(classifier: Classifier, text: str, *, hint: str) -> Walkthrough
             f"expected at most {LONGEST} words to follow, got {len(words):,}", hint=hint
         )
     bundle = classifier.bundle
-    features = bundle.tokenizer.features(encoded, bundle.settings.ngrams)
+    settings = bundle.settings
+    features = bundle.tokenizer.features(encoded, settings.ngrams, repeats=settings.repeats)
     parts = _word_parts(classifier, features, words)
     decision = Decision(
         classifier.final_states(encoded)[0],  # from the runtime, which applies any readout
@@ -89,7 +90,7 @@ def walk_through(classifier: Classifier, text: str, *, hint: str) -> Walkthrough
         bundle.temperature,
     )
     passes = _layer_passes(classifier, np.array([vector(of_word) for of_word in parts]))
-    return Walkthrough(text, bundle.name, words, parts, passes, bundle.settings.readout, decision)
+    return Walkthrough(text, bundle.name, words, parts, passes, settings.readout, decision)
 
 
 def vector(parts: list[WordPart]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.config import SnapshotSchedule, flatten_settings
+from sentiment.config import ModelSettings, SnapshotSchedule, flatten_settings
 from sentiment.data.labels import label_name, label_of
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference import bundle, resolve
@@ -37,9 +37,10 @@ _DIGITS = {"epoch": 2, "batch": 6}  # of the number in a snapshot's file name
 class ModelState:
     """The weights of a network at one moment of its training.
 
-    embedding: float32 (V + G, E); weights: by bundle name.
+    model: its shape; embedding: float32 (V + G, E); weights: by bundle name.
     """
 
+    model: ModelSettings
     embedding: np.ndarray
     weights: dict[str, np.ndarray]
     temperature: float
@@ -98,6 +99,7 @@ class TrackingCallback(Callback):
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
         self._reference: np.ndarray | None = None
         self._figures: dict[str, figures.SnapshotFigure] = {}
+        self._shape: tuple[int, ...] = ()  # of the states in these figures
 
     def on_train_begin(self, get_state: GetModelState) -> None:
         """Log a snapshot of the hidden states before training, as step 0."""
@@ -178,7 +180,11 @@ class TrackingCallback(Callback):
             tokenizer=self._tokenizer,
             embedding=state.embedding,
             weights=state.weights,
-            manifest=replace(self._manifest, temperature=state.temperature, metrics=metrics),
+            manifest=replace(
+                self._manifest.with_model(state.model),
+                temperature=state.temperature,
+                metrics=metrics,
+            ),
         )
 
     def _log_snapshot(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
@@ -200,7 +206,8 @@ class TrackingCallback(Callback):
             self._reference = snapshots.reference_points(Classifier(reference), self._probes)
         snapshot = snapshots.take_snapshot(Classifier(opened), self._probes, self._reference)
         self._snapshots.append((epoch, snapshot))
-        if not self._figures:
+        if snapshot.states.shape != self._shape:  # a merged network has more units
+            self._shape = snapshot.states.shape
             self._figures = {name: create(snapshot) for name, (create, _) in _FIGURES.items()}
         return snapshot
 

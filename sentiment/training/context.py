@@ -38,9 +38,7 @@ class TrainingContext:
     ) -> "TrainingContext":
         """Read the training reviews of `data` and hold back some of them for validation."""
         tokenizer = data.tokenizer.up_to(model.ngrams)
-        split = split_training_reviews(
-            data.split("train"), tokenizer, model, settings.validation_share, split_rule
-        )
+        split = split_training_reviews(data.split("train"), tokenizer, model, settings, split_rule)
         if settings.class_weight == "balanced":
             split = split.balanced()
         return cls(data, tokenizer, split, model, settings, **observers)

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 import keras
@@ -109,11 +108,11 @@ class TrainingLoop:
             return True
         return len(self.epochs) == self._settings.epochs
 
-    def pseudo_label(self, examples: Examples) -> Examples:
-        """Return `examples` with the best epoch's P(positive) as labels."""
+    def logits(self, examples: Examples) -> np.ndarray:
+        """Return the best epoch's logit of each review, float32 (N,)."""
         if self._best is not None:
             network.set_arrays(self._network, self._best.embedding, self._best.weights)
-        return replace(examples, labels=self._predict(examples).probabilities)
+        return self._predict(examples).logits
 
     def model_state(self, outputs: ModelOutputs | None = None) -> ModelState:
         """Return the current weights and a temperature.
@@ -125,7 +124,7 @@ class TrainingLoop:
         if outputs:
             examples = self._validation
             temperature = fit_temperature(examples.labels, outputs.logits, examples.weights)
-        return ModelState(embedding, weights, temperature)
+        return ModelState(self._context.model, embedding, weights, temperature)
 
     def calibrated_state(self) -> ModelState:
         """Return the current weights, with a temperature fitted to the validation reviews."""

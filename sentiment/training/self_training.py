@@ -1,4 +1,4 @@
-"""Self-training: one network after another, each labelling unlabelled reviews for the next."""
+"""Self-training: networks that learn from unlabelled reviews too, with labels that models give."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,60 +8,88 @@ from typing import Any
 
 import numpy as np
 
+from sentiment.config import ModelSettings
 from sentiment.data.examples import Examples
 from sentiment.data.split import unlabelled_examples
+from sentiment.inference.classifier import sigmoid
 from sentiment.training.context import TrainingContext
+from sentiment.training.final import merge_networks
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.training.teacher import Teacher
 from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
+_SEED_STEP = 7919  # between the networks of a round
 Arrays = Mapping[str, np.ndarray]
 
 
 class SelfTraining:
-    """Trains one network after another; each is a round.
+    """Trains the networks of a run, one after another, and merges them.
 
-    The first learns from the labelled reviews. Each later one starts from new weights and learns
-    from the unlabelled reviews as well, with the labels that the network before it predicts.
+    A round has `members` networks. In the first one a teacher labels the unlabelled reviews; if
+    there is none, the networks learn from the labelled reviews alone. In each later round the
+    networks of the round before label them, together with the teacher. Every network starts from
+    weights of its own.
     """
 
     def __init__(self, context: TrainingContext):
         self.context = context
-        unlabelled = UNSUPERVISED in context.data.splits
-        self._later_rounds = context.settings.own_labels if unlabelled else 0
+        settings = context.settings
+        self._has_unlabelled = UNSUPERVISED in context.data.splits
+        later_rounds = settings.own_labels if self._has_unlabelled else 0
+        self._members, self._total = settings.members, settings.members * (1 + later_rounds)
+        self._teacher = Teacher(context) if settings.teacher == "regression" else None
         self._finished: list[RoundResult] = []
-        self._loop: TrainingLoop | None = None  # of the current round
-        self._labels = np.empty(0, np.float32)  # of the unlabelled reviews, in a later round
+        self._loop: TrainingLoop | None = None  # of the current network
+        # Both float32 (U,): the labels of the unlabelled reviews in the current round, and the sum
+        # of the logits that the finished networks of this round give them.
+        self._labels, self._logits = np.empty(0, np.float32), np.zeros(1, np.float32)
+        self._extra: Examples | None = None
 
     @property
     def rounds(self) -> list[RoundResult]:
-        """The results of all rounds that have finished an epoch."""
+        """The results of all networks that have finished an epoch."""
         current = self._loop.result if self._loop else None
         return [*self._finished, current] if current else self._finished
 
     @property
     def epochs(self) -> list[EpochMetrics]:
-        """The metrics of all epochs of all rounds."""
+        """The metrics of all epochs of all networks."""
         return [metrics for result in self.rounds for metrics in result.epochs]
 
     @property
     def best(self) -> BestEpoch:
-        """The epoch with the lowest validation loss of all rounds."""
+        """The epoch with the lowest validation loss of all networks."""
         best_of_each = [result.best for result in self.rounds]
         return min(best_of_each, key=lambda best: best.metrics.validation_loss)
 
-    def state(self) -> tuple[list[Any], dict[str, np.ndarray]]:
-        """Return the state after an epoch: the metrics of each round as JSON, and arrays.
+    def final(self) -> tuple[ModelSettings, BestEpoch]:
+        """Return the network to save, as far as training got, and its shape.
 
-        The arrays are those of `TrainingLoop.state`, those of each round's best epoch
-        (`round_0.…`) and `labels`, float32 (U,), the labels of the unlabelled reviews.
+        It is the best one if a round has one network and there is no teacher. Otherwise all those
+        that have learnt from unlabelled reviews, if some have, are merged.
+        """
+        results = self.rounds
+        if self._members == 1 and self._teacher is None:
+            return self.context.model, self.best
+        if self._has_unlabelled and self._teacher is None:
+            results = results[self._members :] or results
+        unlabelled = self._unlabelled() if self._has_unlabelled else None
+        return merge_networks(self.context, results, self._teacher, unlabelled)
+
+    def state(self) -> tuple[list[Any], dict[str, np.ndarray]]:
+        """Return the state after an epoch: the metrics of each network as JSON, and arrays.
+
+        The arrays are those of `TrainingLoop.state`, those of each network's best epoch
+        (`round_0.…`), `labels` and `unlabelled_logits`, float32 (U,), see `__init__`.
         """
         arrays = self._loop.state() if self._loop else {}
         for number, result in enumerate(self.rounds):
             arrays |= {f"round_{number}.{name}": array for name, array in result.arrays().items()}
-        return [result.as_json() for result in self.rounds], arrays | {"labels": self._labels}
+        arrays |= {"labels": self._labels, "unlabelled_logits": self._logits}
+        return [result.as_json() for result in self.rounds], arrays
 
     def restore(self, state: list[Any], arrays: Arrays) -> None:
         """Set the state that `state` returned; raise DamagedFileError if it is another."""
@@ -74,43 +102,76 @@ class SelfTraining:
                 rounds.append(RoundResult.from_json(epochs, own))
             *self._finished, current = rounds
             self._labels = arrays["labels"]
+            self._logits = arrays.get("unlabelled_logits", self._logits)  # absent in older ones
             loop = self._new_loop()
             loop.restore(current, arrays)
             self._loop = loop
         self.context.callback.on_resume(self.epochs, loop.calibrated_state)
 
     def run(self, save: Callable[[], None] = lambda: None) -> None:
-        """Train all rounds, or those that remain; call `save` after each epoch."""
+        """Train all networks, or those that remain; call `save` after each epoch."""
         if self._loop is None:
+            if self._teacher and self._has_unlabelled:
+                self._note_unlabelled("a regression on n-grams")
+                self._labels = sigmoid(self._teacher.unlabelled_logits)
             self._loop = self._new_loop()
         self._loop.run_epochs(save)
-        while len(self.rounds) <= self._later_rounds:
-            labeller, extra, number = self._loop, self._unlabelled(), len(self.rounds)
-            self.context.progress.note(
-                f"round {number}: {len(extra):,} unlabelled reviews join, labelled by the network"
-            )
-            self._labels = labeller.pseudo_label(extra).labels
-            self._finished, self._loop = self.rounds, None
+        while len(self.rounds) < self._total:
+            self._end_network(self._loop)
+            number = len(self._finished)
+            if self._members > 1:
+                self.context.progress.note(f"network {number + 1} of {self._total}")
             self._loop = self._new_loop()
             self._loop.run_epochs(save)
 
+    def _end_network(self, loop: TrainingLoop) -> None:
+        """Let a trained network label unlabelled reviews if a later round will use it."""
+        finished = self.rounds
+        if len(finished) <= self._total - self._members and self._has_unlabelled:
+            self._logits = self._logits + loop.logits(self._unlabelled())
+        self._finished, self._loop = finished, None
+        if len(finished) % self._members == 0:
+            self._note_unlabelled("the network" if self._members == 1 else "the networks so far")
+            self._labels = sigmoid(self._new_logits(finished[-self._members :]))
+            self._logits = np.zeros(1, np.float32)
+
+    def _new_logits(self, labellers: list[RoundResult]) -> np.ndarray:
+        """Return the logits of the unlabelled reviews' new labels, float32 (U,)."""
+        means = self._logits / np.float32(len(labellers))
+        if self._teacher is None:
+            return means
+        validation = np.mean([result.best.logits for result in labellers], axis=0)
+        return self._teacher.mix(means, validation)
+
+    def _note_unlabelled(self, labeller: str) -> None:
+        count = len(self.context.data.split(UNSUPERVISED))
+        number = len(self._finished) // self._members
+        self.context.progress.note(
+            f"round {number + 1}: {count:,} unlabelled reviews join, labelled by {labeller}"
+        )
+
     def _unlabelled(self) -> Examples:
-        context = self.context
-        split = context.data.split(UNSUPERVISED)
-        return unlabelled_examples(split, context.tokenizer, context.model)
+        """Return the unlabelled reviews as the networks read them, with 0.5 for each label."""
+        if self._extra is None:
+            context = self.context
+            split = context.data.split(UNSUPERVISED)
+            self._extra = unlabelled_examples(split, context.tokenizer, context.model)
+        return self._extra
 
     def _new_loop(self) -> TrainingLoop:
-        """Return the loop of the round after the finished ones."""
-        context = self.context
-        total_epochs = context.settings.epochs * (1 + self._later_rounds)
-        if self._finished:
+        """Return the loop of the network after the finished ones."""
+        context, number = self.context, len(self._finished)
+        seed = (context.settings.seed + _SEED_STEP * (number % self._members)) % 2**31
+        settings = replace(context.settings, seed=seed)
+        total_epochs = settings.epochs * self._total
+        if len(self._labels):
             extra = replace(self._unlabelled(), labels=self._labels)
             split = replace(context.split, train=context.split.train + extra)
             # Predicted labels are less than certain already.
-            settings = replace(context.settings, label_smoothing=0.0)
-            context = replace(context, split=split, settings=settings)
+            settings = replace(settings, label_smoothing=0.0)
+            context = replace(context, split=split)
         return TrainingLoop(
-            context,
+            replace(context, settings=settings),
             epochs_before=sum(len(result.epochs) for result in self._finished),
             total_epochs=total_epochs,
             lowest_before=min(

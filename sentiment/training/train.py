@@ -17,7 +17,7 @@ from sentiment.tracking.metric_names import epoch_metrics
 from sentiment.tracking.offline import tracker
 from sentiment.tracking.run import Dataset
 from sentiment.training import checkpoint, distributed, interrupts, run_name, tf_config
-from sentiment.training.callbacks import Callback, TrackingCallback
+from sentiment.training.callbacks import Callback, ModelState, TrackingCallback
 from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
 from sentiment.training.context import TrainingContext
 from sentiment.training.job import TrainingJob
@@ -130,6 +130,7 @@ class _Training:
         self._folder = paths.models / job.name
         self._checkpoints = paths.checkpoints / job.name
         self._saving = False
+        self._final: EpochMetrics | None = None  # of the saved network
         self._last_checkpoint = 0  # the epoch of the newest checkpoint; 0 if there is none
         # Before anything else in TensorFlow is used.
         self._workers = distributed.join_workers(tf_config.current_worker())
@@ -182,7 +183,12 @@ class _Training:
     def _result(self, rounds: SelfTraining, run_id: str) -> TrainingResult:
         majority = majority_share(rounds.context.split.validation.labels)
         return TrainingResult(
-            self._folder, self._job.name, run_id, rounds.epochs, rounds.best.metrics, majority
+            self._folder,
+            self._job.name,
+            run_id,
+            rounds.epochs,
+            self._final or rounds.best.metrics,
+            majority,
         )
 
     def _check_unfinished(self, resume_from: Checkpoint | None) -> None:
@@ -227,9 +233,11 @@ class _Training:
             self._last_checkpoint = epoch
 
     def _save(self, rounds: SelfTraining) -> None:
-        """Save the best epoch as the model."""
+        """Save the network that training ended with as the model."""
         self._saving = True
-        best, context = rounds.best, rounds.context
+        context = rounds.context
+        with self._stopwatch.measure("merging"):
+            model, best = rounds.final()
         labels, weights = context.split.validation.labels, context.split.validation.weights
         with self._stopwatch.measure("saving"):
             saved = bundle.write(
@@ -238,11 +246,22 @@ class _Training:
                 embedding=best.embedding,
                 weights=best.weights,
                 manifest=replace(
-                    self._job.manifest(),
+                    self._job.manifest().with_model(model),
                     temperature=best.temperature(labels, weights),
                     metrics=epoch_metrics(best.metrics),
                 ),
             )
+        if best.metrics.epoch > len(rounds.epochs):
+            self._progress.note(
+                f"merged: validation loss {best.metrics.validation_loss:.4f}, "
+                f"accuracy {best.metrics.validation_accuracy:.2%}"
+            )
+            temperature = saved.temperature
+            context.callback.on_epoch_end(
+                best.metrics,
+                lambda: ModelState(model, best.embedding, best.weights, temperature),
+            )
+        self._final = best.metrics
         # Read after saving: if the data is gone by now, the model is saved all the same.
         reviews = self._data.split("train")
         rows = context.split.validation_rows[best.worst_mistakes(labels, _MISTAKES)]

@@ -1,0 +1,79 @@
+"""Make the network that a training saves from the networks that it trained."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sentiment.config import ModelSettings
+from sentiment.data.examples import Examples
+from sentiment.inference.bundle import Bundle
+from sentiment.inference.classifier import Classifier
+from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
+from sentiment.training.context import TrainingContext
+from sentiment.training.merging import NetworkArrays, add_sum, cut_table, merge
+from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.training.teacher import Teacher
+
+_SUM_SHARE = 0.25  # of the teacher's sum in the logit; the networks' mean is the rest
+
+
+def merge_networks(
+    context: TrainingContext,
+    results: list[RoundResult],
+    teacher: Teacher | None,
+    unlabelled: Examples | None,
+) -> tuple[ModelSettings, BestEpoch]:
+    """Merge the best epochs of `results` into one network; return its shape and it.
+
+    Its vectors are as long as those of one network. If the shape allows it, a unit adds up the
+    teacher's regression. The metrics on the validation reviews are those of the merged network as
+    the runtime reads it; those on training reviews are means over the networks.
+    """
+    networks = [
+        NetworkArrays(context.model, result.best.embedding, result.best.weights)
+        for result in results
+    ]
+    rows = context.tokenizer.feature_count
+    counts = np.bincount(context.split.train.features.ravel(), minlength=rows)
+    if unlabelled is not None:
+        counts += np.bincount(unlabelled.features.ravel(), minlength=rows)
+    counts[0] = 0  # padding has no vector
+    merged = cut_table(merge(networks), context.model.embedding, counts)
+    if teacher and (regression := teacher.sum):
+        merged = add_sum(merged, regression.terms, regression.bias, _SUM_SHARE)
+    merged.table[0] = 0.0
+    return merged.model, _measure(context, merged, results)
+
+
+def _measure(
+    context: TrainingContext, merged: NetworkArrays, results: list[RoundResult]
+) -> BestEpoch:
+    logits = _runtime_logits(context, merged)
+    examples = context.split.validation
+    losses = np.logaddexp(0.0, logits) - examples.labels * logits
+    if examples.weights is not None:
+        losses = losses * examples.weights
+    trained = [result.best.metrics for result in results]
+    last = results[-1].epochs[-1]
+    metrics = replace(
+        last,
+        epoch=last.epoch + 1,
+        train_loss=float(np.mean([one.train_loss for one in trained])),
+        train_accuracy=float(np.mean([one.train_accuracy for one in trained])),
+        validation_loss=float(np.mean(losses)),
+        validation_accuracy=float(np.mean((logits >= 0) == (examples.labels == 1))),
+        best=True,
+    )
+    return BestEpoch(metrics, merged.table, merged.weights, logits)
+
+
+def _runtime_logits(context: TrainingContext, network: NetworkArrays) -> np.ndarray:
+    """Return the logits of the validation reviews, float32 (N,), as the saved model gives them."""
+    nobody = Manifest("", {}, RunInfo("", ""), DataInfo("", ""))
+    table = network.table.astype(np.float16)
+    model = Bundle(Path(), nobody, network.model, context.tokenizer, table, network.weights)
+    classifier, split = Classifier(model), context.data.split("train")
+    rows = context.split.validation_rows
+    encoded = split.encoded.last(network.model.longest_review).take(rows)
+    return classifier.logits(classifier.final_states(encoded))
