@@ -90,7 +90,7 @@ def model_method(name: str) -> Method:
         bundle = resolve_model(name, find_project())
     except SentimentError as error:
         sys.exit(f"{error.fact}" + (f"\nTry: {error.hint}" if error.hint else ""))
-    title = "the bundled model" if name == BUNDLED else bundle.name
+    title = "the bundled model" if name == BUNDLED else name  # runs may share a name
     size = sum(path.stat().st_size for path in bundle.folder.iterdir()) / 1e6
     accuracy = bundle.manifest.metrics.get("test/accuracy")
     known = f", {accuracy:.2%} of the IMDB test reviews" if accuracy is not None else ""
