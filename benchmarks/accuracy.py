@@ -94,9 +94,8 @@ def recipe(name: str) -> Row:
     return Row(title, accuracies, statistics.median(seconds), size, memory)
 
 
-def logistic(data: Data) -> Row:
-    """Measure logistic regression on TF-IDF of words and pairs; C is chosen on validation."""
-    started = time.perf_counter()
+def fit_logistic(data: Data) -> tuple[TfidfVectorizer, LogisticRegression]:
+    """Fit logistic regression on TF-IDF of words and pairs; C is chosen on validation."""
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     features = vectorizer.fit_transform(data.texts)
 
@@ -108,7 +107,14 @@ def logistic(data: Data) -> Row:
         c: fit(~validation, c).score(features[validation], data.labels[validation])
         for c in (1, 10, 100)
     }
-    model = fit(np.ones(len(validation), bool), max(scores, key=lambda c: scores[c]))
+    best = max(scores, key=lambda c: scores[c])
+    return vectorizer, fit(np.ones(len(validation), bool), best)
+
+
+def logistic(data: Data) -> Row:
+    """Measure logistic regression on TF-IDF of words and pairs."""
+    started = time.perf_counter()
+    vectorizer, model = fit_logistic(data)
     predictions = model.predict(vectorizer.transform(data.test_texts)) == 1
     words = sum(len(word.encode()) for word in vectorizer.vocabulary_)
     size = model.coef_.nbytes + vectorizer.idf_.nbytes + words
