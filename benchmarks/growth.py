@@ -63,9 +63,7 @@ class Growth:
     def split(self, model: ModelSettings) -> TrainingSplit:
         """Return the training split, divided into reviews for training and for validation."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
-        return split_training_reviews(
-            self.data.split("train"), tokenizer, model, TrainSettings().validation_share
-        )
+        return split_training_reviews(self.data.split("train"), tokenizer, model, TrainSettings())
 
     def train(self, split: TrainingSplit, model: ModelSettings, reviews: int) -> bundle.Bundle:
         """Train a model, measure it on the test reviews, and return it."""

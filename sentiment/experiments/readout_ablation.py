@@ -44,9 +44,10 @@ def compare_readouts(
     """Train every readout with `seeds` seeds, from that of `settings` upwards, and measure them.
 
     With one seed all readouts have the same initial weights, batches and number of epochs. No
-    training stops early: the settings `patience` and `readout` are ignored. The best epoch is
-    chosen on the validation reviews, as always; nothing is chosen on the test split. Raises
-    InputError if `seeds` is below 1.
+    training stops early: the settings `patience` and `readout` are ignored. Each network learns
+    alone: without a teacher, whose unit only a last state can have, and without others to merge.
+    The best epoch is chosen on the validation reviews, as always; nothing is chosen on the test
+    split. Raises InputError if `seeds` is below 1.
     """
     if seeds < 1:
         raise InputError(
@@ -77,7 +78,13 @@ def _all_settings(
     return [
         (
             replace(model, readout=readout),
-            replace(settings, seed=settings.seed + index, patience=settings.epochs),
+            replace(
+                settings,
+                seed=settings.seed + index,
+                patience=settings.epochs,
+                teacher="off",
+                members=1,
+            ),
         )
         for index in range(seeds)
         for readout in READOUTS

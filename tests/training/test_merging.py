@@ -86,9 +86,7 @@ def test_the_cut_keeps_the_rows_that_are_read_most():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_sum_unit_adds_up_its_terms(bidirectional, encoded):
-    model = ModelSettings(
-        units=4, embedding=3, ngrams=1, bidirectional=bidirectional, repeats=True
-    )
+    model = ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=bidirectional, repeats=True)
     network = random_network(model, 0)
     terms = np.random.default_rng(2).normal(0, 0.2, len(WORDS) + 2).astype("f2").astype("f4")
     terms[0] = 0
