@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import sys
+import traceback
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ from typer.core import TyperGroup
 
 from sentiment.cli._terminal import discard_output, print_message
 from sentiment.errors import SentimentError
+from sentiment.utils.credentials import mask
 from sentiment.utils.paths import working_folder
 from sentiment.utils.signals import TERMINATING
 from sentiment.utils.text import escape_control, first_line, shorten
@@ -93,9 +95,12 @@ class ErrorHandlingGroup(TyperGroup):
             raise  # Typer ends silently if the reader of a pipe is gone; `main` reports the others
         except Exception as error:
             # Typer's own errors (usage, Exit, Abort) have an exit code, and Typer reports them.
-            if hasattr(error, "exit_code") or os.environ.get("SENTIMENT_DEBUG"):
+            if hasattr(error, "exit_code"):
                 _escape_message(error)
                 raise
+            if os.environ.get("SENTIMENT_DEBUG"):
+                _print_traceback(error)
+                raise typer.Exit(FAILURE) from error
             _print_lines(
                 "Error: unexpected error: "
                 f"{type(error).__name__}: {first_line(error, _MAX_CHARACTERS)}",
@@ -117,6 +122,15 @@ def _describe(error: OSError) -> str:
     # The package's own errors name a file; others come mostly from standard output.
     name = error.filename or "standard output or a file"
     return f"{name}: {error.strerror or error}"
+
+
+def _print_traceback(error: Exception) -> None:
+    """Print a traceback that can be sent to others: Python's own would show passwords."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        typer.echo(
+            escape_control(mask("".join(traceback.format_exception(error)))), err=True, nl=False
+        )
 
 
 def _print_lines(*lines: str | None) -> None:

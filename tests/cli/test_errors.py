@@ -73,8 +73,19 @@ def test_too_little_memory_is_no_unexpected_error(failing):
 
 
 def test_debugging_shows_the_traceback(failing):
-    error = RuntimeError("the fact")
-    assert failing(error, SENTIMENT_DEBUG="1").exception is error
+    result = failing(RuntimeError("the fact\x1b[2J"), SENTIMENT_DEBUG="1")
+    assert result.exit_code == 1 and not result.stdout
+    assert result.stderr.startswith("Traceback (most recent call last):\n  File ")
+    assert result.stderr.endswith("\nRuntimeError: the fact\\x1b[2J\n")
+
+
+def test_a_traceback_has_no_password_of_an_address(failing, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://alice:s3cretpassw0rd@host")
+    error = RuntimeError("no answer from http://alice:s3cretpassw0rd@host/x\nwith s3cretpassw0rd")
+    error.__cause__ = ValueError("postgresql://bob:an0therpassword@host/db")
+    shown = failing(error, SENTIMENT_DEBUG="1").stderr
+    assert "s3cretpassw0rd" not in shown and "an0therpassword" not in shown
+    assert "postgresql://***@host/db" in shown and "http://***@host/x\nwith ***\n" in shown
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from sentiment.cli import compare
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data import prepared
 from sentiment.data.prepare import prepare
@@ -25,6 +26,8 @@ from sentiment.inference.classifier import Classifier
 from sentiment.inference.partial_file import PartialFile
 from sentiment.inference.scoring import _Progress
 from sentiment.recipe import Recipe, load_recipe, to_toml
+from sentiment.reports import comparison
+from sentiment.tracking import history
 from sentiment.tracking.offline.operations import Arrays, Begin, Epoch, Evaluation, Start
 from sentiment.tracking.offline.queue import OfflineQueue, list_queues
 from sentiment.tracking.offline.stored_operation import read_operation
@@ -37,6 +40,7 @@ from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.typed_json import typed
 from tests.helpers.build import tiny_bundle
 from tests.helpers.slow import SLOW
+from tests.helpers.stored import add_run
 
 COUNT = 10_000 if SLOW else 500
 SECONDS = 2.0  # for one file; most take milliseconds
@@ -273,6 +277,68 @@ def test_the_unforged_files_are_of_use(targets):
             target.folder, target.record, json.loads(target.before[target.folder / target.record])
         )
         target._use(target.folder)
+
+
+SNAPSHOT = {
+    "ids": np.array(["negation", "b"]),
+    "labels": np.array([1, 0], np.int8),
+    "states": np.ones((2, 3), np.float32),
+    "probabilities": np.full(2, 0.5, np.float32),
+    "points": np.array([[0.1, 0.2], [0.3, 0.4]], np.float32),
+    "negation/words": np.array(["not", "good"]),
+    "negation/points": np.ones((2, 2), np.float32),
+}
+
+
+def forge_snapshot(path, rng):
+    """Write a snapshot with a forged array, an array under another name, or changed bytes."""
+    content, arrays, name = bytearray(path.read_bytes()), dict(SNAPSHOT), rng.choice([*SNAPSHOT])
+    kind = rng.random()
+    if kind < 0.5:
+        arrays[name] = forged_array(arrays[name], rng)
+    elif kind < 0.7:
+        arrays[rng.choice(["ids", "points", "../x", "a\nb"])] = arrays.pop(name)
+    else:
+        for _ in range(rng.randrange(1, 9)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        path.write_bytes(content[: rng.randrange(len(content))] if kind > 0.9 else content)
+        return
+    np.savez_compressed(path, **arrays)
+
+
+@pytest.fixture
+def snapshot(tmp_path, monkeypatch):
+    """Return a project, a run with hidden states in its store, and the file that has them."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    paths = ProjectPaths(tmp_path)
+    run_id = add_run(paths, "run", losses=(0.5,), snapshot=SNAPSHOT)
+    (file,) = paths.mlruns.rglob("epoch_01.npz")
+    # Only the file is forged here; the curves would take most of the time.
+    monkeypatch.setattr(compare, "_CURVES", ())
+    return paths, history.get_run(paths, run_id), file
+
+
+def draw(paths, run):
+    """Return a run's points on the page of `sentiment compare --html`, which must be whole."""
+    compared = compare._compared_run(paths, 1, run)
+    assert "</html>" in comparison.page("Runs", [compared], [])
+    return compared.points
+
+
+def test_any_hidden_states_of_a_run_may_be_forged(snapshot):
+    paths, run, file = snapshot
+    assert draw(paths, run).tolist() == SNAPSHOT["points"].tolist()
+    before, refused, dropped, rng = file.read_bytes(), 0, 0, random.Random(0)
+    for _ in range(COUNT // 20):
+        with suppress(ValueError, TypeError):  # no such array can be made
+            forge_snapshot(file, rng)
+        try:
+            dropped += draw(paths, run) is None
+        except SentimentError as error:
+            refused += 1
+            assert "hidden_states/epoch_01.npz of the run run can't be read" in error.fact
+        file.write_bytes(before)
+    assert refused > 0 and dropped > 0
 
 
 @pytest.mark.parametrize("seed", range(5 if SLOW else 1))

@@ -3,6 +3,7 @@ import io
 import re
 import subprocess
 import xml.dom.minidom
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,24 @@ def test_the_curve_goes_through_each_probability():
     # Two words of 34 pixels from 92 on: middles 109 and 143; y = 14 + 150·(1 - P).
     assert 'class="curve" points="109.0,51.5 143.0,74.0"' in shown
     assert 'class="final" r="6" cx="143.0" cy="74.0"' in shown
+
+
+def test_a_long_word_is_cut_below_the_drawing_and_whole_in_its_tooltip():
+    trace, effects = by_hand()
+    trace, effects = (replace(part, tokens=["a" * 14, "b" * 15]) for part in (trace, effects))
+    shown = trace_svg(trace, effects)
+    below = re.findall(r'<text class="left" transform[^>]*>([^<]*)</text>', shown)
+    assert below == ["a" * 14, "b" * 13 + "…"]
+    assert "b" * 15 in shown
+
+
+@pytest.mark.parametrize(("units", "height"), [(2, 11), (26, 10), (100, 2), (1000, 1)])
+def test_the_heat_map_of_many_units_stays_low(units, height):
+    trace, effects = by_hand()
+    states = np.ones((2, units), np.float32)
+    trace = replace(trace, states=states, finals=states, deciding=np.ones(units, int))
+    frame = re.search(r'<rect class="final"[^>]* height="(\d+)"', trace_svg(trace, effects))
+    assert int(frame[1]) == height * units + 2
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

@@ -132,6 +132,15 @@ def test_a_mistake_too_long_to_explain_is_shown_without_explanation(tmp_path):
     assert "Its 1,200 words are too many" in shown and data_of(shown)["mistakes"] == [None]
 
 
+def test_a_mistake_names_at_most_eight_words_for_each_label(tmp_path):
+    shown = run_report.page(
+        replace(tiny(tmp_path, readout="mean"), mistakes=[("good film bad heart " * 9, 0)])
+    )
+    listed = re.findall(r"<b>Towards \w+:</b>(.*?)</p>", shown, re.DOTALL)
+    counts = [len(re.findall(r"[+-]\d+\.\d\d", words)) for words in listed]
+    assert len(counts) == 2 and max(counts) == 8
+
+
 def test_a_run_without_snapshots_or_reports_has_a_page(tmp_path):
     shown = run_report.page(replace(tiny(tmp_path), snapshots=[], reports=[], mistakes=[]))
     assert re.findall(r'<section id="(\w+)">', shown) == ["summary", "curves", "units", "mistakes"]

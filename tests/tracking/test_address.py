@@ -1,6 +1,7 @@
 """Addresses of tracking stores: mistakes in them, and the passwords that they have."""
 
 import base64
+import json
 import subprocess
 
 import pytest
@@ -10,7 +11,7 @@ from sentiment.cli import app
 from sentiment.errors import SentimentError
 from sentiment.tracking import address, run, server, store
 from sentiment.tracking.offline import replay, tracker
-from sentiment.tracking.offline.queue import OfflineQueue
+from sentiment.tracking.offline.queue import OfflineQueue, list_queues
 from sentiment.tracking.offline.uploader import Uploader
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.hostile_server import RUN_ID, hostile_server
@@ -94,6 +95,31 @@ def test_a_queue_has_no_password_and_is_sent_with_that_of_the_environment(paths,
         replay.send(paths, queue)
     assert queue.last_error
     assert PASSWORD.encode() not in contents(paths.root)
+
+
+def test_a_password_that_an_earlier_version_kept_is_dropped_and_the_queue_stays(paths, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    queue = OfflineQueue.create(paths, uri="http://host:5000/x", name="r", run_id=RUN_ID)
+    queue.append(tracker.Resume({}))
+    record, before = queue.folder / "spool.json", queue.header
+    old = json.loads(record.read_text()) | {"uri": f"http://alice:{PASSWORD}@host:5000/x"}
+    record.write_text(json.dumps(old))
+    queue.last_error = f"the tracking store http://alice:{PASSWORD}@host:5000/x does not answer"
+    (opened,) = list_queues(paths)
+    assert PASSWORD.encode() not in contents(paths.root)
+    assert opened.header == before and opened.pending() == 1 and opened.run_id == RUN_ID
+    assert opened.last_error == "the tracking store http://***@host:5000/x does not answer"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://alice:{PASSWORD}@host:5000/x")
+    to = store.uri_of_queue(paths, opened.header.uri, opened.run_id)
+    assert to == f"http://alice:{PASSWORD}@host:5000/x"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"uri": 5}', '{"uri": "http://a:b@h"'])
+def test_a_damaged_queue_can_be_opened_and_keeps_what_it_has(paths, content):
+    queue = OfflineQueue.create(paths, uri="http://host", name="r")
+    (queue.folder / "spool.json").write_text(content)
+    (opened,) = list_queues(paths)
+    assert (opened.folder / "spool.json").read_text() == content
 
 
 def test_no_child_has_a_password_on_its_command_line(paths, monkeypatch):

@@ -98,6 +98,18 @@ def test_a_link_of_another_user_is_refused_wherever_it_leads(shared):
 
 
 @needs_root
+@pytest.mark.parametrize("name", ["data", "mlruns"])
+def test_a_link_of_ones_own_is_refused_if_it_leads_to_another_user(shared, name):
+    target = shared / "target"
+    target.mkdir()
+    os.chown(target, ALICE, ALICE)
+    (shared / name).symlink_to(target)
+    os.lchown(shared / name, BOB, BOB)
+    with acting_as(BOB), pytest.raises(InputError, match=f"{name} belongs to user {ALICE}"):
+        find_project()
+
+
+@needs_root
 def test_root_uses_no_project_of_another_user_but_under_sudo_that_of_who_typed_it(
     shared, monkeypatch
 ):

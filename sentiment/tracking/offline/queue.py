@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.errors import DamagedFileError
+from sentiment.errors import DamagedFileError, SentimentError
 from sentiment.tracking import process
 from sentiment.tracking.offline.operations import (
     Epoch,
@@ -40,6 +40,7 @@ from sentiment.tracking.offline.stored_operation import (
     try_read_operation,
 )
 from sentiment.utils import files
+from sentiment.utils.credentials import mask, without_credentials
 from sentiment.utils.locks import LockedError, file_lock
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
@@ -70,6 +71,7 @@ class OfflineQueue:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._drop_password()
         self._last = max((number for number, _ in self._folders()), default=0)
 
     @classmethod
@@ -242,6 +244,18 @@ class OfflineQueue:
                 except LockedError:
                     locked = False
             yield locked
+
+    def _drop_password(self) -> None:
+        """Remove a password that an earlier version wrote; whoever sends has it set already."""
+        path = self.folder / "spool.json"
+        # A damaged file is reported where it is used, and one that can't be written stays.
+        with suppress(SentimentError, OSError):
+            content = files.read_json(path, hint=HINT)
+            uri = content.get("uri")
+            if isinstance(uri, str) and (bare := without_credentials(uri)) != uri:
+                files.write_json(path, content | {"uri": bare})
+        if (text := self.last_error) != (masked := mask(text)):
+            self.last_error = masked
 
     def _folders(self) -> list[tuple[int, Path]]:
         """Return the number and the folder of each operation that is not sent yet."""
