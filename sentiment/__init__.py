@@ -7,11 +7,12 @@ True
 """
 
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+# Nothing else is imported here: it would delay what `__main__` does about Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Any
 
     from sentiment.errors import (
         DamagedFileError,
@@ -46,7 +47,7 @@ _MODULES = {
     "WordEffects": "inspection.explain",
 }
 # Models that version 0.1.0 logged to MLflow import sentiment.bundle and sentiment.runtime.
-__path__.append(str(Path(__file__).parent / "_legacy"))
+__path__.append(f"{__path__[0]}/_legacy")
 
 
 def load(folder: "str | PathLike[str] | None" = None) -> "Model":
@@ -63,7 +64,7 @@ def load(folder: "str | PathLike[str] | None" = None) -> "Model":
     return model.load(folder)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a name of `__all__` on first use, so that importing the package is fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

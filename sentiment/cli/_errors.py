@@ -16,10 +16,10 @@ from sentiment.cli._terminal import discard_output, print_message
 from sentiment.errors import SentimentError
 from sentiment.utils.credentials import mask
 from sentiment.utils.paths import working_folder
-from sentiment.utils.signals import TERMINATING
+from sentiment.utils.signals import INTERRUPTED, TERMINATING, raise_on_interrupt
 from sentiment.utils.text import escape_control, first_line, shorten
 
-FAILURE, INTERRUPTED = 1, 130
+FAILURE = 1
 _MEMORY_HINT = "the same command, when other programs leave it more room"
 _MAX_CHARACTERS = 300  # of an unexpected error's message
 
@@ -77,6 +77,7 @@ class ErrorHandlingGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
+            raise_on_interrupt()  # from here on it is reported
             working_folder()
             return super().invoke(ctx)
         except SentimentError as error:

@@ -16,7 +16,7 @@ from sentiment.training import tf_config
 from sentiment.utils.ports import free_ports
 
 # -P: no module is imported from the working directory, where others may have put some.
-_COMMAND = [sys.executable, "-P", "-c", "from sentiment.cli import main; main()"]
+_COMMAND = [sys.executable, "-P", "-c", "from sentiment.__main__ import main; main()"]
 _TIMEOUT = 15  # seconds for the other workers to end after the first
 
 

@@ -163,7 +163,7 @@ def _prepare(
     stopwatch: Stopwatch,
 ) -> "PreparedDataset":
     """Return the reviews of a checkpoint, or those of `settings`, prepared if necessary."""
-    from sentiment.data import prepared
+    from sentiment.data import stored
     from sentiment.data.prepare import prepare
     from sentiment.data.trainable import check_dataset
 
@@ -172,7 +172,7 @@ def _prepare(
             # By its folder: the settings record only the digest of a user's file, not its path.
             job = TrainingJob.from_checkpoint(checkpoint)
             folder = paths.prepared / job.folder
-            data, is_new = prepared.open_dataset(folder, job.prepare), False
+            data, is_new = stored.open_exactly(folder, job.prepare), False
         else:
             data, is_new = prepare(settings, paths, progress=progress)
             check_dataset(data)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment.cli import _terminal
-from sentiment.cli._options import ExperimentOption, HostOption, PortOption
+from sentiment.cli._options import ExperimentOption, HostOption, PortOption, refuse_ignored
 from sentiment.errors import InputError
 from sentiment.utils.credentials import without_credentials
 from sentiment.utils.paths import find_project
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from sentiment.tracking.server import Login
 
 _VARIABLE = "MLFLOW_AUTH_ADMIN_PASSWORD"  # MLflow's own
+_ADDRESS = "MLFLOW_TRACKING_URI"
+_OF_OWN_SERVER = ("port", "host", "allowed_hosts", "auth")  # parameters
 _RANDOM_BYTES, _MIN_LENGTH = 15, 12  # of a password; MLflow wants 12 characters
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 def command(
+    ctx: typer.Context,
     port: PortOption = 5000,
     host: HostOption = "127.0.0.1",
     allowed_hosts: Annotated[
@@ -48,14 +51,14 @@ def command(
 ) -> None:
     """Start the MLflow UI with the runs of this project, until Ctrl-C."""
     names = _host_names(allowed_hosts)
+    if os.environ.get(_ADDRESS, "").startswith("http"):  # before the slow import of MLflow
+        refuse_ignored(ctx, _OF_OWN_SERVER, f"no server is started, as {_ADDRESS} names one")
     typer.echo("Starting the MLflow UI ...")
     from sentiment.tracking import server, store
 
     paths = find_project()
     uri = store.tracking_uri(paths)
     if uri.startswith("http"):
-        if names or auth:
-            raise typer.BadParameter("--auth and --allowed-hosts are for a server of this machine")
         # A browser asks for a password; its command line would show one to other users.
         base = without_credentials(uri).rstrip("/")
         _show_address(server.ui_url(paths, experiment, base), browser)

@@ -36,9 +36,7 @@ def prepare(
     request = SourceRequest(settings, paths, archive, progress)
     source = sources.find_source(settings.dataset)
     recorded = recorded_settings(source, request)
-    folder = (
-        paths.prepared / f"{settings.name}-{prepared.settings_key(key_settings(source, recorded))}"
-    )
+    folder = paths.prepared / folder_name(settings.name, source, recorded)
     _check_archive(request, folder, again=again)
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
@@ -107,6 +105,11 @@ def recorded_settings(source: DataSource, request: SourceRequest) -> dict[str, A
     if settings.test:
         recorded["test"] = labelled_files.file_identity(Path(settings.test))
     return recorded
+
+
+def folder_name(name: str, source: DataSource, recorded: dict[str, Any]) -> str:
+    """Return the name of the folder of a dataset called `name` with the settings `recorded`."""
+    return f"{name}-{prepared.settings_key(key_settings(source, recorded))}"
 
 
 def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]:

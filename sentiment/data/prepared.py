@@ -22,7 +22,7 @@ import numpy as np
 from sentiment.config import PrepareSettings
 from sentiment.data.labels import NEGATIVE, POSITIVE
 from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
-from sentiment.errors import DamagedFileError, MissingFileError
+from sentiment.errors import DamagedFileError
 from sentiment.utils import files, npz
 from sentiment.utils.text import count_of
 from sentiment.utils.typed_json import typed
@@ -282,13 +282,6 @@ def _check_arrays(arrays: dict[str, np.ndarray], reviews: int, words: int) -> No
         raise ValueError("tokens are not ids of words")
 
 
-def open_dataset(folder: Path, settings: dict[str, Any] | None = None) -> PreparedDataset:
-    """Open the prepared dataset in `folder`.
-
-    settings: those that it was prepared with, for the hint of MissingFileError if there is none.
-    Raises DamagedFileError if its manifest is damaged.
-    """
-    if settings is not None and not folder.is_dir():
-        hint = prepare_command(settings)
-        raise MissingFileError(f"no prepared dataset {folder}", hint=hint)
+def open_dataset(folder: Path) -> PreparedDataset:
+    """Open the prepared dataset in `folder`; raise DamagedFileError if its manifest is damaged."""
     return PreparedDataset(folder, _read_manifest(folder / _MANIFEST))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.data import labelled_files, prepared
+from sentiment.data import labelled_files, stored
 from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
@@ -41,12 +41,17 @@ class LabelledTexts:
 
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
-    """Return the test split of the prepared dataset that `bundle` was trained on."""
+    """Return the test split of the dataset that `bundle` was trained on, however it was prepared.
+
+    The model divides the texts into tokens itself, so its vocabulary and rules need not be those
+    of the dataset. Raises MissingFileError if its reviews are not here.
+    """
     named = bundle.manifest.data.folder
     hint = "sentiment evaluate --data FILE"
     folder = names.path_inside(paths.prepared, named, "the data folder of a model", hint=hint)
     settings = bundle.manifest.settings.get("prepare", {})
-    return read_test_split(prepared.open_dataset(folder, settings))
+    digest = bundle.manifest.data.digests.get("test")
+    return read_test_split(stored.open_reviews(folder, "test", digest, settings))
 
 
 def read_test_split(data: PreparedDataset) -> LabelledTexts:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sentiment.data import prepared
+from sentiment.data import stored
 from sentiment.data.labels import POSITIVE
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.tokenizer import EncodedTexts
@@ -35,13 +35,12 @@ class TrainingOverlap:
 
 
 def find_training_data(bundle: Bundle, paths: ProjectPaths) -> PreparedDataset | None:
-    """Return the prepared dataset that `bundle` was trained on, None if it is not here."""
-    named = bundle.manifest.data.folder
-    if not names.is_plain_name(named) or not (folder := paths.prepared / named).is_dir():
+    """Return a prepared dataset with the training texts of `bundle`, None if there is none."""
+    named, digest = bundle.manifest.data.folder, bundle.manifest.data.digests.get("train")
+    if not names.is_plain_name(named):
         return None
-    data = prepared.open_dataset(folder)
-    digest = bundle.manifest.data.digests.get("train")
-    return data if data.splits["train"].digest == digest else None
+    data = stored.find_reviews(paths.prepared / named, "train", digest)
+    return data if data and data.splits["train"].digest == digest else None
 
 
 def measure_overlap(

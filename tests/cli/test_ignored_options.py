@@ -45,6 +45,24 @@ def test_an_option_without_effect_is_a_usage_error(words, home):
     assert not list(home.iterdir())
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "words", ["--port 5003", "--host 0.0.0.0", "--auth", "--allowed-hosts a.example"]
+)
+def test_ui_refuses_what_a_tracking_server_does_not_use(words, scheme, home, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://127.0.0.1:9")
+    result = CliRunner().invoke(app, ["ui", *words.split()])
+    assert result.exit_code == 2 and words.split()[0] in result.stderr, result.output
+    assert "MLFLOW_TRACKING_URI" in result.stderr and not result.stdout
+
+
+def test_ui_takes_its_other_options_with_a_tracking_server(home, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr("sentiment.tracking.server.ui_url", lambda *words: words[-1])
+    result = CliRunner().invoke(app, ["ui", "--no-browser", "--experiment", "mine"])
+    assert result.exit_code == 0 and "The runs are at http://127.0.0.1:9\n" in result.stdout
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-COMMAND = "from sentiment.cli import main; main()"
+COMMAND = "from sentiment.__main__ import main; main()"
 
 
 def start(*words, home, **environment):

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.config import PrepareSettings
+from sentiment.data import prepared
 from sentiment.data.prepare import prepare
 from sentiment.inference import bundle
 from sentiment.inference.manifest import DataInfo
@@ -69,6 +70,19 @@ def test_the_hint_prepares_a_missing_dataset_with_the_settings_of_the_model(proj
     shutil.rmtree(project.prepared)
     hints = follow("evaluate --no-track --model tiny")
     assert hints == ["sentiment prepare --dataset sample --vocabulary 500 "]
+
+
+def test_the_hint_leads_out_for_a_model_of_older_token_rules(project):
+    """What `prepare` makes today has another key, and the model divides the texts itself."""
+    old = bundle.read(project.models / "tiny")
+    data = prepared.open_dataset(next(project.prepared.iterdir()))
+    digests = {name: split.digest for name, split in data.splits.items()}
+    bundle.update_manifest(old, data=DataInfo("sample", "sample-00000000", digests))
+    assert follow("evaluate --no-track --model tiny") == []  # the same reviews are here
+    shutil.rmtree(project.prepared)
+    assert follow("evaluate --no-track --model tiny") == [
+        "sentiment prepare --dataset sample --vocabulary 500 "
+    ]
 
 
 def test_the_hint_leads_out_of_a_damaged_model(project):

@@ -102,3 +102,12 @@ def test_the_bundled_model_has_the_accuracy_in_its_manifest(prepared):
     positive = Classifier(bundled).predict(texts) >= 0.5
     accuracy = np.mean(positive == (split.labels == 1))
     assert accuracy == pytest.approx(bundled.manifest.metrics["test/accuracy"], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_the_bundled_model_of_older_rules_is_measured_on_what_prepare_makes_today(home):
+    pretrained = bundle.read(resolve.PRETRAINED).manifest
+    assert not (home / "data" / "prepared" / pretrained.data.folder).exists()
+    result = CliRunner().invoke(app, ["evaluate", "--model", "pretrained", "--json"])
+    scores = json.loads(result.stdout)["scores"]
+    assert scores["accuracy"] == pytest.approx(pretrained.metrics["test/accuracy"])
