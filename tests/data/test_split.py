@@ -33,7 +33,7 @@ def uneven(tmp_path):
 
 def test_equal_reviews_are_on_one_side_and_both_sides_have_the_same_labels(uneven):
     reviews, tokenizer = uneven
-    split = split_training_reviews(reviews, tokenizer, MODEL, share=0.1)
+    split = split_training_reviews(reviews, tokenizer, MODEL, TrainSettings(validation_share=0.1))
     groups = group_reviews(reviews.encoded)
     is_validation = np.zeros(len(reviews), bool)
     is_validation[split.validation_rows] = True
@@ -42,7 +42,9 @@ def test_equal_reviews_are_on_one_side_and_both_sides_have_the_same_labels(uneve
     for side in (split.train, split.validation):
         assert side.labels.mean() == pytest.approx(0.9, abs=0.05)
     # The rule of before put equal reviews on both sides.
-    old = split_training_reviews(reviews, tokenizer, MODEL, share=0.1, rule=1)
+    old = split_training_reviews(
+        reviews, tokenizer, MODEL, TrainSettings(validation_share=0.1), rule=1
+    )
     assert set(groups[old.validation_rows]) & set(np.delete(groups, old.validation_rows))
 
 
@@ -51,7 +53,9 @@ def test_reviews_that_differ_only_in_what_is_cut_off_are_equal(tmp_path):
     rows = [(f"{word} {end}", i % 2) for i, end in enumerate(endings) for word in WORDS]
     reviews, tokenizer = prepared_rows(tmp_path, rows)
     last_word = ModelSettings(ngrams=1, longest_review=1)
-    split = split_training_reviews(reviews, tokenizer, last_word, share=0.2)
+    split = split_training_reviews(
+        reviews, tokenizer, last_word, TrainSettings(validation_share=0.2)
+    )
     sides = [set(side.features[:, 0].tolist()) for side in (split.train, split.validation)]
     assert sides[0] and sides[1] and not sides[0] & sides[1]
 
@@ -60,14 +64,16 @@ def test_labels_that_fit_one_side_only_are_refused(tmp_path):
     rows = [(f"{word} film", 1) for word in WORDS] + [("bad film", 0)] * 10
     reviews, tokenizer = prepared_rows(tmp_path, rows)
     with pytest.raises(InputError, match="negative training texts are all equal"):
-        split_training_reviews(reviews, tokenizer, MODEL, share=0.2)
+        split_training_reviews(reviews, tokenizer, MODEL, TrainSettings(validation_share=0.2))
 
 
 def test_the_first_rule_chooses_the_rows_of_before(sample):
     reviews = sample.split("train")
     order = np.random.default_rng(0).permutation(len(reviews))
     for share, count in ((0.1, 24), (0.25, 60)):
-        split = split_training_reviews(reviews, sample.tokenizer, MODEL, share, rule=1)
+        split = split_training_reviews(
+            reviews, sample.tokenizer, MODEL, TrainSettings(validation_share=share), rule=1
+        )
         assert split.validation_rows.tolist() == sorted(order[:count])
         assert len(split.train) == len(reviews) - count
 
@@ -83,7 +89,7 @@ def test_the_rule_of_a_training_reaches_its_context(sample):
 
 
 def test_balanced_weights_make_both_labels_weigh_the_same(uneven):
-    split = split_training_reviews(*uneven, MODEL, share=0.1)
+    split = split_training_reviews(*uneven, MODEL, TrainSettings(validation_share=0.1))
     assert split.train.weights is None and split.validation.weights is None
     balanced = split.balanced()
     labels, weights = balanced.train.labels, balanced.train.weights
@@ -111,3 +117,42 @@ def test_unlabelled_reviews_that_join_have_a_weight_of_one():
     assert (weighted + examples([0.25])).weights.tolist() == [0.5, 2, 1]
     assert (examples([0.25]) + weighted).weights.tolist() == [1, 0.5, 2]
     assert (examples([1]) + examples([0.25])).weights is None
+
+
+def test_folds_share_no_review_and_follow_the_share(uneven):
+    reviews, tokenizer = uneven
+    folds = [
+        split_training_reviews(
+            reviews, tokenizer, MODEL, TrainSettings(validation_share=0.3, fold=fold)
+        ).validation_rows
+        for fold in range(3)
+    ]
+    assert len(np.unique(np.concatenate(folds))) == sum(map(len, folds))
+    for rows in folds:
+        assert len(rows) == pytest.approx(0.3 * len(reviews), abs=6)
+
+
+def test_a_fold_that_does_not_exist_is_refused(uneven):
+    with pytest.raises(InputError, match="fold 2 does not exist"):
+        split_training_reviews(*uneven, MODEL, TrainSettings(validation_share=0.4, fold=2))
+
+
+def test_apart_leaves_out_reviews_that_share_rare_words(tmp_path):
+    # Of each film there are two reviews that share its name and its actor's; all others share
+    # frequent words alone. ln(320 / 2) = 5.1 for each of three rare words: 15.2 exceeds 15.
+    rows = [
+        (f"film{n // 2} actor{n // 2} town{n // 2} {'good' if n % 2 else 'fine'}", n // 2 % 2)
+        for n in range(400)
+    ]
+    reviews, tokenizer = prepared_rows(tmp_path, rows)
+    splits = {
+        kind: split_training_reviews(reviews, tokenizer, MODEL, TrainSettings(validation=kind))
+        for kind in ("random", "apart")
+    }
+    random, apart = splits["random"], splits["apart"]
+    np.testing.assert_array_equal(random.validation_rows, apart.validation_rows)
+    film = np.array([int(reviews.text(row).split()[0][4:]) for row in range(len(reviews))])
+    films = set(film[apart.validation_rows].tolist())
+    assert films & set(film[random.train_rows].tolist())
+    kept = [row for row in random.train_rows.tolist() if film[row] not in films]
+    assert apart.train_rows.tolist() == kept

@@ -229,3 +229,15 @@ def test_the_error_for_an_invalid_vocabulary_names_the_file(tmp_path, name, writ
 def test_words_are_written_in_utf_8_one_per_line(tmp_path):
     Tokenizer(["é", "\U0001f600"]).write(tmp_path)
     assert (tmp_path / "words.txt").read_bytes() == b"\xc3\xa9\n\xf0\x9f\x98\x80\n"
+
+
+def test_without_repeats_a_word_counts_once_a_text():
+    vocabulary = Tokenizer(["a", "b"], np.sort([2 * 4 + 3, 3 * 4 + 2]))  # "a b" and "b a"
+    encoded = vocabulary.encode(["a b a b", "b", "", "a a zzz a"])
+    found = vocabulary.features(encoded, 2, repeats=False)
+    assert found.tolist() == [
+        [2, 0], [3, 4], [1, 5], [1, 0],  # the second "a b" is not read
+        [3, 0],  # in a text of its own
+        [2, 0], [1, 0], [1, 0], [1, 0],
+    ]  # fmt: skip
+    assert vocabulary.features(encoded, 2)[:4].tolist() == [[2, 0], [3, 4], [2, 5], [3, 4]]

@@ -106,7 +106,9 @@ def test_networks_of_every_shape_train_and_their_bundles_give_the_same_loss(samp
 
 def test_validation_reviews_are_not_trained_on(sample):
     tokenizer = sample.tokenizer
-    split = split_training_reviews(sample.split("train"), tokenizer, SMALL, share=0.25)
+    split = split_training_reviews(
+        sample.split("train"), tokenizer, SMALL, TrainSettings(validation_share=0.25)
+    )
     assert (len(split.validation), len(split.train)) == (60, 180)
     validation, train_reviews = (
         {
