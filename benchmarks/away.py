@@ -27,9 +27,7 @@ from tests.helpers.faulty import BREAK, SLEEP, faulty  # noqa: E402
 
 TURNS = 3
 SENTIMENT = [sys.executable, "-m", "sentiment"]
-TRAIN = [*SENTIMENT, "train", "--recipe", "words", "--no-evaluate"]
-# The network alone, on labelled reviews: a training of a minute.
-TRAIN += ["--teacher", "off", "--members", "1"]
+TRAIN = [*SENTIMENT, "train", "--recipe", "words", "--own-labels", "0", "--no-evaluate"]
 # Takes a folder; yields the server's address and a function to call after the first epoch.
 Case = Callable[[Path], AbstractContextManager[tuple[str, Callable[[], None]]]]
 

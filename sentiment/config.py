@@ -51,10 +51,13 @@ class PrepareSettings:
         80_000, "maximum number of words, the most frequent ones", 10, 1_000_000
     )
     least_word: int = setting(
-        8, "minimum count of a word in 75,000 reviews, unlabelled ones included", 1, 1000
+        10, "minimum count of a word in 25,000 reviews, or in 75,000 of all", 1, 1000
     )
-    least_bigram: int = setting(10, "minimum count of two words in a row", 1, 1000)
-    least_trigram: int = setting(10, "minimum count of three words in a row", 1, 1000)
+    least_bigram: int = setting(20, "minimum count of two words in a row", 1, 1000)
+    least_trigram: int = setting(20, "minimum count of three words in a row", 1, 1000)
+    vocabulary_from: Literal["train", "all"] = setting(
+        "train", "reviews to count words in; all: the unlabelled ones too"
+    )
     text_column: str = setting("text", "column with the text in a file")
     label_column: str = setting("label", "column with the label in a file")
     format: str = setting("", "format of a file, such as csv; default: what its name ends in")
@@ -101,7 +104,7 @@ class ModelSettings:
     embedding: int = setting(16, "size of the vector of a word", 1, 1024)
     ngrams: int = setting(3, "longest n-gram with its own vector; 1: words only", 1, 3)
     repeats: bool = setting(
-        False, "read a word or n-gram that comes again in a review; otherwise it is unknown then"
+        True, "read a word or n-gram that comes again in a review; otherwise it is unknown then"
     )
     readout: Literal["last", "mean", "max"] = setting(
         "last", "input of the classifier: the last state, or the mean or maximum of all states"
@@ -147,19 +150,19 @@ class TrainSettings:
         0.2, "learning rate of the input kernel, relative to the learning rate", 0.0, 1.0
     )
     teacher: Literal["regression", "off"] = setting(
-        "regression",
+        "off",
         "what labels the unlabelled reviews of the first round: a logistic regression on n-grams, "
         "which also sets one unit of the saved network; off: the network alone learns",
     )
     members: int = setting(
-        3, "networks in each round, merged into one recurrent layer at the end", 1, 64
+        1, "networks in each round, merged into one recurrent layer at the end", 1, 64
     )
     label_smoothing: float = setting(
-        0.0, "how far to move labels towards one half, against overconfidence", 0.0, 0.9
+        0.1, "how far to move labels towards one half, against overconfidence", 0.0, 0.9
     )
     clip: float = setting(0.0, "maximum norm of the whole gradient; 0: no limit", 0.0, 1e6)
     own_labels: int = setting(
-        0,
+        1,
         "extra rounds on unlabelled reviews, labelled by the round before",
         0,
         10,
@@ -185,10 +188,6 @@ class TrainSettings:
 
 
 Settings = PrepareSettings | ModelSettings | TrainSettings
-
-# What bundles and checkpoints mean that are older than a setting and do not have it.
-BEFORE_MODEL: dict[str, Any] = {"repeats": True}
-BEFORE_TRAIN: dict[str, Any] = {"teacher": "off", "members": 1}
 
 
 def setting_field(kind: type[Settings], name: str) -> Field:

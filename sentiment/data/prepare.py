@@ -16,7 +16,8 @@ from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
-_REFERENCE_REVIEWS = 75_000  # IMDB's training reviews, labelled and unlabelled
+# IMDB's training reviews: the labelled ones, and all.
+_REFERENCE_REVIEWS = {"train": 25_000, "all": 75_000}
 
 
 def prepare(
@@ -42,7 +43,8 @@ def prepare(
         return prepared.open_dataset(folder), False
     splits = source.load(request)
     trainable.check_spaces(splits["train"].texts)
-    learnt = [name for name in splits if name != "test"]  # labelled and unlabelled
+    counts_all = settings.vocabulary_from == "all"
+    learnt = [name for name in splits if name == "train" or (counts_all and name != "test")]
     texts = [text for name in learnt for text in splits[name].texts]
     min_word_count, *min_ngram_counts = _min_counts(settings, len(texts))
     vocabulary, tokens = tokenizer.fit(
@@ -125,6 +127,9 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
         or recorded[name] == defaults[name]
         or (name == "test_share" and recorded["test"])
     }
+    # Likewise `vocabulary_from`.
+    if recorded["vocabulary_from"] == defaults["vocabulary_from"]:
+        unused.add("vocabulary_from")
     identity = {name: value for name, value in recorded.items() if name not in unused}
     for name in {"positive", "negative"} & identity.keys():
         identity[name] = sorted(parse_labels(identity[name]))
@@ -134,8 +139,9 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
 def _min_counts(settings: PrepareSettings, reviews: int) -> list[int]:
     """Return how often a word, a pair and a triple must occur in this many reviews to learn from.
 
-    The settings are for 75,000 reviews. Fewer reviews need proportionally fewer occurrences, but
-    at least two.
+    The settings are for IMDB's number of reviews. Fewer reviews need proportionally fewer
+    occurrences, but at least two.
     """
     counts = (settings.least_word, settings.least_bigram, settings.least_trigram)
-    return [max(min(count, 2), round(count * reviews / _REFERENCE_REVIEWS)) for count in counts]
+    share = reviews / _REFERENCE_REVIEWS[settings.vocabulary_from]
+    return [max(min(count, 2), round(count * share)) for count in counts]

@@ -239,7 +239,7 @@ class PreparedDataset:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The vocabulary, built from all reviews but those of the test."""
+        """The vocabulary, built without the test reviews."""
         for name in ("words.txt", "ngrams.npy"):
             self._verify(name)
         return Tokenizer.read(self.folder, self.manifest.rules, hint=remove_hint(self.folder))

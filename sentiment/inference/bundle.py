@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.config import BEFORE_MODEL, ModelSettings
+from sentiment.config import ModelSettings
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.inference.manifest import FORMAT, Manifest, from_json, to_json
@@ -143,7 +143,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
             if name not in manifest.files:
                 raise ValueError(f"{name} is missing from files")
         check_keys(ModelSettings, manifest.settings["model"], "settings.model")
-        settings = ModelSettings(**(BEFORE_MODEL | manifest.settings["model"]))
+        settings = ModelSettings(**manifest.settings["model"])
         weight_shapes(settings)  # raises InputError if the cell is unknown
     except (TypeError, ValueError, InputError) as error:
         raise DamagedFileError(f"{path} is not valid: {error}", hint=HINT) from error

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from sentiment.config import BEFORE_MODEL, BEFORE_TRAIN, ModelSettings, TrainSettings
+from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import SPLIT_RULE
 from sentiment.errors import DamagedFileError, InputError
@@ -88,8 +88,8 @@ class TrainingJob:
             workers=content.get("workers", 1),  # absent in the oldest checkpoints
             created=record["created"],
             prepare=settings["prepare"],
-            model=ModelSettings(**(BEFORE_MODEL | settings["model"])),
-            train=TrainSettings(**(BEFORE_TRAIN | settings["train"])),
+            model=ModelSettings(**settings["model"]),
+            train=TrainSettings(**settings["train"]),
             dataset=data["dataset"],
             folder=data["folder"],
             digests=data["digests"],

@@ -28,7 +28,8 @@ class TrainingLoop:
 
     epochs_before: epochs that earlier networks of the run took; the numbers continue after them.
     total_epochs: the maximum for all networks together. lowest_before: the lowest validation loss
-    of the earlier networks.
+    of the earlier networks. previous: the loop of a network of the same shape, which has ended: if
+    it took as many steps, its compiled parts are used again.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class TrainingLoop:
         epochs_before: int = 0,
         total_epochs: int | None = None,
         lowest_before: float = math.inf,
+        previous: "TrainingLoop | None" = None,
     ):
         self.epochs: list[EpochMetrics] = []
+        self._trainer: Trainer
         self._best: BestEpoch | None = None
         self._check_interrupt: interrupts.CheckInterrupt = lambda: None
         self._epochs_before, self._lowest_before = epochs_before, lowest_before
@@ -53,6 +56,11 @@ class TrainingLoop:
             self._network = self._build_network()
             batch_reviews = self._settings.batch_size * self._worker.size
             self._batches = -(-len(self._train) // batch_reviews)
+            if previous is not None and previous._batches == self._batches:
+                self._trainer = previous._trainer
+                self._trainer.restart(self._network)
+                self._network = self._trainer.network
+                return
             self._trainer = Trainer(
                 self._network,
                 self._settings,

@@ -43,6 +43,7 @@ class SelfTraining:
         self._teacher = Teacher(context) if settings.teacher == "regression" else None
         self._finished: list[RoundResult] = []
         self._loop: TrainingLoop | None = None  # of the current network
+        self._previous: TrainingLoop | None = None
         # Both float32 (U,): the labels of the unlabelled reviews in the current round, and the sum
         # of the logits that the finished networks of this round give them.
         self._labels, self._logits = np.empty(0, np.float32), np.zeros(1, np.float32)
@@ -129,7 +130,7 @@ class SelfTraining:
         finished = self.rounds
         if len(finished) <= self._total - self._members and self._has_unlabelled:
             self._logits = self._logits + loop.logits(self._unlabelled())
-        self._finished, self._loop = finished, None
+        self._finished, self._loop, self._previous = finished, None, loop
         if len(finished) % self._members == 0:
             self._note_unlabelled("the network" if self._members == 1 else "the networks so far")
             self._labels = sigmoid(self._new_logits(finished[-self._members :]))
@@ -177,4 +178,5 @@ class SelfTraining:
             lowest_before=min(
                 (result.best.metrics.validation_loss for result in self._finished), default=math.inf
             ),
+            previous=self._previous,
         )

@@ -106,6 +106,17 @@ class Trainer:
         outputs = self.network(ids, training=False)
         return outputs["logit"][:, 0], outputs["state"]
 
+    def restart(self, network: keras.Model) -> None:
+        """Begin anew with the first weights of `network`, a copy of another seed.
+
+        Tracing and compiling a network of its own would take seconds.
+        """
+        for own, other in zip(self.network.variables, network.variables, strict=True):
+            own.assign(other)
+        for variable in self.optimizer.variables:
+            if not variable.path.endswith("learning_rate"):
+                variable.assign(tf.zeros_like(variable))
+
     def state(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, by name: `network.00`, `optimizer.00`, ….
 
