@@ -9,6 +9,7 @@ import typer
 
 from sentiment.cli import _console
 from sentiment.cli._options import option_names, refuse_ignored, typed_parameters
+from sentiment.errors import UnavailableError
 from sentiment.experiments import search_space
 from sentiment.recipe import load_recipe
 from sentiment.utils import environment
@@ -130,7 +131,7 @@ def _show(result: "SweepResult") -> None:
     target, best, plan = _console.console(), result.best, result.plan
     target.print()
     if best is None:
-        target.print("No trial has finished, so there is no best one.")
+        _report_none(result)
         return
     settings = {
         name: getattr(getattr(plan.recipe, table), name) for table, name in plan.space.settings
@@ -158,6 +159,19 @@ def _show(result: "SweepResult") -> None:
     )
     # Not in the table, which breaks long lines.
     typer.echo(f"\nTry: sentiment train --recipe {shlex.quote(str(plan.best))}")
+
+
+def _report_none(result: "SweepResult") -> None:
+    """Say that no trial is complete; raise UnavailableError if all that started have failed."""
+    name, tried = shlex.quote(result.plan.name), len(result.trials)
+    if tried:
+        more = f"--trials {2 * result.plan.trials} --jobs 1"
+        raise UnavailableError(
+            f"none of the {count_of(tried, 'trial')} of {result.plan.name} has finished",
+            hint=f"sentiment sweep --resume {name} {more}, which tries other settings",
+        )
+    typer.echo("No trial has finished, so there is no best one.")
+    typer.echo(f"Try: sentiment sweep --resume {name}")
 
 
 def _setting(value: object) -> str:

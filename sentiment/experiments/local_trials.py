@@ -33,7 +33,7 @@ class LocalTrials:
     def end_lost(self) -> None:
         """End the trials of an earlier process; their settings are retried."""
         for number in self._study.running():
-            self._handle_lost(number)
+            self._handle_lost(number, _LOST)
 
     def run(self, paths: ProjectPaths, jobs: int, deadline: float) -> None:
         """Run trials, `jobs` at a time, until there are enough; none starts after `deadline`."""
@@ -65,7 +65,7 @@ class LocalTrials:
         if message.epoch is not None:
             self._handle_epoch(pool, number, message.epoch)
         elif message.lost:
-            self._handle_lost(number)
+            self._handle_lost(number, message.lost)
         elif message.failure:
             self._handle_failure(number, message.failure)
         else:
@@ -77,13 +77,13 @@ class LocalTrials:
         prune = self._study.report(number, metrics.epoch, metrics.validation_loss)
         pool.answer(number, prune=prune)
 
-    def _handle_lost(self, number: int) -> None:
+    def _handle_lost(self, number: int, reason: str) -> None:
         """End a trial whose process has ended, and retry its settings once."""
         self._running.pop(number, None)
         retried = self._study.retry_lost(number)
-        self._logger.end(number, "KILLED", failure=_LOST)
+        self._logger.end(number, "KILLED", failure=reason)
         result = "its settings will be retried" if retried else "this was its second attempt"
-        self._progress.note(f"trial {number}: {_LOST}; {result}")
+        self._progress.note(f"trial {number}: {reason}; {result}")
 
     def _handle_failure(self, number: int, failure: str) -> None:
         del self._running[number]

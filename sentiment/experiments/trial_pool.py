@@ -26,13 +26,13 @@ class TrialMessage:
     """A message of a trial: the metrics of an epoch, or the end of the trial.
 
     At the end, `loss` is the lowest validation loss, None if the trial was pruned; `failure` says
-    why it failed; `lost` is True if its process has ended without a message.
+    why it failed; `lost` says how its process ended, if that was without a message.
     """
 
     epoch: EpochMetrics | None = None
     loss: float | None = None
     failure: str = ""
-    lost: bool = False
+    lost: str = ""
 
 
 class _Worker:
@@ -94,8 +94,8 @@ class TrialPool:
             try:
                 message: TrialMessage = worker.pipe.recv()
             except (EOFError, ConnectionResetError):
-                message = TrialMessage(lost=True)
                 worker.process.join(_EXIT_TIMEOUT)
+                message = TrialMessage(lost=_describe_end(worker.process.exitcode))
                 self._workers[self._workers.index(worker)] = _Worker(self._paths)
             if message.epoch is None:
                 worker.trial = None
@@ -109,6 +109,12 @@ class TrialPool:
         for worker in self._workers:
             worker.process.join(_EXIT_TIMEOUT)
             worker.process.kill()
+
+
+def _describe_end(status: int | None) -> str:
+    if status is not None and status == -getattr(signal, "SIGKILL", 9):
+        return "its process was killed, perhaps because memory ran out"
+    return f"its process has ended with status {status}"
 
 
 def _run_trials(pipe: Connection, paths: ProjectPaths) -> None:
@@ -136,5 +142,5 @@ def _run_trials(pipe: Connection, paths: ProjectPaths) -> None:
                 pipe.send(TrialMessage(loss=train(recipe, paths, should_prune)))
             except SentimentError as error:
                 pipe.send(TrialMessage(failure=error.fact))
-    except (EOFError, BrokenPipeError):
+    except (EOFError, BrokenPipeError, ConnectionResetError):
         return

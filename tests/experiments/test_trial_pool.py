@@ -15,7 +15,8 @@ def test_a_trial_that_starts_in_a_dead_process_is_lost_and_the_process_replaced(
         dead.join()
         pool.start(7, Recipe())
         assert pool.running == [7] and not pool.has_idle_worker
-        assert list(pool.messages()) == [(7, TrialMessage(lost=True))]
+        killed = "its process was killed, perhaps because memory ran out"
+        assert list(pool.messages()) == [(7, TrialMessage(lost=killed))]
         assert pool.running == [] and pool.has_idle_worker
         assert pool._workers[0].process.is_alive()
 
@@ -27,6 +28,6 @@ def test_ctrl_c_is_for_the_pool_and_ends_no_process(tmp_path):
         for trial in (1, 2):
             pool.start(trial, missing)
             [(number, message)] = pool.messages()
-            assert (number, message.lost) == (trial, False) and "missing.csv" in message.failure
+            assert (number, message.lost) == (trial, "") and "missing.csv" in message.failure
             os.kill(process.pid, signal.SIGINT)
         assert process.is_alive()

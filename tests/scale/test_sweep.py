@@ -4,6 +4,7 @@ import os
 import signal
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ dropout = { low = 0.0, high = 0.9 }
 [train]
 learning_rate = { low = 0.0001, high = 0.05, log = true }
 """
+KILLED = "its process was killed, perhaps because memory ran out"
 RECIPE = """
 [prepare]
 dataset = "sample"
@@ -102,12 +104,33 @@ def swept(tmp_path_factory):
 
 def test_a_trial_whose_process_is_killed_is_retried(swept):
     home, output = swept
-    assert output.count("its process has ended; its settings will be retried") == 1
+    assert output.count(f"{KILLED}; its settings will be retried") == 1
     trials = read_trials(home)
     (lost,) = (trial for trial in trials if trial.state == study.FAILED)
     retries = [trial for trial in trials if trial.values == lost.values and trial is not lost]
     assert len(retries) == 1 and retries[0].state in (study.COMPLETE, study.PRUNED)
     assert len(trials) == 9 + 1  # the lost trial does not count
+
+
+def test_a_sweep_whose_processes_are_all_killed_ends_and_can_resume(tmp_path):
+    process, killed = sweep(tmp_path, "--trials", "2", "--jobs", "2"), set()
+    while process.poll() is None:
+        for pid in set(workers(process)) - killed:
+            time.sleep(0.5)  # it may have a trial by now
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.02)
+    output = wait(process, status=1)
+    assert output.count(f"{KILLED}; its settings will be retried") == 2
+    assert output.count(f"{KILLED}; this was its second attempt") == 2
+    words = ["sweep", "--resume", "s", "--trials", "4", "--jobs", "1"]
+    assert output.endswith(
+        "Error: none of the 4 trials of s has finished.\n"
+        f"Try: sentiment {' '.join(words)}, which tries other settings\n"
+    )
+    assert read_runs(tmp_path)[1].info.status == "FINISHED"
+    assert "Best trial" in wait(start(*words, home=tmp_path))
 
 
 def test_the_settings_of_the_recipe_are_tried_first(swept):
