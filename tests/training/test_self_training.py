@@ -1,0 +1,80 @@
+"""Several networks with a teacher: what is saved, and a resumed training."""
+
+import numpy as np
+import pytest
+
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.inference import bundle
+from sentiment.inference.classifier import Classifier
+from sentiment.training import checkpoint
+from sentiment.training.train import resume, train
+from sentiment.utils.progress import Progress
+
+SMALL = ModelSettings(units=4, embedding=4, repeats=False)
+# Two rounds of two networks.
+SETTINGS = TrainSettings(
+    epochs=2, own_labels=1, learning_rate=0.02, batch_size=32, teacher="regression", members=2
+)
+
+
+class Notes(Progress):
+    """Keeps the notes; interrupts the training after an epoch, if one is named."""
+
+    def __init__(self, stop=None):
+        self.notes, self._stop = [], stop
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def epoch(self, metrics):
+        if metrics.epoch == self._stop:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def notes():
+    return Notes()
+
+
+@pytest.fixture(scope="module")
+def whole(sample, paths, notes):
+    return train(sample, SMALL, SETTINGS, paths, name="whole", track=False, progress=notes)
+
+
+def test_all_networks_are_merged_and_a_unit_adds_up(whole, notes):
+    model = bundle.read(whole.folder)
+    # Four networks of four units, and the unit of the teacher.
+    assert (model.settings.units, model.settings.embedding) == (17, 5)
+    assert len(whole.epochs) == 8
+    assert any("labelled by a regression" in note for note in notes.notes)
+    assert any("labelled by the networks so far" in note for note in notes.notes)
+    # The networks begin with weights of their own.
+    forward = model.weights["rnn_1.forward.recurrent_kernel"]
+    blocks = [forward[start : start + 4, start : start + 4] for start in range(0, 16, 4)]
+    assert not np.allclose(blocks[0], blocks[1], atol=1e-3)
+
+
+def test_the_saved_metrics_are_those_of_the_merged_network(whole, sample):
+    model = bundle.read(whole.folder)
+    assert whole.best.epoch == 9
+    assert model.manifest.metrics["validation/loss"] == whole.best.validation_loss
+    classifier, test = Classifier(model), sample.split("test")
+    texts = [test.text(row) for row in range(len(test))]
+    right = (classifier.predict(texts) >= 0.5) == (test.labels == 1)
+    assert right.mean() > 0.85
+
+
+@pytest.mark.parametrize("epoch", [1, 4, 5])
+def test_a_resumed_training_ends_with_the_same_weights(whole, sample, paths, epoch):
+    name = f"stopped-{epoch}"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            sample, SMALL, SETTINGS, paths, name=name, track=False, progress=Notes(stop=epoch)
+        )  # fmt: skip
+    assert bundle.read(paths.models / name).settings.units > 4  # what was there is saved
+    found = checkpoint.newest(checkpoint.find(paths.checkpoints, name), print)
+    resumed = bundle.read(resume(sample, found, paths).folder)
+    expected = bundle.read(whole.folder)
+    np.testing.assert_array_equal(resumed.embedding, expected.embedding)
+    for array, weights in expected.weights.items():
+        np.testing.assert_array_equal(resumed.weights[array], weights)
