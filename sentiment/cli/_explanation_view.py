@@ -6,6 +6,7 @@ reach the terminal.
 
 import sys
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,6 +17,7 @@ from sentiment.cli._predict_report import Display
 from sentiment.cli._terminal import print_json, print_message
 from sentiment.data import readers
 from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE
+from sentiment.data.readers import Row
 from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
@@ -42,9 +44,13 @@ def explain_texts(bundle: "Bundle", texts: list[str], rule: LabelRule, options: 
     Raises InputError if the model knows no word of a text.
     """
     classifier = Classifier(bundle)
-    rows = list(readers.ArgumentsReader(texts, sys.stdin.buffer).rows())
-    if options.html and len(rows) != 1:
-        raise typer.BadParameter(f"--html explains one text, got {len(rows)}")
+    rows: Iterable[Row] = readers.ArgumentsReader(texts, sys.stdin.buffer).rows()
+    if options.html:
+        rows = list(islice(rows, 2))
+        if len(rows) != 1:
+            raise typer.BadParameter(
+                f"--html explains one text, got {'2 or more' if rows else '0'}"
+            )
     for row in rows:
         if row.wrong:
             raise InputError(f"text {row.line}: {row.wrong}")

@@ -8,6 +8,8 @@ from sentiment.data.dialect import separator_hint
 from sentiment.errors import InputError
 
 _NEAR = -0.6  # see `_distance`
+_COMPARED = 10_000  # columns that are compared with a name
+_LISTED, _LONGEST = 100, 100  # columns that a message lists, and characters of each
 USUAL_NAMES = {
     "text": (
         *("text", "review", "reviewtext", "sentence", "content", "comment", "tweet", "body"),
@@ -38,7 +40,7 @@ def require_column(columns: Sequence[str], name: str, option: str = "--text-colu
         if len(columns) == 1:
             hint = separator_hint(columns[0]) or hint
         raise InputError(
-            f"no column {name!r}; it has {', '.join(ordered) or 'no header'}", hint=hint
+            f"no column {name!r}; it has {column_list(ordered) or 'no header'}", hint=hint
         )
     return name
 
@@ -61,14 +63,24 @@ def find_column(columns: Sequence[str], wanted: str, what: str = "text") -> str:
     return usual[0] if usual else require_column(columns, wanted, option)
 
 
+def column_list(names: Sequence[str]) -> str:
+    """Return names of columns for a message: the first ones, if there are many."""
+    shown = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…" for name in names[:_LISTED]]
+    more = [f"and {len(names) - _LISTED:,} more"] if len(names) > _LISTED else []
+    return ", ".join(shown + more)
+
+
 def _nearest_first(columns: Sequence[str], name: str) -> list[str]:
     """Return `columns`; those that differ from `name` only by case or blanks, or little, first."""
-    near = [column for column in columns if _distance(column, name) <= _NEAR]
+    # To compare a million names would take a minute.
+    near = [column for column in columns[:_COMPARED] if _distance(column, name) <= _NEAR]
     near.sort(key=lambda column: _distance(column, name))
     return [*near, *(column for column in columns if column not in near)]
 
 
 def _distance(column: str, name: str) -> float:
     """Return how far two names are apart, from -1, which is equal, to 0."""
+    if len(column) > _LONGEST:
+        return 0.0
     plain, wanted = column.strip().lower(), name.strip().lower()
     return -difflib.SequenceMatcher(None, plain, wanted).ratio()

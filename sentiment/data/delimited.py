@@ -11,6 +11,7 @@ A quoted cell goes over line ends only if no line within it has a delimiter.
 import csv
 import io
 import re
+import shlex
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,10 +67,12 @@ class CsvReader(Reader):
         before = [] if declaration is None else [declaration]
         while (first := self._next_line()) and not first.raw.strip(b"\r\n") and not first.wrong:
             before.append(first)
-        parsed = self._parse(first) if first else _Parsed([], [])
+        parsed = self._parse_row(first) if first else _Parsed([], [])
         wrong = parsed.wrong or self._encoding_error(parsed)
         if wrong:
             hint = decoding_hint(Path(stream.name), self.encoding) if self.undecodable else None
+            if first and first.wrong and Path(stream.name).is_file():
+                hint = f"see how it begins: head -c 300 {shlex.quote(stream.name)}"
             raise InputError(f"line {self.line}: {wrong}", hint=hint)
         raw = b"".join(line.raw for line in parsed.lines)
         self.newline = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
@@ -94,7 +97,7 @@ class CsvReader(Reader):
                 self.blank_lines += 1
                 continue
             number = self.line
-            parsed = _Parsed([line], [], line.wrong) if line.wrong else self._parse(line)
+            parsed = self._parse_row(line)
             wrong = parsed.wrong or self._width_error(parsed.cells)
             if wrong and len(parsed.lines) > 1:
                 # A cell that took other rows in: they are read for themselves.
@@ -114,6 +117,10 @@ class CsvReader(Reader):
         cells = parsed.cells or [raw.rstrip(b"\r\n").decode("utf-8", "surrogateescape")]
         fields = dict(zip(self.columns, cells, strict=False))
         return Row(number, self._repaired(cells), fields, wrong, count)
+
+    def _parse_row(self, line: Line) -> _Parsed:
+        """Return the row that begins with `line`, or what is wrong with that line."""
+        return _Parsed([line], [], line.wrong) if line.wrong else self._parse(line)
 
     def _next_line(self) -> Line | None:
         """Return the next line, one that was given back first; None at the end."""
@@ -148,15 +155,15 @@ class CsvReader(Reader):
         lines = [first]
 
         def texts() -> Iterator[str]:
-            size, line = 0, first
+            size, line = len(first.raw), first
             while True:
                 text = _text(line)
                 yield _ESCAPED_QUOTE.sub('""', text) if escaped else text
-                size += len(line.raw)
-                following = self._next_line() if size <= MAX_SPAN else None
+                following = self._next_line()
                 if following is None:
                     return
-                if following.wrong:
+                size += len(following.raw)
+                if following.wrong or size > MAX_SPAN:
                     self._give_back([following])
                     return
                 line = following
@@ -195,16 +202,18 @@ class CsvReader(Reader):
 
     def _join_lines(self, first: Line, cells: list[str]) -> _Parsed | None:
         """Return the row whose last cell in `first` goes on in the next lines; None if it fails."""
-        lines, cell, size = [first], cells[-1], 0
-        while size <= MAX_SPAN and (line := self._next_line()) is not None:
+        lines, cell, size = [first], cells[-1], len(first.raw)
+        while (line := self._next_line()) is not None:
             lines.append(line)
             size += len(line.raw)
+            if line.wrong or size > MAX_SPAN:
+                break
             head, *rest = _text(line).rstrip("\r\n").split(self.delimiter)
             cell += f"\n{head}"
             closed = _QUOTED_CELL.fullmatch(cell) if head.endswith('"') else None
             if closed and len(cells) + len(rest) == self._width:
                 return _Parsed(lines, [_unquoted(each) for each in [*cells[:-1], cell, *rest]])
-            if rest or line.wrong:
+            if rest:
                 break
         self._give_back(lines[1:])
         return None

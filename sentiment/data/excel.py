@@ -36,7 +36,8 @@ class ExcelReader(Reader):
                 "Excel files need openpyxl, which is not installed", hint="pip install openpyxl"
             ) from error
         try:
-            _check_sizes(file)
+            if too_large := _too_large(file):
+                raise InputError(f"{path}: {too_large}")
             # Data only: the value of a formula as it was saved, not the formula.
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             self._rows = book.worksheets[0].iter_rows(values_only=True)
@@ -66,6 +67,10 @@ class ExcelReader(Reader):
 
     def _row(self, cells: Sequence[str]) -> Row:
         padded = [*cells, *[""] * (len(self.columns) - len(cells))][: len(self.columns)]
+        # Cells refer to texts that are stored once, so that the row may be longer than its XML.
+        if sum(map(len, padded)) > readers.LONGEST_ROW:
+            wrong = f"longer than {readers.LONGEST_ROW >> 20} MiB"
+            return Row(self.line, _as_csv([""] * len(self.columns)), {}, wrong)
         fields = dict(zip(self.columns, padded, strict=True))
         return Row(self.line, _as_csv(padded), fields)
 
@@ -74,30 +79,31 @@ class ExcelReader(Reader):
         return self._stream.tell()
 
 
-def _check_sizes(file: BinaryIO) -> None:
-    """Raise ValueError if a part of a workbook that is read at once is too large."""
+def _too_large(file: BinaryIO) -> str | None:
+    """Return what is wrong if a part of a workbook that is read at once is too large."""
     with zipfile.ZipFile(file) as archive:
         shared = 0
         for member in archive.infolist():
             if member.filename.startswith("xl/worksheets/"):
                 with archive.open(member) as sheet:
-                    _check_rows(sheet)
+                    if _has_long_row(sheet):
+                        return f"it has a row of more than {readers.LONGEST_ROW >> 20} MiB"
             else:
                 shared += member.file_size
-    if shared > _MAX_SHARED:
-        raise ValueError(f"its texts and styles would take {shared:,} bytes")
     file.seek(0)
+    return f"its texts and styles would take {shared:,} bytes" if shared > _MAX_SHARED else None
 
 
-def _check_rows(sheet: Any) -> None:
-    """Raise ValueError if a row of a sheet, as XML, is too long."""
+def _has_long_row(sheet: Any) -> bool:
+    """Return True if a row of a sheet, as XML, is too long."""
     size, rest = 0, b""
     while block := sheet.read(_BLOCK):
         found = list(_ROW.finditer(rest + block))
         size = len(rest + block) - found[-1].start() if found else size + len(block)
         if size > readers.LONGEST_ROW:
-            raise ValueError(f"it has a row of more than {readers.LONGEST_ROW >> 20} MiB")
+            return True
         rest = block[-20:]
+    return False
 
 
 def _cell(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sentiment.data.held_texts import HeldTexts
 from sentiment.data.labels import UNLABELLED
 from sentiment.data.reviews import Reviews, SourceRequest, Splits
 from sentiment.errors import InputError, MissingFileError, UnavailableError
@@ -42,7 +43,7 @@ def load_imdb(request: SourceRequest) -> Splits:
         _build_imdb(tfds, builder, request.archive, progress)
     elif request.archive is not None:
         progress.note(f"the reviews are in {builder.data_path}: {request.archive} is not read")
-    splits = {}
+    splits, held = {}, HeldTexts()
     for name in IMDB_SPLITS:
         size = builder.info.splits[name].num_examples
         with suppress_stderr():
@@ -50,6 +51,7 @@ def load_imdb(request: SourceRequest) -> Splits:
         texts, labels = [], np.full(size, UNLABELLED, np.int8)
         for index, row in enumerate(progress.track(rows, f"reading {name}", size)):
             texts.append(row["text"].decode("utf-8"))
+            held.add(texts[-1], None, "imdb")
             labels[index] = row["label"]
         splits[name] = Reviews(texts, labels)
     return splits

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sentiment.data.readers import BOM, LONGEST_ROW, Reader, Row
+from sentiment.data.readers import BOM, LONGEST_ROW, Reader, Row, light
 from sentiment.data.text_stream import TextStream
 from sentiment.errors import InputError
 
@@ -45,8 +45,10 @@ class JsonArrayReader(Reader):
             self.undecodable = True
             data, value, wrong = _unread(raw), {}, f"not {self.encoding.upper()} text"
             return Row(line, data, value, wrong, lines)
+        if len(data) > LONGEST_ROW:
+            return Row(line, _unread(""), {}, f"longer than {LONGEST_ROW >> 20} MiB", lines)
         if isinstance(value, dict):
-            return Row(line, data, value, lines=lines)
+            return Row(line, data, light(value, len(data)), lines=lines)
         return Row(line, _unread(raw), {}, "expected a JSON object", lines)
 
 
@@ -112,9 +114,10 @@ class _Text:
         self._index = end
 
     def _fill(self) -> bool:
-        """Read more, as much as is there at least; return False at the end."""
+        """Read more; return False at the end."""
         rest = self._text[self._index :]
-        block = self._stream.read(max(_BLOCK, len(rest)))
+        # As much as is there, so that a long value is parsed seldom, but not far above its limit.
+        block = self._stream.read(max(_BLOCK, min(len(rest), LONGEST_ROW - len(rest))))
         more = self._decoder.decode(block, final=not block)
         self._text, self._index = rest + more, 0
         return bool(block)

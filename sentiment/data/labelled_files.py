@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.data import formats, labelled_folders, readers
-from sentiment.data.columns import find_column
+from sentiment.data.columns import column_list, find_column
 from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labelled_rows import PART_NAMES, LabelledRow, RowErrors, label_rows
 from sentiment.data.parts import part_files
@@ -101,7 +101,9 @@ def read_rows(
             except InputError as error:
                 errors.add(error)
                 continue
-            rows.append(LabelledRow(text, row.fields[names["label"]]))
+            label = _held_label(row.fields[names["label"]])
+            errors.held.add(text, label, path)
+            rows.append(LabelledRow(text, label))
             parts.append(PART_NAMES.get(str(row.fields.get("split")).strip().lower()))
     for what, name in names.items():
         if name != wanted[what]:
@@ -110,6 +112,11 @@ def read_rows(
         return rows, errors
     pairs = zip(rows, parts, strict=True)
     return [LabelledRow(row.text, row.label, part) for row, part in pairs], errors
+
+
+def _held_label(value: Any) -> Any:
+    """Return a label without what it may refer to, such as the rest of an object of JSON."""
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _find_columns(path: Path, columns: list[str] | None, wanted: dict[str, str]) -> dict[str, str]:
@@ -172,7 +179,7 @@ def _field(path: Path, line: int, row: dict[str, Any], column: str) -> str:
 def _no_column(path: Path, line: int, row: dict[str, Any], column: str) -> InputError:
     if column in row:
         return InputError(f"{path}, line {line}: no text in column {column!r}")
-    columns = ", ".join(str(name) for name in row if name is not None)
+    columns = column_list([str(name) for name in row if name is not None])
     return InputError(
         f"{path}, line {line}: no column {column!r}; it has {columns or 'none'}",
         hint="name yours with --text-column and --label-column",

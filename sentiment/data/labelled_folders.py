@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sentiment.data.labelled_rows import PART_NAMES, LabelledRow, RowErrors
+from sentiment.data.readers import LONGEST_ROW
 from sentiment.errors import InputError
 
 _LABELS = ("pos", "neg", "positive", "negative")
@@ -29,12 +30,18 @@ def read_folder(path: Path, errors: RowErrors) -> list[LabelledRow]:
     rows = []
     for file, label, part in _files(path):
         try:
-            text = file.read_text("utf-8-sig")
+            with file.open("rb") as stream:
+                raw = stream.read(LONGEST_ROW + 1)
+            if len(raw) > LONGEST_ROW:
+                errors.add(InputError(f"{file}: longer than {LONGEST_ROW >> 20} MiB"))
+                continue
+            text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError as error:
             errors.add(InputError(f"{file}: not UTF-8 text (byte {error.start})"))
             continue
         except OSError as error:
             raise InputError(f"{file} can't be read: {error.strerror}") from error
+        errors.held.add(text, label, path)
         rows.append(LabelledRow(text, label, part))
     return rows
 
@@ -44,7 +51,8 @@ def folder_digest(path: Path) -> str:
     digest = hashlib.sha256()
     for file, _, _ in _files(path):
         try:
-            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             raise InputError(f"{file} can't be read: {error.strerror}") from error
         digest.update(f"{file.relative_to(path).as_posix()}\0{content}\n".encode())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.data.grouping import choose_groups, group_texts
+from sentiment.data.held_texts import HeldTexts
 from sentiment.data.label_mapping import LabelMapping, normalize_label
 from sentiment.data.labels import UNLABELLED, label_name
 from sentiment.data.reviews import Reviews, Splits
@@ -27,7 +28,7 @@ _NAMED_ERRORS = 3  # of the rows that were skipped
 _PLAIN_LABELS = {"pos", "positive", "true", "1", "neg", "negative", "false", "0"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelledRow:
     """A text, its label as the data spells it, and a value of PART_NAMES if its part is known."""
 
@@ -37,11 +38,15 @@ class LabelledRow:
 
 
 class RowErrors:
-    """What is done about rows that can't be used: `skip` counts them, `fail` raises the first."""
+    """What is done about rows that can't be used: `skip` counts them, `fail` raises the first.
+
+    held: counts the rows that can be used.
+    """
 
     def __init__(self, on_error: str = "fail", hint: str | None = None):
         self._fail, self._hint = on_error == "fail", hint
         self.count = 0
+        self.held = HeldTexts()
         self._remarks: list[str] = []
         self._first: list[InputError] = []
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from sentiment.data.columns import column_list
 from sentiment.data.readers import Reader, Row
 from sentiment.errors import InputError, MissingFileError
 
@@ -48,7 +49,7 @@ class PartsReader(Reader):
             if part.columns != self.columns:
                 raise InputError(
                     f"{path} has other columns than {self._paths[0].name}: "
-                    f"{', '.join(part.columns or [])}"
+                    f"{column_list(part.columns or [])}"
                 )
             if self._needed is not None:
                 part.need(self._needed)

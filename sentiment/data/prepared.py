@@ -183,10 +183,13 @@ def write_split(
     folder: Path, name: str, texts: Sequence[str], labels: np.ndarray, encoded: EncodedTexts
 ) -> SplitStatistics:
     """Write the arrays of one split and return its statistics."""
-    raw = [text.encode("utf-8") for text in texts]
+    raw, bounds = bytearray(), [0]
+    for text in texts:
+        raw += text.encode("utf-8")
+        bounds.append(len(raw))
     arrays: dict[str, np.ndarray] = {
-        "texts": np.frombuffer(b"".join(raw), np.uint8),
-        "bounds": np.cumsum([0] + [len(text) for text in raw], dtype=np.int64),
+        "texts": np.frombuffer(raw, np.uint8),
+        "bounds": np.array(bounds, np.int64),
         "labels": np.asarray(labels, np.int8),
         "tokens": encoded.tokens,
         "offsets": encoded.offsets,
@@ -199,7 +202,7 @@ def write_split(
     lengths, tokens = encoded.lengths, encoded.tokens
     median, percentile_95 = np.percentile(lengths, [50, 95]) if len(lengths) else (0, 0)
     return SplitStatistics(
-        reviews=len(raw),
+        reviews=len(texts),
         tokens=len(tokens),
         median_length=int(median),
         percentile_95_length=int(percentile_95),

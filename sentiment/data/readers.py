@@ -21,6 +21,7 @@ BOM = b"\xef\xbb\xbf"
 # its format's limit. The words of a row take up to 40 times its bytes.
 MEMORY_BOUND = 1 << 30
 LONGEST_ROW = 1 << 23  # bytes; the longest reviews have a thousandth of that
+_LONG = 1 << 16  # bytes of a row that holds more than a review
 CHUNK_ROWS = 2000  # maximum rows per chunk
 CHUNK_BYTES = 1 << 22
 
@@ -177,11 +178,21 @@ class JsonlReader(Reader):
             except (ValueError, RecursionError) as error:
                 wrong = f"not JSON ({error})"
             if isinstance(fields, dict):
-                yield Row(self.line, raw, fields)
+                yield Row(self.line, raw, light(fields, len(raw)))
             else:
                 unread = {"unread": raw.decode("utf-8", "replace").rstrip("\r\n")}
                 repaired = json.dumps(unread, ensure_ascii=False).encode("utf-8")
                 yield Row(self.line, repaired, {}, wrong or "expected a JSON object")
+
+
+def light(fields: dict[str, Any], size: int) -> dict[str, Any]:
+    """Return the fields of an object of `size` bytes, in a long one None for lists and objects.
+
+    They are neither a text nor a label, and take up to 30 times their bytes.
+    """
+    if size < _LONG:
+        return fields
+    return {name: None if isinstance(v, list | dict) else v for name, v in fields.items()}
 
 
 class LinesReader(Reader):

@@ -160,7 +160,8 @@ def _folder_identity(request: SourceRequest) -> str:
 
 
 def _read_requested_tfds(request: SourceRequest) -> tuple[Rows, bool]:
-    return (tfds_source.read_rows(request), RowErrors()), True
+    errors = RowErrors()
+    return (tfds_source.read_rows(request, errors), errors), True
 
 
 _FILE = _labelled_rows_source(_read_requested_file, _file_identity)

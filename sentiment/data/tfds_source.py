@@ -5,7 +5,7 @@ import urllib.request
 from typing import Any
 
 from sentiment.config import PrepareSettings
-from sentiment.data.labelled_rows import PART_NAMES, LabelledRow
+from sentiment.data.labelled_rows import PART_NAMES, LabelledRow, RowErrors
 from sentiment.data.reviews import SourceRequest
 from sentiment.errors import InputError, UnavailableError
 from sentiment.utils.environment import suppress_stderr
@@ -22,7 +22,7 @@ def identity(request: SourceRequest) -> str:
     return f"{PREFIX}{_builder(request).info.full_name}"
 
 
-def read_rows(request: SourceRequest) -> list[LabelledRow]:
+def read_rows(request: SourceRequest, errors: RowErrors) -> list[LabelledRow]:
     """Return all labelled rows and those of an unsupervised split.
 
     Labels are names of classes if the data set has any. Raises UnavailableError if the data set
@@ -47,6 +47,7 @@ def read_rows(request: SourceRequest) -> list[LabelledRow]:
         for example in request.progress.track(examples, f"reading {split}", info.num_examples):
             content = example[text].decode("utf-8", "replace")
             name = _label_name(example[label], names)
+            errors.held.add(content, name, request.settings.dataset)
             rows.append(LabelledRow(content, name, part))
     return rows
 

@@ -4,7 +4,9 @@ An id is a row of the embedding table: 0 is padding and belongs to no word, 1 is
 2 … V-1 are words, the most frequent first, and ids from V on are n-grams.
 """
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,13 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.data import token_rules
-from sentiment.errors import DamagedFileError
+from sentiment.errors import DamagedFileError, InputError
 from sentiment.utils import files, npz
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
 RULES = token_rules.NEWEST  # of a new vocabulary
 _SIEVE_BITS = 20  # 2^20 slots of one byte: the sieve stays in the cache of a core
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio spreads neighbours apart
+MOST_DIFFERENT = 1 << 24  # words of all training texts; English reviews of 500 MiB have a twentieth
+_BLOCK, _COUNTED = 1 << 22, 1 << 24  # tokens that n-grams are made of, and counted, at once
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 
@@ -114,13 +118,16 @@ class Tokenizer:
         end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
         return Tokenizer(self.words, self.ngrams[:end], self.rules)
 
-    def encode(self, texts: Iterable[str]) -> EncodedTexts:
-        """Return the word ids of `texts`."""
+    def encode(self, texts: Iterable[str], longest: int | None = None) -> EncodedTexts:
+        """Return the word ids of `texts`, or of the last `longest` words of each."""
         ids, tokenize = self._ids, token_rules.RULES[self.rules]
         tokens: list[np.ndarray] = []
         lengths: list[int] = [0]
         for text in texts:
-            numbers = [ids.get(word, UNKNOWN) for word in tokenize(text)]
+            words = tokenize(text)
+            if longest is not None and len(words) > longest:
+                words = words[len(words) - longest :]
+            numbers = [ids.get(word, UNKNOWN) for word in words]
             tokens.append(np.array(numbers, np.int32))
             lengths.append(len(numbers))
         flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
@@ -201,13 +208,9 @@ def _remove_repeats(features: np.ndarray, encoded: EncodedTexts, count: int) -> 
     for column, unknown in enumerate([UNKNOWN] + [PADDING] * (features.shape[1] - 1)):
         places = np.flatnonzero(features[:, column] > unknown)
         keys = texts[places] * count + features[places, column]
-        order = np.argsort(keys)  # equal keys in any order: a stable sort takes twice as long
-        ordered = keys[order]
-        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        if len(places):
-            is_first = np.zeros(len(places), bool)
-            is_first[np.minimum.reduceat(order, starts)] = True
-            features[places[~is_first], column] = unknown
+        repeated = np.ones(len(places), bool)
+        repeated[np.unique(keys, return_index=True)[1]] = False
+        features[places[repeated], column] = unknown
 
 
 def _ngram_keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
@@ -229,6 +232,37 @@ def _ngram_keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarra
     return ends, np.take(keys, ends)
 
 
+def _blocks(encoded: EncodedTexts) -> Iterator[EncodedTexts]:
+    """Yield the texts in parts of about _BLOCK tokens."""
+    first, ends = 0, encoded.offsets
+    while first < len(encoded):
+        after = int(np.searchsorted(ends, ends[first] + _BLOCK, side="right")) - 1
+        after = max(after, first + 1)
+        tokens = encoded.tokens[ends[first] : ends[after]]
+        yield EncodedTexts(tokens, ends[first : after + 1] - ends[first])
+        first = after
+
+
+def _frequent_ngrams(encoded: EncodedTexts, order: int, base: int, least: int) -> np.ndarray:
+    """Return the keys that occur `least` times or more, ascending int64 (G,); see `_ngram_keys`."""
+    passes = 1 + len(encoded.tokens) // _COUNTED
+    frequent = []
+    for number in range(passes):
+        # Each pass counts the keys of some slots: all at once would take eight times the texts.
+        found, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for block in _blocks(encoded):
+            keys = _ngram_keys(block, order, base)[1]
+            keys = keys[_slots(keys) % passes == number] if passes > 1 else keys
+            for part, values in zip(
+                (found, counts), np.unique(keys, return_counts=True), strict=True
+            ):
+                part.append(values)
+        all_keys, place = np.unique(np.concatenate(found), return_inverse=True)
+        sums = np.bincount(place, np.concatenate(counts))
+        frequent.append(all_keys[sums >= least])
+    return np.sort(np.concatenate(frequent))
+
+
 def fit(
     texts: Iterable[str], *, most_words: int, least_word: int, least_ngram: Sequence[int]
 ) -> tuple[Tokenizer, EncodedTexts]:
@@ -238,25 +272,30 @@ def fit(
     order. least_word: minimum occurrences of a word. least_ngram[k]: those of an n-gram of k + 2
     words.
     """
-    # Numbered as they are met: 75,000 reviews as strings would take a gigabyte.
-    met: dict[str, int] = {}
-    parts, lengths = [np.empty(0, np.int32)], [0]
+    # Words become numbers at once: as strings they would take ten times the memory of the texts.
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    flat, ends = array("i"), [0]
     for text in texts:
-        numbers = [met.setdefault(word, len(met)) for word in tokenize(text)]
-        parts.append(np.array(numbers, np.int32))
-        lengths.append(len(numbers))
-    flat, words = np.concatenate(parts), list(met)
-    counts = np.bincount(flat, minlength=len(words))
+        flat.extend([numbers[word] for word in tokenize(text)])
+        ends.append(len(flat))
+        if len(numbers) > MOST_DIFFERENT:
+            raise InputError(
+                f"the training texts hold more than {MOST_DIFFERENT:,} different words",
+                hint="is it the column of the text? Else name that one with --text-column",
+            )
+    met = np.frombuffer(flat, np.int32) if flat else np.empty(0, np.int32)
+    counts = np.bincount(met, minlength=len(numbers)).tolist()
     frequent = sorted(
-        np.flatnonzero(counts >= least_word).tolist(), key=lambda met: (-counts[met], words[met])
-    )[:most_words]
-    tokenizer = Tokenizer([words[number] for number in frequent])
-    ids = np.full(len(words), UNKNOWN, np.int32)
-    ids[frequent] = np.arange(FIRST_WORD, FIRST_WORD + len(frequent))
-    encoded = EncodedTexts(np.take(ids, flat), np.cumsum(lengths, dtype=np.int64))
+        (word for word, number in numbers.items() if counts[number] >= least_word),
+        key=lambda word: (-counts[numbers[word]], word),
+    )
+    tokenizer = Tokenizer(frequent[:most_words])
+    ids = np.full(len(numbers), UNKNOWN, np.int32)
+    for word, number in tokenizer._ids.items():
+        ids[numbers[word]] = number
+    encoded = EncodedTexts(np.take(ids, met), np.array(ends, np.int64))
     ngrams = [np.empty(0, np.int64)]
     for order, min_count in enumerate(least_ngram, 2):
-        keys = _ngram_keys(encoded, order, tokenizer.vocabulary_size)[1]
-        unique_keys, key_counts = np.unique(keys, return_counts=True)
-        ngrams.append(unique_keys[key_counts >= min_count])
+        ngrams.append(_frequent_ngrams(encoded, order, tokenizer.vocabulary_size, min_count))
     return Tokenizer(tokenizer.words, np.concatenate(ngrams)), encoded

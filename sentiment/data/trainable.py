@@ -26,7 +26,7 @@ _SAMPLE_TEXTS, _SAMPLE_CHARACTERS = 1000, 500
 
 def group_reviews(encoded: EncodedTexts) -> np.ndarray:
     """Return the group of each review, int64 (N,): those with the same word ids are one group."""
-    return group_texts([ids.tobytes() for ids in np.split(encoded.tokens, encoded.offsets[1:-1])])
+    return group_texts(ids.tobytes() for ids in np.split(encoded.tokens, encoded.offsets[1:-1]))
 
 
 def check_dataset(data: PreparedDataset) -> None:

@@ -93,8 +93,7 @@ class Classifier:
 
     def encode(self, texts: Iterable[str]) -> EncodedTexts:
         """Return the word ids of `texts`, cut as in training."""
-        encoded = self.bundle.tokenizer.encode(texts)
-        return encoded.last(self.bundle.settings.longest_review)
+        return self.bundle.tokenizer.encode(texts, self.bundle.settings.longest_review)
 
     def final_states(self, encoded: EncodedTexts) -> np.ndarray:
         """Return the state after the last token of each text, float32 (N, S).

@@ -124,7 +124,7 @@ class ScoringJob:
         if self.reader.columns is not None:
             return self.reader.columns
         first = next(self._source, [])
-        self._source = chain([first] if first else [], self._source)
+        self._source = chain(iter([first] if first else []), self._source)
         return next((row.fields for row in first if not row.wrong), {})
 
     def _find_text_column(self, columns: list[str]) -> str:
@@ -167,9 +167,15 @@ class ScoringJob:
                 for row, error in zip(rows, errors, strict=True)
                 if not error
             ]
+            rows = [row._replace(fields=self._written_fields(row)) for row in rows]
             reader = self.reader
             done = (reader.offset, reader.line, reader.blank_lines, reader.position())
             yield Chunk(rows, errors, *done), texts
+
+    def _written_fields(self, row: Row) -> dict[str, Any]:
+        """Return what a writer needs of the fields of a row; a dozen chunks wait to be written."""
+        kept = (self.text_column, *self.names)
+        return {name: row.fields[name] for name in kept if name in row.fields}
 
     def _column_error(self, row: Row) -> str | None:
         added = self.names if self.reader.columns is None else ()
@@ -224,4 +230,6 @@ def _predict_chunks(
         return
     from sentiment.inference import worker_pool  # here: a single text need not wait 20 ms for it
 
-    yield from worker_pool.ordered_map(function, chain(head, jobs))
+    jobs = chain(iter(head), jobs)
+    del head  # it would stay in memory to the end
+    yield from worker_pool.ordered_map(function, jobs)

@@ -1,8 +1,10 @@
 """The column of the text: the right one, or an error that names the columns."""
 
+import time
+
 import pytest
 
-from sentiment.data.columns import find_column, require_column
+from sentiment.data.columns import column_list, find_column, require_column
 from sentiment.errors import InputError
 
 
@@ -52,3 +54,17 @@ def test_a_header_in_one_piece_says_its_separator():
     with pytest.raises(InputError) as caught:
         find_column(["text;label;n"], "text")
     assert caught.value.hint == "it seems to be separated by a semicolon: --delimiter semicolon"
+
+
+def test_a_message_on_a_wide_or_long_header_is_short_and_soon_there():
+    started = time.monotonic()
+    for columns in (
+        [f"c{n}" for n in range(1_000_000)],
+        ["x" * 8_000_000, "y"],
+        ["x;" * 4_000_000],
+    ):
+        with pytest.raises(InputError) as caught:
+            find_column(columns, "text")
+        assert len(caught.value.fact) < 2000
+    assert time.monotonic() - started < 5
+    assert column_list(["a"] * 102).endswith("a, a, and 2 more")

@@ -1,6 +1,7 @@
 """Rows of CSV and TSV files as other people write them; no line is lost."""
 
 import csv
+import gzip
 import io
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentiment.data import delimited, formats
-from sentiment.data.readers import ReadOptions
+from sentiment.data.readers import LONGEST_ROW, ReadOptions
 from sentiment.errors import InputError
 from tests.helpers.slow import SLOW
 
@@ -209,3 +210,26 @@ def test_what_the_csv_module_writes_is_read_as_it_was(table):
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows([["one", "two"], *table])
     assert cells("a.csv", out.getvalue(), delimiter=",") == table
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.psv.csv", "a.csv.gz"])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_header_that_is_too_long_is_called_so(name, header, tmp_path):
+    path = tmp_path / name
+    data = b"text,label," + b"x" * LONGEST_ROW + b"\ngood,pos,1\n"
+    path.write_bytes(gzip.compress(data, 1) if name.endswith("gz") else data)
+    with pytest.raises(InputError) as caught:
+        formats.make_reader(path, path.open("rb"), ReadOptions(header=header))
+    assert caught.value.fact == f"{path}, line 1: longer than 8 MiB"
+    assert caught.value.hint.endswith(f"head -c 300 {path}")
+
+
+def test_a_row_over_lines_is_no_longer_than_one_on_a_line(monkeypatch):
+    monkeypatch.setattr(delimited, "MAX_SPAN", 100)
+    for name in ("a.csv", "a.tsv"):
+        tab = "\t" if name == "a.tsv" else ","
+        fits = f'1{tab}"{"x" * 40}\n{"y" * 40}"\n'
+        over = f'2{tab}"{"x" * 40}\n{"y" * 90}"\n'
+        rows = list(read(name, f"id{tab}text\n{fits}{over}3{tab}last\n").rows())
+        assert rows[0].lines == 2 and not rows[0].wrong
+        assert max(len(row.raw) for row in rows) <= 100 and rows[-1].fields["text"] == "last"

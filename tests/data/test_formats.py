@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.data import formats, labelled_files
+from sentiment.data import formats, labelled_files, readers
 from sentiment.data.formats import FileFormat
 from sentiment.data.readers import Reader, ReadOptions, Row
 from sentiment.data.text_stream import TextStream
@@ -139,6 +139,24 @@ def test_the_first_sheet_of_a_workbook_becomes_csv(tmp_path):
     assert written.startswith(
         b'\xef\xbb\xbfid,text,label,probability\n1,"a ""good"" film",1,0.500000\n'
     )
+
+
+def test_a_row_of_a_workbook_is_measured_with_its_shared_texts(tmp_path, monkeypatch):
+    openpyxl = pytest.importorskip("openpyxl")
+    monkeypatch.setattr(readers, "LONGEST_ROW", 5000)
+    book, path = openpyxl.Workbook(), tmp_path / "a.xlsx"
+    for row in (["text", "label"], ["x" * 6000, "pos"], ["y" * 900, "pos"]):
+        book.active.append(row)
+    book.save(path)
+    with path.open("rb") as file:
+        rows = list(formats.make_reader(path, file).rows())
+    assert [bool(row.wrong) for row in rows] == [True, False]
+    assert rows[0].raw == b",\n" and rows[0].wrong.startswith("longer than")
+    book.active.append([f"=1+{n}" for n in range(300)])
+    book.save(path)
+    with path.open("rb") as file, pytest.raises(InputError) as caught:
+        formats.make_reader(path, file)
+    assert caught.value.fact.startswith(f"{path}: it has a row of more than")
 
 
 @pytest.mark.parametrize("kind", ["file", "stream"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.data import formats, json_array
+from sentiment.data.readers import LONGEST_ROW
 from sentiment.errors import InputError
 
 
@@ -63,3 +64,23 @@ def test_an_array_that_can_not_be_read_on_is_an_error(data, message):
 def test_a_json_file_may_have_one_object_a_line():
     rows = read(b'{"text": "a"}\n{"text": "b"}\n').rows()
     assert [row.fields["text"] for row in rows] == ["a", "b"]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_value_above_the_limit_is_a_bad_row(over):
+    # By its bytes, and although it may end in what was read ahead.
+    empty = len('{"text": ""}')
+    text = "\u2605" * ((LONGEST_ROW - empty) // 3) + "x" * ((LONGEST_ROW - empty) % 3 + over)
+    rows = list(read(f'[{{"text": "{text}"}}, {{"text": "b"}}]'.encode()).rows())
+    assert [row.wrong for row in rows] == ["longer than 8 MiB" if over else None, None]
+    assert rows[1].fields["text"] == "b" and (len(rows[0].raw) < 100) == bool(over)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_lists_and_objects_of_a_long_row_are_left_out(name):
+    values = json.dumps([{}] * 30_000)
+    row = f'{{"text": "a", "x": {values}, "y": {{"z": {values}}}, "label": 1}}'
+    data = f"[{row}]" if name == "a.json" else row
+    (found,) = read(data.encode(), name).rows()
+    assert found.fields == {"text": "a", "x": None, "y": None, "label": 1}
+    assert found.raw.decode() == row

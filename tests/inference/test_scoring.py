@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
+from sentiment.data import formats
 from sentiment.data.compression import COMPRESSORS
+from sentiment.data.readers import ReadOptions
 from sentiment.data.text_stream import TextStream
 from sentiment.inference import partial_file, scoring
 from sentiment.inference.classifier import Classifier
@@ -519,3 +521,18 @@ def test_a_folder_is_scored_into_one_file(tmp_path):
     ]  # fmt: skip
     message = score("--input", folder, "--output", target, "--resume", status=2).stderr
     assert "--resume does not work with" in message
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_chunk_that_waits_holds_no_column_that_is_not_written(model, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(
+        "text,label,x\ngood,1,y\n"
+        if suffix == "csv"
+        else '{"text": "good", "label": 1, "x": "y"}\n'
+    )
+    with ExitStack() as stack:
+        reader = formats.open_reader(path, ReadOptions(), stack)
+        job = scoring.ScoringJob(model, reader, scoring.ScoringOptions("text"), path)
+        ((chunk, texts),) = job._chunks()
+    assert texts == ["good"] and [row.fields for row in chunk.rows] == [{"text": "good"}]
