@@ -36,12 +36,12 @@ def check_files(
         if formats.FORMATS[name].binary and sys.stdout.isatty():
             raise typer.BadParameter(f"{name.capitalize()} output needs --output FILE")
         return
+    if output.exists() and not output.is_file():
+        raise typer.BadParameter(f"{output} is not a regular file")
     if not reading.format and formats.format_name(output) != name:
         raise typer.BadParameter(f"{output} must have the format of the result, .{name}")
     if formats.FORMATS[name].binary and without_compression(output) != output:
         raise typer.BadParameter(f"{output}: {name.capitalize()} files are compressed within")
-    if output.exists() and not output.is_file():
-        raise typer.BadParameter(f"{output} is not a regular file")
     if output.exists() and source.exists() and output.samefile(source):
         raise typer.BadParameter(f"{output} is the input")
 

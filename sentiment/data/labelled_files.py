@@ -182,5 +182,5 @@ def _no_column(path: Path, line: int, row: dict[str, Any], column: str) -> Input
     columns = column_list([str(name) for name in row if name is not None])
     return InputError(
         f"{path}, line {line}: no column {column!r}; it has {columns or 'none'}",
-        hint="name yours with --text-column and --label-column",
+        hint=f"name yours with --text-column and --label-column; {SKIP_HINT}",
     )

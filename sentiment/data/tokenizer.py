@@ -67,9 +67,8 @@ class EncodedTexts:
 
     def divide(self, ends: np.ndarray) -> "list[EncodedTexts]":
         """Divide the texts before each of the texts `ends`, int (M,); return M + 1 parts."""
-        bounds = [0, *ends.tolist(), len(self)]
         parts = []
-        for start, end in pairwise(bounds):
+        for start, end in pairwise([0, *ends.tolist(), len(self)]):
             offsets = self.offsets[start : end + 1]
             parts.append(EncodedTexts(self.tokens[offsets[0] : offsets[-1]], offsets - offsets[0]))
         return parts

@@ -28,13 +28,13 @@ import numpy as np
 from sentiment.config import ModelSettings
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
-from sentiment.inference.manifest import FORMAT, Manifest, from_json, to_json
+from sentiment.inference.manifest import FORMAT, Manifest, damage_hint, from_json, to_json
 from sentiment.inference.weights import weight_shapes
 from sentiment.utils import files, npz
 from sentiment.utils.text import shown
 from sentiment.utils.typed_json import check_keys
 
-HINT = "sentiment train"
+_NONE_HINT = "sentiment train"  # the hint if there is no model
 _MANIFEST = "bundle.json"
 _FILES = ("words.txt", "ngrams.npy", "embedding.npy", "weights.npz")
 
@@ -114,15 +114,16 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 def _read(folder: Path) -> Bundle:
     path = folder / _MANIFEST
     if not path.is_file():
-        raise MissingFileError(f"no model in {folder}: there is no {_MANIFEST}", hint=HINT)
-    content = files.read_json(path, hint=HINT)
+        raise MissingFileError(f"no model in {folder}: there is no {_MANIFEST}", hint=_NONE_HINT)
+    hint = damage_hint(folder)
+    content = files.read_json(path, hint=hint)
     manifest, settings = _parse(path, content)
-    files.verify_checksum(path, content, hint=HINT)
+    files.verify_checksum(path, content, hint=hint)
     for name in _FILES:
-        files.verify_file(folder / name, manifest.files[name], hint=HINT)
-    tokenizer = Tokenizer.read(folder, manifest.rules, hint=HINT)
-    embedding = npz.read_array(folder / "embedding.npy", hint=HINT)
-    weights = npz.read_arrays(folder / "weights.npz", hint=HINT)
+        files.verify_file(folder / name, manifest.files[name], hint=hint)
+    tokenizer = Tokenizer.read(folder, manifest.rules, hint=hint)
+    embedding = npz.read_array(folder / "embedding.npy", hint=hint)
+    weights = npz.read_arrays(folder / "weights.npz", hint=hint)
     bundle = Bundle(folder, manifest, settings, tokenizer, embedding, weights)
     _check_arrays(bundle)
     return bundle
@@ -135,7 +136,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
         newer = isinstance(version, int) and version > FORMAT
         raise DamagedFileError(
             f"{path} has bundle format {shown(version)}; this program reads format {FORMAT}",
-            hint="pip install --upgrade sentiment" if newer else HINT,
+            hint="pip install --upgrade sentiment" if newer else damage_hint(path.parent),
         )
     try:
         manifest = from_json(content)
@@ -146,7 +147,8 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
         settings = ModelSettings(**manifest.settings["model"])
         weight_shapes(settings)  # raises InputError if the cell is unknown
     except (TypeError, ValueError, InputError) as error:
-        raise DamagedFileError(f"{path} is not valid: {error}", hint=HINT) from error
+        hint = damage_hint(path.parent)
+        raise DamagedFileError(f"{path} is not valid: {error}", hint=hint) from error
     return manifest, settings
 
 
@@ -154,7 +156,7 @@ def _check_arrays(bundle: Bundle) -> None:
     """Raise DamagedFileError unless all arrays have the right names, shapes, types and values."""
 
     def damaged(fact: str) -> DamagedFileError:
-        return DamagedFileError(f"{bundle.folder}: {fact}", hint=HINT)
+        return DamagedFileError(f"{bundle.folder}: {fact}", hint=damage_hint(bundle.folder))
 
     arrays = {"embedding": bundle.embedding, **bundle.weights}
     shapes = {name: array.shape for name, array in arrays.items()}

@@ -8,8 +8,9 @@ import numpy as np
 
 from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
-from sentiment.inference.bundle import HINT, Bundle
+from sentiment.inference.bundle import Bundle
 from sentiment.inference.cells import cell_of
+from sentiment.inference.manifest import damage_hint
 from sentiment.inference.weights import (
     CLASSIFIER_BIAS,
     CLASSIFIER_KERNEL,
@@ -186,7 +187,7 @@ class Classifier:
             raise DamagedFileError(
                 f"{self.bundle.folder}: the model's answer is not a number, as its weights in "
                 "weights.npz are too large",
-                hint=HINT,
+                hint=damage_hint(self.bundle.folder),
             )
         return values
 

@@ -1,12 +1,15 @@
 """What `bundle.json` says about a trained model."""
 
+import shlex
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from sentiment.config import ModelSettings
 from sentiment.utils.typed_json import check_line, typed
 
 FORMAT = 2
+_BUNDLED = Path(__file__).parents[1] / "pretrained"
 _MAX_TEMPERATURE = 1e6  # and its reciprocal the minimum; a fit gives 0.05 to 20
 
 
@@ -69,6 +72,14 @@ _OPTIONAL: dict[str, Any] = {
     "measured_on": {},
     "rules": 1,
 }
+
+
+def damage_hint(folder: Path) -> str:
+    """Return what leads out of a damaged model in `folder`: another training would not mend it."""
+    other = "--model with another model"
+    if folder.resolve() == _BUNDLED.resolve():
+        return f"{other}, or pip install --force-reinstall --no-deps sentiment"
+    return f"rm -r {shlex.quote(str(folder))}, or {other}"
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:

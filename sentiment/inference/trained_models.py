@@ -1,7 +1,6 @@
 """List the trained models of a project by their manifests, without opening the models."""
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sentiment.errors import SentimentError
+from sentiment.inference.manifest import damage_hint
 from sentiment.utils import files
 from sentiment.utils.names import is_plain_name
 
@@ -59,8 +59,7 @@ Found = TypeVar("Found", bound=_OfRun)
 def read_model(folder: Path) -> TrainedModel:
     """Return the model in `folder`; raise DamagedFileError if its manifest was changed."""
     path = folder / MANIFEST
-    # Training another model would not help: the manifest of each is read.
-    hint = f"rm -r {shlex.quote(str(folder))}, or --model with another model"
+    hint = damage_hint(folder)
     content = files.read_json(path, hint=hint)
     files.verify_checksum(path, content, hint=hint)
     run, data = _table(content, "run"), _table(content, "data")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,3 +74,18 @@ class RoundResult:
         }
         best = best_epoch(epochs)
         return cls(epochs, BestEpoch(best, arrays["embedding"], weights, arrays["logits"]))
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished training: the model's folder, its run, and the metrics of all epochs.
+
+    majority: accuracy on the validation reviews of always predicting the more frequent label.
+    """
+
+    folder: Path
+    name: str
+    run_id: str
+    epochs: list[EpochMetrics]
+    best: EpochMetrics
+    majority: float

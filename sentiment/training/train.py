@@ -3,8 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from sentiment.config import ModelSettings, SnapshotSchedule, TrainSettings, flatten_settings
 from sentiment.data.prepared import PreparedDataset
@@ -21,27 +20,13 @@ from sentiment.training.callbacks import Callback, ModelState, TrackingCallback
 from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
 from sentiment.training.context import TrainingContext
 from sentiment.training.job import TrainingJob
+from sentiment.training.results import TrainingResult
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
 from sentiment.utils.text import count_of
 
 _MISTAKES = 10  # of the validation reviews, that the report shows
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """A finished training: the model's folder, its run, and the metrics of all epochs.
-
-    majority: accuracy on the validation reviews of always predicting the more frequent label.
-    """
-
-    folder: Path
-    name: str
-    run_id: str
-    epochs: list[EpochMetrics]
-    best: EpochMetrics
-    majority: float
 
 
 def train(

@@ -1,4 +1,5 @@
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -30,12 +31,16 @@ def rewrite(folder, name, write):
     files.write_json(folder / "bundle.json", files.add_checksum(content))
 
 
+def damaged_hint(folder):
+    return f"rm -r {shlex.quote(str(folder))}, or --model with another model"
+
+
 def assert_damaged(folder, fact):
     """Check that the bundle in `folder` is refused as damaged, with `fact` and a hint."""
     with pytest.raises(DamagedFileError) as caught:
         bundle.read(folder)
     assert caught.value.fact.startswith(f"{folder}{fact}")
-    assert caught.value.hint == "sentiment train"
+    assert caught.value.hint == damaged_hint(folder)
 
 
 def test_a_bundle_that_is_written_is_read_back(tiny):
@@ -177,8 +182,8 @@ def test_a_manifest_that_is_newer_or_not_valid_is_refused(tiny, changes, message
         bundle.read(tiny.folder)
     verb = "has" if "format" in changes else "can't" if message.startswith("can't") else "is"
     assert caught.value.fact.startswith(f"{tiny.folder}/bundle.json {verb} ")
-    newer = changes.get("format") == 3
-    assert caught.value.hint == ("pip install --upgrade sentiment" if newer else "sentiment train")
+    newer, hint = changes.get("format") == 3, damaged_hint(tiny.folder)
+    assert caught.value.hint == ("pip install --upgrade sentiment" if newer else hint)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +262,7 @@ def test_a_forged_bundle_is_refused(tiny, name, change, message):
 
 def test_the_hint_depends_on_whether_the_bundle_or_the_program_is_older(tiny):
     content = bundle_json(tiny.folder)
-    for version, hint in ((3, "pip install --upgrade sentiment"), (1, "sentiment train")):
+    for version, hint in ((3, "pip install --upgrade sentiment"), (1, damaged_hint(tiny.folder))):
         (tiny.folder / "bundle.json").write_text(json.dumps(content | {"format": version}))
         with pytest.raises(DamagedFileError) as caught:
             bundle.read(tiny.folder)
