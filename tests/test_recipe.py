@@ -86,5 +86,5 @@ def test_an_invalid_recipe_is_an_error(tmp_path, text, message):
 
 
 def test_an_absent_recipe_is_missing(tmp_path):
-    with pytest.raises(MissingFileError, match="one of default, words"):
+    with pytest.raises(MissingFileError, match="one of best, default, words"):
         recipe.load_recipe(str(tmp_path / "absent"))

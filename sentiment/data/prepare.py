@@ -10,7 +10,9 @@ from sentiment.config import READ_SETTINGS, PrepareSettings
 from sentiment.data import labelled_files, prepared, readers, sources, tokenizer, trainable
 from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
+from sentiment.data.reviews import Splits
 from sentiment.data.sources import DataSource, SourceRequest
+from sentiment.data.tokenizer import EncodedTexts, Tokenizer
 from sentiment.errors import InputError
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
@@ -43,18 +45,7 @@ def prepare(
         return prepared.open_dataset(folder), False
     splits = source.load(request)
     trainable.check_spaces(splits["train"].texts)
-    counts_all = settings.vocabulary_from == "all"
-    learnt = [name for name in splits if name == "train" or (counts_all and name != "test")]
-    texts = [text for name in learnt for text in splits[name].texts]
-    min_word_count, *min_ngram_counts = _min_counts(settings, len(texts))
-    vocabulary, tokens = tokenizer.fit(
-        progress.track(texts, "building vocabulary", len(texts)),
-        most_words=settings.vocabulary,
-        least_word=min_word_count,
-        least_ngram=min_ngram_counts,
-    )
-    ends = np.cumsum([len(splits[name].texts) for name in learnt])
-    encoded_splits = dict(zip(learnt, tokens.divide(ends[:-1]), strict=True))
+    vocabulary, encoded_splits = _fit_vocabulary(settings, splits, progress)
     # If two processes prepare the same dataset at once, the one that ends first wins.
     with files.atomic_dir(folder, replace=again) as temporary:
         vocabulary.write(temporary)
@@ -72,6 +63,24 @@ def prepare(
         manifest = Manifest(recorded, size, statistics, files.checksums(temporary), notes=notes)
         prepared.write_manifest(temporary, manifest)
     return prepared.open_dataset(folder), True
+
+
+def _fit_vocabulary(
+    settings: PrepareSettings, splits: Splits, progress: Progress
+) -> tuple[Tokenizer, dict[str, EncodedTexts]]:
+    """Return the vocabulary, and the splits that it was counted on, encoded."""
+    counts_all = settings.vocabulary_from == "all"
+    counted = [name for name in splits if name == "train" or (counts_all and name != "test")]
+    texts = [text for name in counted for text in splits[name].texts]
+    min_word_count, *min_ngram_counts = _min_counts(settings, len(texts))
+    vocabulary, tokens = tokenizer.fit(
+        progress.track(texts, "building vocabulary", len(texts)),
+        most_words=settings.vocabulary,
+        least_word=min_word_count,
+        least_ngram=min_ngram_counts,
+    )
+    ends = np.cumsum([len(splits[name].texts) for name in counted])
+    return vocabulary, dict(zip(counted, tokens.divide(ends[:-1]), strict=True))
 
 
 def _check_archive(request: SourceRequest, folder: Path, *, again: bool) -> None:
