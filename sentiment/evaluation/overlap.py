@@ -1,5 +1,6 @@
 """Count the texts of an evaluation that a model has seen in training."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,8 @@ from sentiment.data.tokenizer import EncodedTexts
 from sentiment.inference.bundle import Bundle
 from sentiment.utils import names
 from sentiment.utils.paths import ProjectPaths
+
+_CHUNK_SIZE = 1000  # texts that are encoded at once
 
 
 @dataclass(frozen=True)
@@ -58,22 +61,36 @@ def find_seen(data: PreparedDataset, texts: Sequence[str]) -> np.ndarray:
     """Return which texts have the same tokens as a training text of `data`, bool (N,)."""
     train = data.split("train")
     training_keys = _keys(train.encoded)
-    keys = _keys(data.tokenizer.encode(texts))
+    keys = [
+        key
+        for start in range(0, len(texts), _CHUNK_SIZE)
+        for key in _keys(data.tokenizer.encode(texts[start : start + _CHUNK_SIZE]))
+    ]
     # Equal ids are not enough, as all unknown words share one; so these texts are compared.
     candidates = set(keys) & set(training_keys)
     tokens = {
-        tuple(data.tokenizer.tokenize(train.text(row)))
+        _digest_words(data.tokenizer.tokenize(train.text(row)))
         for row, key in enumerate(training_keys)
         if key in candidates
     }
     seen = [
-        key in candidates and tuple(data.tokenizer.tokenize(text)) in tokens
+        key in candidates and _digest_words(data.tokenizer.tokenize(text)) in tokens
         for key, text in zip(keys, texts, strict=True)
     ]
     return np.array(seen, bool)
 
 
 def _keys(encoded: EncodedTexts) -> list[bytes]:
-    """Return the word ids of each text as bytes."""
-    content, ends = encoded.tokens.tobytes(), (encoded.offsets * encoded.tokens.itemsize).tolist()
-    return [content[start:end] for start, end in pairwise(ends)]
+    """Return a digest of the word ids of each text."""
+    return [
+        _digest(encoded.tokens[start:end].tobytes()) for start, end in pairwise(encoded.offsets)
+    ]
+
+
+def _digest_words(words: list[str]) -> bytes:
+    return _digest(" ".join(words).encode("utf-8", "surrogatepass"))
+
+
+def _digest(data: bytes) -> bytes:
+    """Return what stands for a text: all texts themselves would take several times their size."""
+    return hashlib.blake2b(data, digest_size=16).digest()
