@@ -48,8 +48,9 @@ def default_recipe() -> Recipe:
 def load_recipe(name: str, *, base: Recipe | None = None) -> Recipe:
     """Return the shipped recipe `name`, else the recipe in the file `name`.
 
-    base: has the settings that it leaves out; None for the recipe `default`. Raises MissingFileError if there is neither. Raises InputError, which names the setting, if
-    the file has an unknown setting, a value of the wrong type or a value out of range.
+    base: has the settings that it leaves out; None for the recipe `default`. Raises
+    MissingFileError if there is neither. Raises InputError, which names the setting, if the file
+    has an unknown setting, a value of the wrong type or a value out of range.
     """
     text = read_shipped_or_file(*_SHIPPED, name, what="recipe", hint=HINT)
     try:

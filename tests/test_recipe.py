@@ -11,6 +11,7 @@ from sentiment.cli import app
 from sentiment.config import READ_SETTINGS, ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError, MissingFileError
 from sentiment.recipe import Recipe
+from tests.helpers.commands import ALONE
 
 
 def show(*words):
@@ -40,6 +41,7 @@ def test_the_default_recipe_has_a_teacher_and_several_networks():
 def test_a_model_without_the_newer_settings_means_one_network_alone():
     assert (TrainSettings().teacher, TrainSettings().members) == ("off", 1)
     assert PrepareSettings().vocabulary_from == "train" and ModelSettings().repeats
+    assert recipe.load_recipe(ALONE[1]) == Recipe(name="alone")
 
 
 def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():

@@ -87,7 +87,7 @@ def add_prior(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
     """
     table = network.get_layer("embedding").table.embeddings
     first = table.numpy()
-    signs = np.random.default_rng(seed).choice(np.float32([-1.0, 1.0]), table.shape[1])
+    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), table.shape[1])
     trial = first.copy()
     trial[1], trial[2] = _TRIAL * signs, -_TRIAL * signs
     table.assign(trial)

@@ -105,7 +105,7 @@ class TrackingCallback(Callback):
         """Log a snapshot of the hidden states before training, as step 0."""
         if self._schedule.epochs:
             with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
-                self._log_snapshot(opened, 0, "epoch", 0)
+                self._log_snapshot(opened, 0, "epoch", 0, "before training")
 
     def on_batch_end(self, epoch: int, batch: int, batches: int, get_state: GetModelState) -> None:
         """Log a snapshot of the hidden states if one is due."""
@@ -113,7 +113,8 @@ class TrackingCallback(Callback):
         step = (epoch - 1) * batches + batch
         if self._schedule.batches and step % self._schedule.batches == 0:
             with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
-                self._log_snapshot(opened, epoch - 1 + batch / batches, "batch", step)
+                moment = f"after batch {step}"
+                self._log_snapshot(opened, epoch - 1 + batch / batches, "batch", step, moment)
 
     def on_epoch_end(self, metrics: EpochMetrics, get_state: GetModelState) -> None:
         """Log the model of an epoch with its metrics, and a snapshot of its hidden states."""
@@ -125,7 +126,10 @@ class TrackingCallback(Callback):
                 self._models[metrics.epoch] = model_id
             if self._schedule.epochs:
                 with self._stopwatch.measure("snapshots"):
-                    self._log_snapshot(opened, metrics.epoch, "epoch", metrics.epoch)
+                    moment = "merging" if metrics.is_merged else f"epoch {metrics.epoch}"
+                    self._log_snapshot(
+                        opened, metrics.epoch, "epoch", metrics.epoch, f"after {moment}"
+                    )
 
     def on_resume(self, epochs: list[EpochMetrics], get_state: GetModelState) -> None:
         """Resume the run after `epochs`; log the last of them if the run lacks it.
@@ -160,7 +164,8 @@ class TrackingCallback(Callback):
         if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):
-            settings = flatten_settings(saved.manifest.settings)
+            # Those of the run: a merged network has more units than the networks that learnt.
+            settings = flatten_settings(self._manifest.settings)
             report = TrainingReport(
                 saved.name, settings, self._epochs, self._snapshots, saved, mistakes
             )
@@ -187,12 +192,16 @@ class TrackingCallback(Callback):
             ),
         )
 
-    def _log_snapshot(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
-        """Log a snapshot of the probes' states after `step` units, `epoch` or `batch`."""
+    def _log_snapshot(
+        self, opened: Bundle, epoch: float, unit: str, step: int, moment: str
+    ) -> None:
+        """Log a snapshot of the probes' states after `step` units, `epoch` or `batch`.
+
+        moment: what the titles of the images say of it.
+        """
         snapshot = self._take_snapshot(opened, epoch)
         path = f"hidden_states/{unit}_{step:0{_DIGITS[unit]}d}.npz"
         self._run.log_arrays(snapshot.arrays(), path)
-        moment = f"after {unit} {step}" if step else "before training"
         suffix = "" if unit == "epoch" else " by batch"
         for name, (_, title) in _FIGURES.items():
             image = self._figures[name].draw(snapshot, f"{title} {moment}")

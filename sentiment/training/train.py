@@ -206,8 +206,9 @@ class _Training:
             # Not if saving itself was interrupted, nor after a second Ctrl-C.
             if rounds.rounds and not self._saving and not interrupts.is_second_interrupt(error):
                 self._save(rounds)
-                epoch = rounds.best.metrics.epoch
-                self._progress.note(f"epoch {epoch}, the best so far, is saved in {self._folder}")
+                best = self._final or rounds.best.metrics
+                what = "merged from the networks" if best.is_merged else f"epoch {best.epoch}"
+                self._progress.note(f"{what}, the best so far, is saved in {self._folder}")
             raise
 
     def _write_checkpoint(self, rounds: SelfTraining, writer: CheckpointWriter) -> None:
@@ -236,10 +237,11 @@ class _Training:
                     metrics=epoch_metrics(best.metrics),
                 ),
             )
-        if best.metrics.epoch > len(rounds.epochs):
+        if best.metrics.is_merged:
             self._progress.note(
-                f"merged: validation loss {best.metrics.validation_loss:.4f}, "
-                f"accuracy {best.metrics.validation_accuracy:.2%}"
+                f"merged into one network of {count_of(model.units, 'unit')}: "
+                f"validation loss {best.metrics.validation_loss:.4f} "
+                f"accuracy {100 * best.metrics.validation_accuracy:.1f} %"
             )
             temperature = saved.temperature
             context.callback.on_epoch_end(

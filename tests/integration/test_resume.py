@@ -22,7 +22,7 @@ from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
-from tests.helpers.commands import start
+from tests.helpers.commands import ALONE, start
 
 # All random parts of a training: dropout of units, words and n-grams.
 SMALL = ModelSettings(units=4, embedding=4, dropout=0.3, word_dropout=0.2, ngram_dropout=0.7)
@@ -268,7 +268,7 @@ def test_a_process_killed_at_any_moment_is_resumed_to_the_same_weights(
     sample, whole, tmp_path, kind, pattern
 ):
     paths = tracked_home(sample, tmp_path)
-    words = ["--dataset", "sample", "--name", "killed", "--no-evaluate"]
+    words = [*ALONE, "--dataset", "sample", "--name", "killed", "--no-evaluate"]
     for name, value in (asdict(SMALL) | asdict(SETTINGS)).items():
         option = name.replace("_", "-")
         flag = f"--{option}" if value else f"--no-{option}"
@@ -296,7 +296,8 @@ def test_a_second_signal_ends_a_process_at_once_and_leaves_no_partial_model(
     sample, tmp_path, seconds, number
 ):
     paths = tracked_home(sample, tmp_path)
-    words = ["--dataset", "sample", "--name", "twice", "--epochs", "99", "--patience", "99"]
+    words = [*ALONE, "--dataset", "sample", "--name", "twice"]
+    words += ["--epochs", "99", "--patience", "99"]
     process = start("train", *words, "--own-labels", "0", home=tmp_path)
     assert any(line.startswith("epoch 2/") for line in process.stdout)
     process.send_signal(number)
