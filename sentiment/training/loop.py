@@ -49,7 +49,7 @@ class TrainingLoop:
         self._check_interrupt: interrupts.CheckInterrupt = lambda: None
         self._number = number
         # Networks of a run are alike: the first one that does not learn is enough to report.
-        self._diagnosed: int = previous._diagnosed if previous else 0  # the network that was; 0: none
+        self._diagnosed: int = previous._diagnosed if previous else 0  # its number; 0: none
         self._epochs_before, self._lowest_before = epochs_before, lowest_before
         self._total_epochs = total_epochs or context.settings.epochs
         self._context, self._settings = context, context.settings
