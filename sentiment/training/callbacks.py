@@ -97,6 +97,7 @@ class TrackingCallback(Callback):
         self._epochs: list[EpochMetrics] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
+        self._is_resumed = False
         self._reference: np.ndarray | None = None
         self._figures: dict[str, figures.SnapshotFigure] = {}
         self._shape: tuple[int, ...] = ()  # of the states in these figures
@@ -122,14 +123,22 @@ class TrackingCallback(Callback):
         with tempfile.TemporaryDirectory() as tmp:
             with self._stopwatch.measure("tracking"):
                 opened = self._write_bundle(Path(tmp), get_state(), epoch_metrics(metrics))
-                model_id = self._run.log_epoch(epoch_metrics(metrics), metrics.epoch, opened.folder)
-                self._models[metrics.epoch] = model_id
+                self._models[metrics.epoch] = self._log_model(metrics, opened)
             if self._schedule.epochs:
                 with self._stopwatch.measure("snapshots"):
                     moment = "merging" if metrics.is_merged else f"epoch {metrics.epoch}"
                     self._log_snapshot(
                         opened, metrics.epoch, "epoch", metrics.epoch, f"after {moment}"
                     )
+
+    def _log_model(self, metrics: EpochMetrics, opened: Bundle) -> str:
+        """Log the model of an epoch and its metrics; return its id."""
+        if self._is_resumed and metrics.is_merged:
+            # The training may have ended just after the merged network was logged.
+            logged = self._run.models([metrics.epoch])
+            if metrics.epoch in logged:
+                return logged[metrics.epoch].id
+        return self._run.log_epoch(epoch_metrics(metrics), metrics.epoch, opened.folder)
 
     def on_resume(self, epochs: list[EpochMetrics], get_state: GetModelState) -> None:
         """Resume the run after `epochs`; log the last of them if the run lacks it.
@@ -138,6 +147,7 @@ class TrackingCallback(Callback):
         run that can be read. Snapshots from before training and within epochs are in the run
         alone.
         """
+        self._is_resumed = True
         logged = self._run.models([metrics.epoch for metrics in epochs])
         for metrics in epochs:
             if metrics.epoch in logged:
