@@ -20,11 +20,11 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from sentiment.config import PrepareSettings
 from sentiment.data.prepare import prepare
 from sentiment.data.tokenizer import tokenize
 from sentiment.evaluation.metrics import wilson_interval
 from sentiment.inference import bundle
+from sentiment.recipe import default_recipe
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
 
@@ -62,7 +62,7 @@ class Data:
 
 def load() -> Data:
     """Return the reviews of the prepared dataset."""
-    dataset, _ = prepare(PrepareSettings(), find_project())
+    dataset, _ = prepare(default_recipe().prepare, find_project())
     train, test = dataset.split("train"), dataset.split("test")
     is_validation = np.zeros(len(train), bool)
     is_validation[np.random.default_rng(0).permutation(len(train))[: len(train) // 10]] = True

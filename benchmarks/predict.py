@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from sentiment.config import PrepareSettings
 from sentiment.data import formats
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import Split
 from sentiment.data.tokenizer import tokenize
 from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
+from sentiment.recipe import default_recipe
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
 
@@ -192,7 +192,7 @@ def main() -> None:
     os.environ["SENTIMENT_MODEL"] = str(resolve.PRETRAINED)
     # An installed package has its byte code on the disk.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    dataset, _ = prepare(PrepareSettings(), find_project())
+    dataset, _ = prepare(default_recipe().prepare, find_project())
     test = dataset.split("test")
     texts = [test.text(row) for row in range(len(test))]
     lines = [*one_text_lines(options.repeats), ""]

@@ -163,7 +163,7 @@ class TrainSettings:
     clip: float = setting(0.0, "maximum norm of the whole gradient; 0: no limit", 0.0, 1e6)
     own_labels: int = setting(
         1,
-        "extra rounds on unlabelled reviews, labelled by the round before",
+        "extra rounds on unlabelled reviews, labelled by the networks so far",
         0,
         10,
     )

@@ -1,12 +1,15 @@
 """Load recipes: named sets of settings in TOML files.
 
 A recipe has the tables `prepare`, `model` and `train`, which hold settings by their names in
-`config.py`. Settings that it leaves out keep their defaults.
+`config.py`. Settings that it leaves out are as in the recipe `default`. That one names them all but
+the dataset and how files are read; `config.py` has defaults of its own, which are those of models
+and checkpoints that were written before a setting existed.
 """
 
 import json
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from sentiment.utils.text import escape_json_control, shown, shown_name
 
 HINT = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
+DEFAULT = "default"  # the recipe that commands use if none is named
 _SHIPPED = ("sentiment", "recipes")  # package and folder
 
 
@@ -27,7 +31,7 @@ class Recipe:
     prepare: PrepareSettings = field(default_factory=PrepareSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
-    name: str = "default"
+    name: str = DEFAULT
 
 
 def shipped_recipes() -> list[str]:
@@ -35,18 +39,26 @@ def shipped_recipes() -> list[str]:
     return shipped_names(*_SHIPPED)
 
 
-def load_recipe(name: str) -> Recipe:
+@cache
+def default_recipe() -> Recipe:
+    """Return the shipped recipe `default`."""
+    return load_recipe(DEFAULT, base=Recipe())
+
+
+def load_recipe(name: str, *, base: Recipe | None = None) -> Recipe:
     """Return the shipped recipe `name`, else the recipe in the file `name`.
 
-    Raises MissingFileError if there is neither. Raises InputError, which names the setting, if
-    the file has an unknown setting, a value of the wrong type or a value out of range.
+    base: has the settings that it leaves out; None for the recipe `default`. Raises
+    MissingFileError if there is neither. Raises InputError, which names the setting, if the file
+    has an unknown setting, a value of the wrong type or a value out of range.
     """
     text = read_shipped_or_file(*_SHIPPED, name, what="recipe", hint=HINT)
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not TOML: {error}", hint=HINT) from error
-    parts: dict[str, Any] = {table: getattr(Recipe(), table) for table in TABLES}
+    base = base or default_recipe()
+    parts: dict[str, Any] = {table: getattr(base, table) for table in TABLES}
     for table, values in content.items():
         if table not in parts or not isinstance(values, dict):
             raise InputError(

@@ -1,13 +1,17 @@
 import re
+import tomllib
+from dataclasses import asdict, replace
+from importlib import resources
 
 import pytest
 from typer.testing import CliRunner
 
 from sentiment import recipe
 from sentiment.cli import app
-from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
+from sentiment.config import READ_SETTINGS, ModelSettings, PrepareSettings, TrainSettings
 from sentiment.errors import InputError, MissingFileError
 from sentiment.recipe import Recipe
+from tests.helpers.commands import ALONE
 
 
 def show(*words):
@@ -16,15 +20,44 @@ def show(*words):
     return result.stdout
 
 
-def test_the_default_recipe_states_the_defaults():
-    assert recipe.load_recipe("default") == Recipe()
+# Settings of a dataset; the default recipe leaves them as they are.
+OF_DATA = {"dataset", "text_column", "label_column", *READ_SETTINGS}
+OF_DATA |= {"positive", "negative", "on_error", "test", "test_share"}
+
+
+def test_the_default_recipe_names_every_setting():
+    text = resources.files("sentiment").joinpath("recipes", "default.toml").read_text("utf-8")
+    named = {name for table in tomllib.loads(text).values() for name in table}
+    every = {name for table in recipe.TABLES for name in asdict(getattr(Recipe(), table))}
+    assert every - named == OF_DATA
+
+
+def test_the_default_recipe_has_a_teacher_and_several_networks():
+    default = recipe.load_recipe("default")
+    assert (default.train.teacher, default.train.members) == ("regression", 3)
+    assert default.prepare.vocabulary_from == "all" and not default.model.repeats
+
+
+def test_a_model_without_the_newer_settings_means_one_network_alone():
+    assert (TrainSettings().teacher, TrainSettings().members) == ("off", 1)
+    assert PrepareSettings().vocabulary_from == "train" and ModelSettings().repeats
+    assert recipe.load_recipe(ALONE[1]) == Recipe(name="alone")
 
 
 def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():
-    words = recipe.load_recipe("words")
+    words, default = recipe.load_recipe("words"), recipe.load_recipe("default")
     assert (words.model.ngrams, words.model.readout, words.model.layers) == (1, "last", 1)
     assert not words.model.bidirectional
-    assert words.prepare == PrepareSettings(least_word=25)
+    assert words.prepare == replace(default.prepare, least_word=75)
+    assert (words.train.teacher, words.train.members) == ("regression", 3)
+
+
+def test_the_recipe_best_has_more_networks_rounds_and_words():
+    best, default = recipe.load_recipe("best"), recipe.load_recipe("default")
+    assert best.prepare.least_word < default.prepare.least_word
+    assert best.train.members > default.train.members
+    assert best.train.own_labels > default.train.own_labels
+    assert best.model == default.model
 
 
 def test_a_file_changes_only_the_settings_that_it_names(tmp_path):
@@ -32,13 +65,21 @@ def test_a_file_changes_only_the_settings_that_it_names(tmp_path):
     path.write_text(
         '[prepare]\ndataset = "sample"\n[model]\nunits = 7\n[train]\nlearning_rate = 1\n'
     )
+    default = recipe.load_recipe("default")
     expected = Recipe(
+        replace(default.prepare, dataset="sample"),
+        replace(default.model, units=7),
+        replace(default.train, learning_rate=1),
+        name="mine",
+    )
+    assert recipe.load_recipe(str(path)) == expected
+    alone = Recipe(
         PrepareSettings(dataset="sample"),
         ModelSettings(units=7),
         TrainSettings(learning_rate=1),
         name="mine",
     )
-    assert recipe.load_recipe(str(path)) == expected
+    assert recipe.load_recipe(str(path), base=Recipe()) == alone
 
 
 def test_the_output_of_show_is_a_recipe_with_the_same_settings(tmp_path):

@@ -1,6 +1,7 @@
 """Command-line options: those that commands share, and those made from settings.
 
-A setting's default, range and help text are declared once, in `config.py`.
+A setting's range and help text are declared once, in `config.py`; its default is that of the recipe
+`default`.
 """
 
 import functools
@@ -99,17 +100,24 @@ def settings_options(command: Callable) -> Callable:
     if takes_recipe:
         shipped = ", ".join(recipe.shipped_recipes())
         option = typer.Option(help=f"{shipped}, or a TOML file; the options below override it")
-        parameters.append(_keyword("recipe", Annotated[str, option], "default"))
+        parameters.append(_keyword("recipe", Annotated[str, option], recipe.DEFAULT))
     parameters += [
         _keyword(parameter.name, parameter.annotation, parameter.default)
         for parameter in others
         if parameter.name != "ctx"
     ]
-    parameters += [_option(setting, _PANELS[kind]) for kind in kinds for setting in fields(kind)]
+    defaults = recipe.default_recipe()
+    parts = [getattr(defaults, table) for table in recipe.TABLES]
+    parameters += [
+        _option(setting, _PANELS[type(part)], getattr(part, setting.name))
+        for part in parts
+        if type(part) in kinds
+        for setting in fields(part)
+    ]
 
     @functools.wraps(command)
     def run(ctx: typer.Context, **values: Any) -> Any:
-        base = recipe.load_recipe(values.pop("recipe")) if takes_recipe else recipe.Recipe()
+        base = recipe.load_recipe(values.pop("recipe")) if takes_recipe else defaults
         parts = {
             table: _override(getattr(base, table), ctx, values)
             for table in recipe.TABLES
@@ -133,7 +141,8 @@ def reading_options(command: Callable) -> Callable:
         for name, parameter in inspect.signature(command).parameters.items()
         if name != "reading"
     ]
-    parameters += [_option(setting_field(PrepareSettings, name), "Files") for name in READ_SETTINGS]
+    read = [setting_field(PrepareSettings, name) for name in READ_SETTINGS]
+    parameters += [_option(setting, "Files", setting.default) for setting in read]
 
     @functools.wraps(command)
     def run(*arguments: Any, **values: Any) -> Any:
@@ -232,7 +241,7 @@ def _override(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:
         raise typer.BadParameter(error.fact) from error
 
 
-def _option(setting: Field, panel: str) -> inspect.Parameter:
+def _option(setting: Field, panel: str, default: Any) -> inspect.Parameter:
     """Return the parameter that Typer turns into the option of a setting."""
     option = typer.Option(
         help=setting.metadata["meaning"],
@@ -241,7 +250,7 @@ def _option(setting: Field, panel: str) -> inspect.Parameter:
         max=setting.metadata["most"],
         rich_help_panel=panel,
     )
-    return _keyword(setting.name, Annotated[setting.type, option], setting.default)
+    return _keyword(setting.name, Annotated[setting.type, option], default)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:

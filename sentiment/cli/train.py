@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 # The parts of a training, from reading the data to the saved model.
 _TRAINING = (
-    *("data", "building", "compiling", "epochs", "validation", "checkpoint", "saving"),
-    *("tracking", "snapshots", "report"),
+    *("data", "teacher", "building", "compiling", "epochs", "validation", "checkpoint"),
+    *("merging", "saving", "tracking", "snapshots", "report"),
 )
 # The parameters allowed with --resume.
 _WITH_RESUME = {"resume", "profile", "evaluate", "workers", "master"}
@@ -215,14 +215,15 @@ def _show(
         target.print(_profile(stopwatch))
     validation = _console.percent(result.best.validation_accuracy, 2)
     epochs = count_of(len(result.epochs), "epoch")
+    source = f" after merging, {epochs}" if result.best.is_merged else f", best of {epochs}"
     if result.majority >= UNBALANCED:
-        epochs += f"; majority class: {_console.percent(result.majority, 2)}"
+        source += f"; majority class: {_console.percent(result.majority, 2)}"
     target.print()
     target.print(
         _console.facts(
             {
                 **accuracy,
-                "Validation accuracy": f"{validation}, best of {epochs}",
+                "Validation accuracy": f"{validation}{source}",
                 "Time": f"{seconds:.0f} s to the saved model",
                 "Run": f"{result.name} ({result.run_id or 'not tracked'})",
                 "Model": str(result.folder),

@@ -23,6 +23,7 @@ from sentiment.config import PrepareSettings
 from sentiment.data.labels import NEGATIVE, POSITIVE
 from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
 from sentiment.errors import DamagedFileError
+from sentiment.recipe import default_recipe
 from sentiment.utils import files, npz
 from sentiment.utils.text import count_of
 from sentiment.utils.typed_json import typed
@@ -39,8 +40,9 @@ def remove_hint(folder: Path) -> str:
 
 def prepare_command(settings: dict[str, Any]) -> str:
     """Return the command that prepares a dataset with `settings`, as manifests record them."""
-    words, defaults = ["sentiment", "prepare"], asdict(PrepareSettings())
-    for name, value in settings.items():
+    words, defaults = ["sentiment", "prepare"], asdict(default_recipe().prepare)
+    # Settings that came later than the manifest have the value that means the same as before.
+    for name, value in {**asdict(PrepareSettings()), **settings}.items():
         # The digest in the name of a file is no part of its path.
         text = re.sub(r":[0-9a-f]{64}$", "", value) if isinstance(value, str) else str(value)
         if name in defaults and value != defaults[name] and not isinstance(value, bool):

@@ -142,7 +142,8 @@ def _write_plan(folder: Path, plan: SweepPlan) -> None:
 def _read_plan(folder: Path) -> SweepPlan:
     path = folder / _PLAN
     content = files.read_json(path, hint=_HINT)
-    recipe = load_recipe(str(folder / _RECIPE))
+    # It names all settings of its time: later ones are as if there were none.
+    recipe = load_recipe(str(folder / _RECIPE), base=Recipe())
     space = load_space(str(folder / _SPACE))
     with files.read_errors(path, hint=_HINT):
         stored: _StoredPlan = typed(_StoredPlan, content, _PLAN)

@@ -17,6 +17,7 @@ from sentiment.nn import cells
 from sentiment.nn.layers import FeatureEmbedding, TimePooling
 
 _CLASSIFIER = (CLASSIFIER_KERNEL, CLASSIFIER_BIAS)
+_TRIAL = np.float32(0.1)  # length of a vector, in each dimension, with which a direction is tried
 
 
 class RecurrentLayer(NamedTuple):
@@ -80,11 +81,20 @@ def _recur(
 def add_prior(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:
     """Add `ratios`, float32 (rows,), to the embedding table along one random direction.
 
-    Each vector then starts at its log-count ratio, and the recurrence starts by adding them up.
+    Each vector then starts at its log-count ratio, and the recurrence starts by adding them up. Of
+    the direction and its opposite it is the one that the network takes for positive: otherwise it
+    would begin with wrong answers, and a few hundred reviews may not be enough to turn it round.
     """
     table = network.get_layer("embedding").table.embeddings
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], table.shape[1])
-    table.assign(table.numpy() + np.outer(ratios, signs).astype(np.float32))
+    first = table.numpy()
+    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), table.shape[1])
+    trial = first.copy()
+    trial[1], trial[2] = _TRIAL * signs, -_TRIAL * signs
+    table.assign(trial)
+    ids = np.zeros((2, 1, network.inputs[0].shape[-1]), np.int32)
+    ids[:, 0, 0] = 1, 2
+    along, against = network(ids)["logit"].numpy().ravel()
+    table.assign(first + np.outer(ratios, signs if along >= against else -signs))
 
 
 def reseed_dropout(network: keras.Model, index: int) -> None:

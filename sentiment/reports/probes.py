@@ -57,7 +57,10 @@ def projection_section(report: TrainingReport) -> Section | None:
         {"plane": plane, "closeup": charts.path_closeup("The sentence's path, enlarged", path)},
         {
             "start": round(_probability_of_nothing(report), 4),
-            "snapshots": [_snapshot_data(epoch, snapshot) for epoch, snapshot in report.snapshots],
+            "snapshots": [
+                _snapshot_data("merging" if epoch == report.merged_at else f"epoch {epoch:g}", one)
+                for epoch, one in report.snapshots
+            ],
             "sentences": _sentence_data(last),
         },
     )
@@ -117,14 +120,14 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _MAX_TOOLTIP_TEXT else text[: _MAX_TOOLTIP_TEXT - 1] + "…"
 
 
-def _snapshot_data(epoch: float, snapshot: Snapshot) -> dict[str, Any]:
+def _snapshot_data(title: str, snapshot: Snapshot) -> dict[str, Any]:
     """Return what the page's script shows for a position of the slider."""
     paths = {
         text_id: _path_data(path.points, path.trace.probabilities)
         for text_id, path in snapshot.walks.items()
     }
     return {
-        "title": f"epoch {epoch:g}",
+        "title": title,
         **_path_data(snapshot.points, snapshot.probabilities),
         "paths": paths,
     }

@@ -4,6 +4,7 @@ Each section of the page is a function that returns a `Section`, and a template.
 write both and add the function to `SECTIONS`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,16 +22,26 @@ SectionFunction = Callable[[TrainingReport], Section | None]
 class _Summary:
     best: EpochMetrics | None
     last_epoch: int
+    networks: int
+    units: int
     seconds: float
     settings: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Curves:
+    legend: list[LegendEntry]
+    is_merged: bool
 
 
 def summary_section(report: TrainingReport) -> Section:
     """Show the best epoch and the settings."""
     view = _Summary(
         best=report.best,
-        last_epoch=report.reports[-1].epoch if report.reports else 0,
-        seconds=sum(epoch.seconds for epoch in report.reports),
+        last_epoch=report.learnt[-1].epoch if report.learnt else 0,
+        networks=len({epoch.network for epoch in report.learnt}),
+        units=report.bundle.settings.units,
+        seconds=sum(epoch.seconds for epoch in report.learnt),
         settings=[(str(name), str(value)) for name, value in report.settings.items()],
     )
     return Section("summary", "Summary", "run_report/summary.html", view)
@@ -42,19 +53,24 @@ def curves_section(report: TrainingReport) -> Section:
     plots = {
         metric: charts.curves(
             metric.capitalize(),
-            {
-                split: [
-                    (epoch.epoch, epoch_metrics(epoch)[metric_name(split, metric)])
-                    for epoch in report.reports
-                ]
-                for split in splits
-            },
+            {split: _line(report.reports, metric_name(split, metric)) for split in splits},
             best_epoch=report.best.epoch if report.best else None,
         )
         for metric in ("loss", "accuracy")
     }
-    view: list[LegendEntry] = charts.legend(splits)
+    best = report.best
+    view = _Curves(charts.legend(splits), best is not None and best.is_merged)
     return Section("curves", "Curves", "run_report/curves.html", view, plots)
+
+
+def _line(epochs: list[EpochMetrics], name: str) -> charts.Line:
+    """Return the points of a metric, (epoch, value), with a gap where another network begins."""
+    points: list[tuple[float, float]] = []
+    for index, epoch in enumerate(epochs):
+        if index and epoch.network != epochs[index - 1].network:
+            points.append((math.nan, math.nan))
+        points.append((epoch.epoch, epoch_metrics(epoch)[name]))
+    return points
 
 
 # In the order of the page. A function that returns None has nothing to show of the run.

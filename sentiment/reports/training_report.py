@@ -14,10 +14,10 @@ from sentiment.utils.progress import EpochMetrics
 class TrainingReport:
     """A run that has ended.
 
-    settings: by name; reports: the metrics of each epoch; snapshots: (epoch, snapshot) in the
-    order taken, with a fraction of an epoch if taken within it; bundle: the model of the best
-    epoch; mistakes: text and label of its most confident mistakes on validation reviews, the worst
-    first.
+    settings: by name; reports: the metrics of each epoch, and of the merged network if there is
+    one; snapshots: (epoch, snapshot) in the order taken, with a fraction of an epoch if taken
+    within it; bundle: the model of the best epoch, or the merged one; mistakes: text and label of
+    its most confident mistakes on validation reviews, the worst first.
     """
 
     name: str
@@ -31,6 +31,16 @@ class TrainingReport:
     def classifier(self) -> Classifier:
         """The model of the best epoch, ready to read texts."""
         return Classifier(self.bundle)
+
+    @property
+    def learnt(self) -> list[EpochMetrics]:
+        """The epochs in which a network learnt: all but that of the merged network."""
+        return [report for report in self.reports if not report.is_merged]
+
+    @property
+    def merged_at(self) -> int | None:
+        """The epoch under which the metrics of the merged network stand; None without one."""
+        return next((report.epoch for report in self.reports if report.is_merged), None)
 
     @property
     def best(self) -> EpochMetrics | None:

@@ -97,6 +97,7 @@ class TrackingCallback(Callback):
         self._epochs: list[EpochMetrics] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
+        self._is_resumed = False
         self._reference: np.ndarray | None = None
         self._figures: dict[str, figures.SnapshotFigure] = {}
         self._shape: tuple[int, ...] = ()  # of the states in these figures
@@ -105,7 +106,7 @@ class TrackingCallback(Callback):
         """Log a snapshot of the hidden states before training, as step 0."""
         if self._schedule.epochs:
             with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
-                self._log_snapshot(opened, 0, "epoch", 0)
+                self._log_snapshot(opened, 0, "epoch", 0, "before training")
 
     def on_batch_end(self, epoch: int, batch: int, batches: int, get_state: GetModelState) -> None:
         """Log a snapshot of the hidden states if one is due."""
@@ -113,7 +114,8 @@ class TrackingCallback(Callback):
         step = (epoch - 1) * batches + batch
         if self._schedule.batches and step % self._schedule.batches == 0:
             with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
-                self._log_snapshot(opened, epoch - 1 + batch / batches, "batch", step)
+                moment = f"after batch {step}"
+                self._log_snapshot(opened, epoch - 1 + batch / batches, "batch", step, moment)
 
     def on_epoch_end(self, metrics: EpochMetrics, get_state: GetModelState) -> None:
         """Log the model of an epoch with its metrics, and a snapshot of its hidden states."""
@@ -121,11 +123,22 @@ class TrackingCallback(Callback):
         with tempfile.TemporaryDirectory() as tmp:
             with self._stopwatch.measure("tracking"):
                 opened = self._write_bundle(Path(tmp), get_state(), epoch_metrics(metrics))
-                model_id = self._run.log_epoch(epoch_metrics(metrics), metrics.epoch, opened.folder)
-                self._models[metrics.epoch] = model_id
+                self._models[metrics.epoch] = self._log_model(metrics, opened)
             if self._schedule.epochs:
                 with self._stopwatch.measure("snapshots"):
-                    self._log_snapshot(opened, metrics.epoch, "epoch", metrics.epoch)
+                    moment = "merging" if metrics.is_merged else f"epoch {metrics.epoch}"
+                    self._log_snapshot(
+                        opened, metrics.epoch, "epoch", metrics.epoch, f"after {moment}"
+                    )
+
+    def _log_model(self, metrics: EpochMetrics, opened: Bundle) -> str:
+        """Log the model of an epoch and its metrics; return its id."""
+        if self._is_resumed and metrics.is_merged:
+            # The training may have ended just after the merged network was logged.
+            logged = self._run.models([metrics.epoch])
+            if metrics.epoch in logged:
+                return logged[metrics.epoch].id
+        return self._run.log_epoch(epoch_metrics(metrics), metrics.epoch, opened.folder)
 
     def on_resume(self, epochs: list[EpochMetrics], get_state: GetModelState) -> None:
         """Resume the run after `epochs`; log the last of them if the run lacks it.
@@ -134,6 +147,7 @@ class TrackingCallback(Callback):
         run that can be read. Snapshots from before training and within epochs are in the run
         alone.
         """
+        self._is_resumed = True
         logged = self._run.models([metrics.epoch for metrics in epochs])
         for metrics in epochs:
             if metrics.epoch in logged:
@@ -160,7 +174,8 @@ class TrackingCallback(Callback):
         if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):
-            settings = flatten_settings(saved.manifest.settings)
+            # Those of the run: a merged network has more units than the networks that learnt.
+            settings = flatten_settings(self._manifest.settings)
             report = TrainingReport(
                 saved.name, settings, self._epochs, self._snapshots, saved, mistakes
             )
@@ -187,12 +202,16 @@ class TrackingCallback(Callback):
             ),
         )
 
-    def _log_snapshot(self, opened: Bundle, epoch: float, unit: str, step: int) -> None:
-        """Log a snapshot of the probes' states after `step` units, `epoch` or `batch`."""
+    def _log_snapshot(
+        self, opened: Bundle, epoch: float, unit: str, step: int, moment: str
+    ) -> None:
+        """Log a snapshot of the probes' states after `step` units, `epoch` or `batch`.
+
+        moment: what the titles of the images say of it.
+        """
         snapshot = self._take_snapshot(opened, epoch)
         path = f"hidden_states/{unit}_{step:0{_DIGITS[unit]}d}.npz"
         self._run.log_arrays(snapshot.arrays(), path)
-        moment = f"after {unit} {step}" if step else "before training"
         suffix = "" if unit == "epoch" else " by batch"
         for name, (_, title) in _FIGURES.items():
             image = self._figures[name].draw(snapshot, f"{title} {moment}")

@@ -64,6 +64,7 @@ def _measure(
         validation_loss=float(np.mean(losses)),
         validation_accuracy=float(np.mean((logits >= 0) == (examples.labels == 1))),
         best=True,
+        network=0,
     )
     return BestEpoch(metrics, merged.table, merged.weights, logits)
 

@@ -26,16 +26,18 @@ from sentiment.utils.text import count_of
 class TrainingLoop:
     """Trains one network; `epochs` has the metrics of every finished epoch.
 
-    epochs_before: epochs that earlier networks of the run took; the numbers continue after them.
-    total_epochs: the maximum for all networks together. lowest_before: the lowest validation loss
-    of the earlier networks. previous: the loop of a network of the same shape, which has ended: if
-    it took as many steps, its compiled parts are used again.
+    number: of the network in its run, from 1. epochs_before: epochs that earlier networks took; the
+    numbers continue after them. total_epochs: the maximum for all networks together. lowest_before:
+    the lowest validation loss of the earlier networks. previous: the loop of a network of the same
+    shape, which has ended: if it took as many steps, its compiled parts are used again, and what it
+    said of its learning is not said again.
     """
 
     def __init__(
         self,
         context: TrainingContext,
         *,
+        number: int = 1,
         epochs_before: int = 0,
         total_epochs: int | None = None,
         lowest_before: float = math.inf,
@@ -45,6 +47,9 @@ class TrainingLoop:
         self._trainer: Trainer
         self._best: BestEpoch | None = None
         self._check_interrupt: interrupts.CheckInterrupt = lambda: None
+        self._number = number
+        # Networks of a run are alike: the first one that does not learn is enough to report.
+        self._diagnosed: int = previous._diagnosed if previous else 0  # its number; 0: none
         self._epochs_before, self._lowest_before = epochs_before, lowest_before
         self._total_epochs = total_epochs or context.settings.epochs
         self._context, self._settings = context, context.settings
@@ -179,6 +184,7 @@ class TrainingLoop:
             validation_loss=loss,
             validation_accuracy=outputs.accuracy(labels),
             best=loss < min(lowest, self._lowest_before),
+            network=self._number,
         )
         if loss < lowest:
             arrays = network.get_arrays(self._network)
@@ -232,9 +238,12 @@ class TrainingLoop:
         """Report measurements and advice if validation accuracy may be mere chance."""
         if self._settings.class_weight == "balanced":
             return  # it gives up accuracy on purpose: the majority class is no measure of it
+        if self._diagnosed not in (0, self._number):
+            return
         labels = self._validation.labels
         if not diagnostics.near_chance(metrics.validation_accuracy, labels):
             return
+        self._diagnosed = self._number
         diagnosis = diagnostics.Diagnosis(
             diagnostics.gradient_norms(self._network, self._context.model, self._validation),
             diagnostics.saturated_share(outputs.states),

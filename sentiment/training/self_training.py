@@ -115,15 +115,19 @@ class SelfTraining:
             if self._teacher and self._has_unlabelled:
                 self._note_unlabelled("a regression on n-grams")
                 self._labels = sigmoid(self._teacher.unlabelled_logits)
+            self._note_network()
             self._loop = self._new_loop()
         self._loop.run_epochs(save)
         while len(self.rounds) < self._total:
             self._end_network(self._loop)
-            number = len(self._finished)
-            if self._members > 1:
-                self.context.progress.note(f"network {number + 1} of {self._total}")
+            self._note_network()
             self._loop = self._new_loop()
             self._loop.run_epochs(save)
+
+    def _note_network(self) -> None:
+        if self._members > 1:
+            number = len(self._finished) + 1
+            self.context.progress.note(f"network {number} of {self._total}")
 
     def _end_network(self, loop: TrainingLoop) -> None:
         """Let a trained network label unlabelled reviews if a later round will use it."""
@@ -173,6 +177,7 @@ class SelfTraining:
             context = replace(context, split=split)
         return TrainingLoop(
             replace(context, settings=settings),
+            number=number + 1,
             epochs_before=sum(len(result.epochs) for result in self._finished),
             total_epochs=total_epochs,
             lowest_before=min(

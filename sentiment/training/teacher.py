@@ -32,7 +32,8 @@ class Teacher:
         examples = self._examples("train", context.split.train_rows, context.split.train)
         examples = replace(examples, weights=context.split.train.weights)
         rows = context.data.tokenizer.feature_count
-        return NgramRegression.fit(examples, rows, normalized=True)
+        with context.stopwatch.measure("teacher"):
+            return NgramRegression.fit(examples, rows, normalized=True)
 
     @cached_property
     def unlabelled_logits(self) -> np.ndarray:
@@ -67,7 +68,8 @@ class Teacher:
         if model.repeats or not plain:
             return None
         rows = context.tokenizer.feature_count
-        return NgramRegression.fit(context.split.train, rows, normalized=False)
+        with context.stopwatch.measure("teacher"):
+            return NgramRegression.fit(context.split.train, rows, normalized=False)
 
     def _examples(
         self, name: str, rows: np.ndarray | None = None, same: Examples | None = None

@@ -205,9 +205,10 @@ class _Training:
                 self._progress.note(f"to resume after epoch {self._last_checkpoint}: {command}")
             # Not if saving itself was interrupted, nor after a second Ctrl-C.
             if rounds.rounds and not self._saving and not interrupts.is_second_interrupt(error):
-                self._save(rounds)
-                epoch = rounds.best.metrics.epoch
-                self._progress.note(f"epoch {epoch}, the best so far, is saved in {self._folder}")
+                self._save(rounds, is_finished=False)
+                best = self._final or rounds.best.metrics
+                what = "merged from the networks" if best.is_merged else f"epoch {best.epoch}"
+                self._progress.note(f"{what}, the best so far, is saved in {self._folder}")
             raise
 
     def _write_checkpoint(self, rounds: SelfTraining, writer: CheckpointWriter) -> None:
@@ -217,8 +218,11 @@ class _Training:
             writer.write(epoch, {"job": self._job.as_json(), "rounds": state}, arrays)
             self._last_checkpoint = epoch
 
-    def _save(self, rounds: SelfTraining) -> None:
-        """Save the network that training ended with as the model."""
+    def _save(self, rounds: SelfTraining, *, is_finished: bool = True) -> None:
+        """Save the network that training ended with as the model.
+
+        The run has no merged network if training was interrupted: it is another one at the end.
+        """
         self._saving = True
         context = rounds.context
         with self._stopwatch.measure("merging"):
@@ -236,16 +240,15 @@ class _Training:
                     metrics=epoch_metrics(best.metrics),
                 ),
             )
-        if best.metrics.epoch > len(rounds.epochs):
+        if best.metrics.is_merged:
             self._progress.note(
-                f"merged: validation loss {best.metrics.validation_loss:.4f}, "
-                f"accuracy {best.metrics.validation_accuracy:.2%}"
+                f"merged into one network of {count_of(model.units, 'unit')}: "
+                f"validation loss {best.metrics.validation_loss:.4f} "
+                f"accuracy {100 * best.metrics.validation_accuracy:.1f} %"
             )
-            temperature = saved.temperature
-            context.callback.on_epoch_end(
-                best.metrics,
-                lambda: ModelState(model, best.embedding, best.weights, temperature),
-            )
+        if best.metrics.is_merged and is_finished:
+            state = ModelState(model, best.embedding, best.weights, saved.temperature)
+            context.callback.on_epoch_end(best.metrics, lambda: state)
         self._final = best.metrics
         # Read after saving: if the data is gone by now, the model is saved all the same.
         reviews = self._data.split("train")

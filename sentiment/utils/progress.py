@@ -28,7 +28,8 @@ class EpochMetrics:
     """Metrics after an epoch.
 
     best: the validation loss is lower than after all earlier epochs of the training, those of
-    earlier rounds included.
+    earlier networks included. network: the number of the network that learnt, from 1; 0 for the
+    metrics of the network that all were merged into, which count as one epoch more.
     """
 
     epoch: int
@@ -40,6 +41,12 @@ class EpochMetrics:
     validation_loss: float
     validation_accuracy: float
     best: bool
+    network: int = 1
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether these are the metrics of the merged network."""
+        return self.network == 0
 
 
 class Stopwatch:

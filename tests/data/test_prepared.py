@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sentiment.data import prepared, sources
 from sentiment.data.prepare import key_settings, prepare
 from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
+from sentiment.recipe import default_recipe
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 
@@ -24,6 +26,17 @@ def test_splits_hold_texts_labels_and_word_ids(dataset):
     np.testing.assert_array_equal(encoded.tokens, split.encoded.tokens)
     np.testing.assert_array_equal(encoded.offsets, split.encoded.offsets)
     assert set(split.labels) == {0, 1} and set(dataset.split("unsupervised").labels) == {-1}
+
+
+def test_the_command_that_prepares_a_dataset_again_names_what_is_not_the_default():
+    default = asdict(default_recipe().prepare)
+    assert prepared.prepare_command(default) == "sentiment prepare"
+    assert prepared.prepare_command(default | {"header": False, "least_word": 3}) == (
+        "sentiment prepare --least-word 3 --no-header"
+    )
+    # Before there was the setting, words were counted in the training reviews.
+    older = {name: value for name, value in default.items() if name != "vocabulary_from"}
+    assert prepared.prepare_command(older) == "sentiment prepare --vocabulary-from train"
 
 
 def test_statistics_match_values_worked_by_hand(tmp_path):

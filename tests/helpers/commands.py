@@ -4,8 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 COMMAND = "from sentiment.__main__ import main; main()"
+# Options of `sentiment train`: the settings that `TrainSettings()` and its like stand for.
+ALONE = ["--recipe", str(Path(__file__).parents[1] / "fixtures" / "alone.toml")]
 
 
 def start(*words, home, **environment):

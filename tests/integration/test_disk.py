@@ -22,7 +22,7 @@ from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 from tests.helpers.build import tiny_bundle
-from tests.helpers.commands import COMMAND, start
+from tests.helpers.commands import ALONE, COMMAND, start
 
 # Reviews of one length, so that there is one shape to compile.
 SMALL = ModelSettings(units=3, embedding=4, ngrams=2, longest_review=16)
@@ -239,7 +239,8 @@ def test_a_training_on_a_full_disk(tmp_path):
     try:
         prepare(PrepareSettings(dataset="sample"), ProjectPaths(tmp_path))
         (tmp_path / "ballast").write_bytes(b"\0" * 200_000)
-        words = ["--dataset", "sample", "--own-labels", "0", "--no-track", "--name", "full"]
+        words = [*ALONE, "--dataset", "sample", "--own-labels", "0", "--no-track"]
+        words += ["--name", "full"]
         process = start("train", *words, home=tmp_path)
         output, errors = process.communicate()
         assert process.returncode == 1 and errors.count("Error: ") == 1, errors

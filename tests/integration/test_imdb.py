@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.data.examples import Examples
 from sentiment.data.prepared import open_dataset
+from sentiment.data.split import make_examples
 from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.nn import network
@@ -21,7 +21,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "tensorflow_datasets"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A project folder with the real reviews prepared and a network trained for one epoch."""
+    """A project folder with the real reviews prepared, and the default recipe with one epoch."""
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or SHARED)
     if not (tfds / "imdb_reviews" / "plain_text" / "1.0.0").is_dir():
         reason = f"no imdb_reviews/plain_text/1.0.0 in {tfds}; set TFDS_DATA_DIR"
@@ -55,9 +55,10 @@ def test_all_three_splits_exist(prepared):
     assert set(prepared.split("unsupervised").labels) == {-1}
 
 
-def test_the_vocabulary_comes_from_the_training_split_alone(prepared):
+def test_the_vocabulary_comes_from_all_reviews_but_those_of_the_test(prepared):
     train, test = prepared.split("train"), prepared.split("test")
-    seen = np.unique(train.encoded.tokens)
+    others = prepared.split("unsupervised")
+    seen = np.union1d(train.encoded.tokens, others.encoded.tokens)
     assert len(seen) == prepared.tokenizer.vocabulary_size - 1  # all but padding
     assert prepared.splits["test"].unknown_share > prepared.splits["train"].unknown_share
     assert set(np.unique(test.encoded.tokens)) <= set(seen)
@@ -85,8 +86,8 @@ def test_the_numpy_runtime_equals_keras_on_a_thousand_reviews(prepared, model):
     network.set_arrays(keras_model, model.embedding, model.weights)
     classifier = Classifier(model)
     encoded = classifier.encode(texts)
-    features = model.tokenizer.features(encoded, model.settings.ngrams)
-    examples = Examples(features, encoded.offsets, np.zeros(1000, np.float32))
+    labels = np.zeros(1000, np.float32)
+    examples = make_examples(encoded, labels, model.tokenizer, model.settings)
     expected = np.zeros(1000)
     for part in batching.arrange_batches(examples, 50, None):
         ids, _, _ = batching.fill_batch(examples, part, 50)

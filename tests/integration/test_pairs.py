@@ -20,11 +20,12 @@ from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 from tests.helpers.build import tiny_bundle
-from tests.helpers.commands import start
+from tests.helpers.commands import ALONE, start
 
 SMALL = ModelSettings(units=3, embedding=4, ngrams=2, longest_review=16)
 SETTINGS = TrainSettings(epochs=2, own_labels=0)
-WORDS = ["--dataset", "sample", "--own-labels", "0", "--units", "4", "--longest-review", "32"]
+WORDS = [*ALONE, "--dataset", "sample", "--own-labels", "0"]
+WORDS += ["--units", "4", "--longest-review", "32"]
 
 
 def start_python(code, *arguments):

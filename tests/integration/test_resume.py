@@ -18,11 +18,11 @@ from sentiment.errors import InputError
 from sentiment.inference import bundle
 from sentiment.tracking import run as runs
 from sentiment.tracking import stale, store
-from sentiment.training import checkpoint
+from sentiment.training import callbacks, checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
-from tests.helpers.commands import start
+from tests.helpers.commands import ALONE, start
 
 # All random parts of a training: dropout of units, words and n-grams.
 SMALL = ModelSettings(units=4, embedding=4, dropout=0.3, word_dropout=0.2, ngram_dropout=0.7)
@@ -88,6 +88,48 @@ def test_a_training_resumed_from_anywhere_ends_with_the_same_weights(
     assert not (paths.checkpoints / name).exists()
     with pytest.raises(InputError, match=f"{name} has nothing left to train"):
         resume(sample, found, paths)  # as after waiting for the lock
+
+
+SEVERAL = TrainSettings(epochs=1, learning_rate=0.02, own_labels=0, members=2, teacher="regression")
+ONCE = ModelSettings(units=4, embedding=4, repeats=False)
+
+
+def logged_steps(paths, run_id):
+    run, steps = history(paths, run_id)
+    assert run.info.status == "FINISHED"
+    return steps["validation/loss"]
+
+
+def test_an_interrupted_training_of_several_networks_logs_the_merged_one_at_the_end(
+    sample, tmp_path
+):
+    paths = tracked_home(sample, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        train(sample, ONCE, SEVERAL, paths, name="several", progress=Stopper(1))
+    assert bundle.read(paths.models / "several").settings.units == 5  # of one network
+    found = checkpoint.newest(paths.checkpoints / "several", pytest.fail)
+    result = resume(sample, found, paths)
+    assert bundle.read(result.folder).settings.units == 9
+    assert logged_steps(paths, result.run_id) == [1, 2, 3]
+
+
+def test_a_training_that_ends_after_its_merged_network_was_logged_logs_it_once(
+    sample, tmp_path, monkeypatch
+):
+    paths = tracked_home(sample, tmp_path)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.TrackingCallback, "on_train_end", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(sample, ONCE, SEVERAL, paths, name="late")
+    found = checkpoint.newest(paths.checkpoints / "late", pytest.fail)
+    result = resume(sample, found, paths)
+    assert logged_steps(paths, result.run_id) == [1, 2, 3]
+    run, _ = history(paths, result.run_id)
+    assert run.data.metrics["best/epoch"] == 3 and run.data.tags["model_id"]
 
 
 class Terminator(Stopper):
@@ -268,7 +310,7 @@ def test_a_process_killed_at_any_moment_is_resumed_to_the_same_weights(
     sample, whole, tmp_path, kind, pattern
 ):
     paths = tracked_home(sample, tmp_path)
-    words = ["--dataset", "sample", "--name", "killed", "--no-evaluate"]
+    words = [*ALONE, "--dataset", "sample", "--name", "killed", "--no-evaluate"]
     for name, value in (asdict(SMALL) | asdict(SETTINGS)).items():
         option = name.replace("_", "-")
         flag = f"--{option}" if value else f"--no-{option}"
@@ -296,7 +338,8 @@ def test_a_second_signal_ends_a_process_at_once_and_leaves_no_partial_model(
     sample, tmp_path, seconds, number
 ):
     paths = tracked_home(sample, tmp_path)
-    words = ["--dataset", "sample", "--name", "twice", "--epochs", "99", "--patience", "99"]
+    words = [*ALONE, "--dataset", "sample", "--name", "twice"]
+    words += ["--epochs", "99", "--patience", "99"]
     process = start("train", *words, "--own-labels", "0", home=tmp_path)
     assert any(line.startswith("epoch 2/") for line in process.stdout)
     process.send_signal(number)

@@ -28,7 +28,7 @@ from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
 from sentiment.utils.progress import Progress
-from tests.helpers.commands import start
+from tests.helpers.commands import ALONE, start
 from tests.helpers.faulty import BREAK, LATE, LOSE, PASS, SLEEP, faulty
 from tests.helpers.slow import SLOW
 
@@ -354,7 +354,8 @@ def test_a_resumed_training_goes_on_in_the_same_run(
 def test_a_training_that_is_killed_while_the_server_is_away_is_resumed_in_the_same_run(
     tracking_server, sample, paths, monkeypatch
 ):
-    words = ["--dataset", "sample", "--units", "4", "--embedding", "4", "--no-bidirectional"]
+    words = [*ALONE, "--dataset", "sample", "--units", "4", "--embedding", "4"]
+    words += ["--no-bidirectional"]
     words += ["--epochs", "3", "--patience", "3", "--own-labels", "0", "--no-evaluate"]
     words += ["--name", "cut", "--experiment", "cut"]
     process = start("train", *words, home=paths.root, MLFLOW_TRACKING_URI=AWAY)

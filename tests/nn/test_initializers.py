@@ -1,6 +1,7 @@
 """First values of the embedding table."""
 
 import numpy as np
+import pytest
 
 from sentiment.config import ModelSettings
 from sentiment.data.examples import Examples
@@ -27,6 +28,18 @@ def test_the_prior_adds_the_ratios_along_one_direction():
         np.abs(added), [[0] * 16, [0] * 16, [0.5] * 16, [1] * 16, [0] * 16], atol=1e-6
     )
     np.testing.assert_allclose(added[3], -2 * added[2], atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "settings", [{}, {"bidirectional": False, "layers": 2}, {"readout": "max"}]
+)
+def test_positive_words_begin_by_raising_the_logit(settings, seed):
+    shape = ModelSettings(**{"units": 4} | settings)
+    built = network.build_network(shape, words=4, ngrams=0, seed=seed)
+    network.add_prior(built, np.array([0, 0, 3, -3], np.float32), seed=seed)
+    positive, negative = built(np.array([[[2, 0, 0]], [[3, 0, 0]]], np.int32))["logit"].numpy()
+    assert positive > negative
 
 
 def test_words_start_at_random_and_ngrams_at_zero():

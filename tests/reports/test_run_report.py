@@ -106,6 +106,33 @@ def test_the_summary_names_the_best_epoch(shown):
     assert "Training took 36 s." in shown and "<dt>readout</dt><dd>last</dd>" in shown
 
 
+def merged_report(real):
+    """Return a report of two networks of two epochs, merged."""
+    epochs = [
+        epoch_metrics(epoch, network=(epoch + 1) // 2, best=epoch == 1) for epoch in range(1, 5)
+    ]
+    merged = epoch_metrics(5, network=0, best=True, validation_accuracy=0.9)
+    snapshot = real.snapshots[-1][1]
+    return replace(real, reports=[*epochs, merged], snapshots=[(4.0, snapshot), (5.0, snapshot)])
+
+
+def test_the_report_of_several_networks_names_the_merged_one(real):
+    report = merged_report(real)
+    shown = re.sub(r"\s+", " ", run_report.page(report))
+    units = real.bundle.settings.units
+    assert f"2 networks learnt in 4 epochs. Merged into one of {units} units" in shown
+    assert "the validation accuracy is <b>90.0%</b>" in shown and "Training took 48 s." in shown
+    assert "Best epoch" not in shown and "marks the best epoch" not in shown
+    assert [one["title"] for one in data_of(shown)["snapshots"]] == ["epoch 4", "merging"]
+
+
+def test_the_curves_have_a_gap_where_another_network_begins(real):
+    section = run_report.curves_section(merged_report(real))
+    points = section.plots["loss"].renderers[0].data_source.data
+    np.testing.assert_array_equal(points["epoch"], [1, 2, np.nan, 3, 4, np.nan, 5])
+    np.testing.assert_array_equal(np.isnan(points["value"]), np.isnan(points["epoch"]))
+
+
 def test_the_page_holds_every_sentence_and_every_mistake(real, shown):
     for sentence in probes.SENTENCES:
         assert f"<td>{sentence.id}</td>" in shown

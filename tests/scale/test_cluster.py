@@ -18,9 +18,9 @@ from sentiment.data.prepare import prepare
 from sentiment.inference import bundle
 from sentiment.training import tf_config
 from sentiment.utils.paths import ProjectPaths
-from tests.helpers.commands import start
+from tests.helpers.commands import ALONE, start
 
-SAMPLE = ["--dataset", "sample", "--own-labels", "0", "--no-evaluate", "--snapshots", "off"]
+SAMPLE = [*ALONE, "--dataset", "sample", "--own-labels", "0", "--no-evaluate", "--snapshots", "off"]
 
 
 @pytest.fixture(scope="module")

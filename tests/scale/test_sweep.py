@@ -36,6 +36,8 @@ bidirectional = false
 [train]
 epochs = 6
 own_labels = 0
+teacher = "off"
+members = 1
 """
 
 

@@ -1,5 +1,7 @@
 """Several networks with a teacher: what is saved, and a resumed training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,10 @@ def test_all_networks_are_merged_and_a_unit_adds_up(whole, notes):
     assert len(whole.epochs) == 8
     assert any("labelled by a regression" in note for note in notes.notes)
     assert any("labelled by the networks so far" in note for note in notes.notes)
+    networks = [note for note in notes.notes if note.startswith("network ")]
+    assert networks == [f"network {number} of 4" for number in (1, 2, 3, 4)]
+    assert [metrics.network for metrics in whole.epochs] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert any(note.startswith("merged into one network of 17 units: ") for note in notes.notes)
     # The networks begin with weights of their own.
     forward = model.weights["rnn_1.forward.recurrent_kernel"]
     blocks = [forward[start : start + 4, start : start + 4] for start in range(0, 16, 4)]
@@ -56,12 +62,18 @@ def test_all_networks_are_merged_and_a_unit_adds_up(whole, notes):
 
 def test_the_saved_metrics_are_those_of_the_merged_network(whole, sample):
     model = bundle.read(whole.folder)
-    assert whole.best.epoch == 9
+    assert whole.best.epoch == 9 and whole.best.is_merged
     assert model.manifest.metrics["validation/loss"] == whole.best.validation_loss
     classifier, test = Classifier(model), sample.split("test")
     texts = [test.text(row) for row in range(len(test))]
     right = (classifier.predict(texts) >= 0.5) == (test.labels == 1)
     assert right.mean() > 0.85
+
+
+def test_networks_that_do_not_learn_are_reported_once(sample, paths):
+    notes, settings = Notes(), replace(SETTINGS, learning_rate=1e-7, prior=0.0, own_labels=0)
+    train(sample, SMALL, settings, paths, track=False, progress=notes)
+    assert sum("is not clearly above" in note for note in notes.notes) == 1
 
 
 @pytest.mark.parametrize("epoch", [1, 4, 5])

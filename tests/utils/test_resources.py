@@ -11,7 +11,7 @@ def read(name):
 
 
 def test_shipped_names_are_sorted_and_have_no_suffix():
-    assert shipped_names(*RECIPES) == ["default", "words"]
+    assert shipped_names(*RECIPES) == ["best", "default", "words"]
 
 
 def test_a_shipped_file_wins_over_a_file_with_the_same_name(tmp_path, monkeypatch):
@@ -27,6 +27,6 @@ def test_an_unreadable_name_is_missing(tmp_path):
         with pytest.raises(MissingFileError) as caught:
             read(str(path))
         assert caught.value.fact == (
-            f"no recipe {path}: it is neither a readable file nor one of default, words"
+            f"no recipe {path}: it is neither a readable file nor one of best, default, words"
         )
         assert caught.value.hint == "do this"

@@ -1,0 +1,21 @@
+"""The plan of a sweep, as another process reads it."""
+
+import re
+
+from sentiment.experiments import search_space, sweep_plan
+from sentiment.recipe import default_recipe
+from sentiment.utils.paths import ProjectPaths
+
+
+def test_a_plan_from_before_there_were_several_networks_means_one(tmp_path):
+    paths = ProjectPaths(tmp_path)
+    plan = sweep_plan.create_plan(
+        paths, default_recipe(), search_space.load_space("default"),
+        name="older", trials=1, seed=0, experiment="e", track=False,
+    )  # fmt: skip
+    assert sweep_plan.find_plan(paths, "older").recipe.train == default_recipe().train
+    file = plan.folder / "recipe.toml"
+    text = re.sub(r"^(teacher|members) = .*\n", "", file.read_text(), flags=re.M)
+    file.write_text(text)
+    older = sweep_plan.find_plan(paths, "older").recipe.train
+    assert (older.teacher, older.members) == ("off", 1)
