@@ -5,6 +5,7 @@ SentimentError
 ├── MissingFileError  a required file doesn't exist yet
 ├── DamagedFileError  a file's content does not match its record
 ├── DivergedError     training has diverged
+├── MovedError        the project was moved or removed while a command ran
 ├── UnavailableError  a server, a download or a library is not available
 └── WorkerLostError   a process that did a part of the work was killed, or could not be started
 """
@@ -33,6 +34,10 @@ class DamagedFileError(SentimentError):
 
 class DivergedError(SentimentError):
     """Training has diverged: the loss is not a number."""
+
+
+class MovedError(SentimentError):
+    """The project was moved or removed while a command ran; nothing is written where it was."""
 
 
 class UnavailableError(SentimentError):

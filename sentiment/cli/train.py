@@ -99,7 +99,7 @@ def command(
     if _workers.should_start(workers, master):
         _workers.run(workers, master)
         return
-    worker, paths, stopwatch = tf_config.current_worker(), find_project(), Stopwatch()
+    worker, paths, stopwatch = tf_config.current_worker(), find_project().held(), Stopwatch()
     if name is not None and worker.is_chief:
         _check_name(paths, name)  # before minutes of preparing
     with _console.show_progress() as progress:
@@ -189,6 +189,7 @@ def _evaluate(
     from sentiment.evaluation.evaluate import load_test_split
     from sentiment.inference import bundle
 
+    paths.check_place(f"sentiment evaluate --model {shlex.quote(result.name)}")
     model = bundle.read(result.folder)
     with stopwatch.measure("evaluation"):
         texts = load_test_split(model, paths)

@@ -16,6 +16,7 @@ from sentiment.errors import SentimentError
 from sentiment.recipe import Recipe
 from sentiment.utils import environment
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.processes import accept_signals, hold_signals
 from sentiment.utils.progress import EpochMetrics
 
 _EXIT_TIMEOUT = 10  # seconds that a process has to exit
@@ -43,7 +44,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, child_pipe = context.Pipe()
         self.process = context.Process(target=_run_trials, args=(child_pipe, paths), daemon=True)
-        self.process.start()
+        with hold_signals(context):
+            self.process.start()
         child_pipe.close()
         self.trial: int | None = None
 
@@ -123,8 +125,7 @@ def _run_trials(pipe: Connection, paths: ProjectPaths) -> None:
     The process sends a `TrialMessage` after each epoch, and receives whether to prune the trial.
     It sends another at the end of the trial.
     """
-    # Ctrl-C interrupts all processes of a terminal: the pool ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    accept_signals()
     environment.configure_libraries()
     with environment.suppress_stderr():
         from sentiment.experiments.trial import train

@@ -6,7 +6,6 @@ that is killed.
 
 import multiprocessing
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from sentiment.errors import WorkerLostError
+from sentiment.utils.processes import accept_signals, hold_signals
 
 Key = TypeVar("Key")
 Input = TypeVar("Input")
@@ -75,24 +75,24 @@ def _start(
 ) -> Connection:
     """Start a worker, add it to `started` and return the connection to it."""
     try:
-        parent_end, worker_end = context.Pipe()
-        arguments = (function, worker_end, parent_end)
-        process = context.Process(target=_serve, args=arguments, daemon=True)
-        process.start()
+        with hold_signals(context):
+            parent_end, worker_end = context.Pipe()
+            arguments = (function, worker_end, parent_end)
+            process = context.Process(target=_serve, args=arguments, daemon=True)
+            process.start()
+            worker_end.close()
+            started.append((parent_end, process))
     except OSError as error:  # too many processes or open files, or too little memory
         raise WorkerLostError(
             f"can't start a worker process: {error.strerror or error}", hint=_HINT
         ) from error
-    worker_end.close()
-    started.append((parent_end, process))
     return parent_end
 
 
 def _serve(function: Callable[[Any], Any], connection: Connection, parent_end: Connection) -> None:
     """Answer until the parent's end is closed, as it is when the parent ends for any reason."""
+    accept_signals()
     parent_end.close()  # a forked copy: while it is open here, the connection never ends
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         try:
             value = connection.recv()

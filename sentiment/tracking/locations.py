@@ -130,14 +130,36 @@ def _path(address: str | None) -> Path | None:
     return Path(unquote(parsed.path)) if parsed.scheme == "file" else None
 
 
+class _OwnArtifacts(LocalArtifactRepository):
+    """Artifacts of a project's own store; to write one does not bring back a project that moved."""
+
+    def __init__(self, root: Path, address: str, tracking_uri: str | None, **others: Any):
+        super().__init__(address, tracking_uri, **others)
+        self._database = root / STORE / _DATABASE
+
+    def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
+        """Write a file; raise MlflowException if the store is gone."""
+        self._check_store()
+        super().log_artifact(local_file, artifact_path)
+
+    def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
+        """Write the files of a folder; raise MlflowException if the store is gone."""
+        self._check_store()
+        super().log_artifacts(local_dir, artifact_path)
+
+    def _check_store(self) -> None:
+        if not self._database.exists():
+            raise MlflowException(f"{self._database} does not exist any more")
+
+
 def _open_path(address: str, tracking_uri: str | None = None, **others: Any) -> Any:
     """Return MLflow's access to a path, which may be relative to the project of the store."""
     uri = tracking_uri or mlflow.get_tracking_uri()
     root = project_of(uri)
     if root is not None:
         # As an address, since MLflow would decode a path.
-        address = (root / address).as_uri()
-    elif uri.startswith("http"):
+        return _OwnArtifacts(root, (root / address).as_uri(), tracking_uri, **others)
+    if uri.startswith("http"):
         return _open_of_server(address, tracking_uri, **others)
     return LocalArtifactRepository(address, tracking_uri, **others)
 
@@ -151,7 +173,7 @@ def _open_file(address: str, tracking_uri: str | None = None, **others: Any) -> 
     if root is not None:
         here = root / str(_relative(address))
         if here.exists():
-            address = here.as_uri()
+            return _OwnArtifacts(root, here.as_uri(), tracking_uri, **others)
     return LocalArtifactRepository(address, tracking_uri, **others)
 
 

@@ -1,5 +1,6 @@
 """The settings of one training, as its checkpoints and bundles record them."""
 
+import shlex
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -136,6 +137,12 @@ class TrainingJob:
             "model": asdict(self.model),
             "train": asdict(self.train),
         }
+
+    @property
+    def resume_command(self) -> str:
+        """The command that resumes the training."""
+        workers = f" --workers {self.workers}" if self.workers > 1 else ""
+        return f"sentiment train --resume {shlex.quote(self.name)}{workers}"
 
     def manifest(self) -> Manifest:
         """Return the manifest of a bundle of this job, without what differs between epochs."""

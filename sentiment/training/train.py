@@ -48,8 +48,8 @@ def train(
     The best epoch has the lowest validation loss of all rounds; it is saved even if training is
     interrupted or fails after it. recipe: the name of the recipe that the settings came from;
     snapshots: how often hidden states are logged, `off`, `epoch` or `batch:N`. Raises InputError
-    if the name is taken or `snapshots` is none of these, and DivergedError if the loss is no
-    longer a number.
+    if the name is taken or `snapshots` is none of these, DivergedError if the loss is no longer a
+    number, and MovedError if the project is moved.
     """
     SnapshotSchedule.parse(snapshots)
     if name is None:
@@ -94,7 +94,7 @@ def resume(
         raise InputError(
             f"{job.name} started with {count_of(job.workers, 'worker')}, and now there are "
             f"{workers}",
-            hint=_resume_command(job),
+            hint=job.resume_command,
         )
     return _Training(data, job, paths, progress, stopwatch).run(resume_from)
 
@@ -110,7 +110,7 @@ class _Training:
         progress: Progress | None,
         stopwatch: Stopwatch | None,
     ):
-        self._data, self._job, self._paths = data, job, paths
+        self._data, self._job, self._paths = data, job, paths.held()
         self._progress, self._stopwatch = progress or Progress(), stopwatch or Stopwatch()
         self._folder = paths.models / job.name
         self._checkpoints = paths.checkpoints / job.name
@@ -123,7 +123,8 @@ class _Training:
     def run(self, resume_from: Checkpoint | None = None) -> TrainingResult:
         """Train from the beginning, or resume from a checkpoint."""
         worker = self._workers.worker
-        with distributed.worker_errors(worker, hint=_resume_command(self._job)):
+        hint = self._job.resume_command
+        with self._moved_errors(), distributed.worker_errors(worker, hint=hint):
             with self._stopwatch.measure("data"):
                 context = TrainingContext.create(
                     self._data,
@@ -152,6 +153,7 @@ class _Training:
                 self._job = replace(self._job, run_id=callback.run_id)
                 rounds = SelfTraining(replace(context, callback=callback))
                 self._train(rounds, writer, resume_from)
+            self._paths.check_place()
             writer.remove()
         return self._result(rounds, callback.run_id)
 
@@ -167,14 +169,8 @@ class _Training:
 
     def _result(self, rounds: SelfTraining, run_id: str) -> TrainingResult:
         majority = majority_share(rounds.context.split.validation.labels)
-        return TrainingResult(
-            self._folder,
-            self._job.name,
-            run_id,
-            rounds.epochs,
-            self._final or rounds.best.metrics,
-            majority,
-        )
+        best = self._final or rounds.best.metrics
+        return TrainingResult(self._folder, self._job.name, run_id, rounds.epochs, best, majority)
 
     def _check_unfinished(self, resume_from: Checkpoint | None) -> None:
         """Raise InputError if another process has finished while this one waited for the lock."""
@@ -198,10 +194,12 @@ class _Training:
             rounds.run(lambda: self._write_checkpoint(rounds, writer))
             self._save(rounds)
         except BaseException as error:
+            # Whatever has failed may have failed because the project is not there any more.
+            self._paths.check_place()
             if isinstance(error, DivergedError):
                 writer.remove()  # resumed, it would diverge again
             elif self._last_checkpoint:
-                command = _resume_command(self._job)
+                command = self._job.resume_command
                 self._progress.note(f"to resume after epoch {self._last_checkpoint}: {command}")
             # Not if saving itself was interrupted, nor after a second Ctrl-C.
             if rounds.rounds and not self._saving and not interrupts.is_second_interrupt(error):
@@ -211,8 +209,20 @@ class _Training:
                 self._progress.note(f"{what}, the best so far, is saved in {self._folder}")
             raise
 
+    @contextmanager
+    def _moved_errors(self) -> Iterator[None]:
+        """Raise MovedError, with how to go on, if the body fails since the project was moved."""
+        try:
+            yield
+        except Exception:
+            self._paths.check_place(
+                self._job.resume_command if self._last_checkpoint else "sentiment train"
+            )
+            raise
+
     def _write_checkpoint(self, rounds: SelfTraining, writer: CheckpointWriter) -> None:
         with self._stopwatch.measure("checkpoint"):
+            self._paths.check_place()
             state, arrays = rounds.state()
             epoch = len(rounds.epochs)
             writer.write(epoch, {"job": self._job.as_json(), "rounds": state}, arrays)
@@ -228,6 +238,7 @@ class _Training:
         with self._stopwatch.measure("merging"):
             model, best = rounds.final()
         labels, weights = context.split.validation.labels, context.split.validation.weights
+        self._paths.check_place()
         with self._stopwatch.measure("saving"):
             saved = bundle.write(
                 self._folder,
@@ -290,8 +301,3 @@ class _Training:
         if job.workers > 1:
             parameters["workers"] = job.workers
         return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)
-
-
-def _resume_command(job: TrainingJob) -> str:
-    workers = f" --workers {job.workers}" if job.workers > 1 else ""
-    return f"sentiment train --resume {shlex.quote(job.name)}{workers}"

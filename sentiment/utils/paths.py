@@ -8,10 +8,10 @@ what makes it a project must belong to the user, to root, or, under sudo, to the
 import os
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sentiment.errors import InputError, MissingFileError
+from sentiment.errors import InputError, MissingFileError, MovedError
 
 HOME_VARIABLE = "SENTIMENT_HOME"
 _ROOT = 0  # the user id of the administrator, who could change every file anyway
@@ -22,6 +22,24 @@ class ProjectPaths:
     """The folders of one project, below its absolute root."""
 
     root: Path
+    # What tells the root from every other folder, also after a move; None: it may be any.
+    identity: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+
+    def held(self) -> "ProjectPaths":
+        """Return the same paths for a long command, which calls `check_place` before it writes."""
+        return replace(self, identity=self.identity or _identity(self.root))
+
+    def check_place(self, command: str = "the same command") -> None:
+        """Raise MovedError if the root is no longer the folder that it was for `held`.
+
+        command: what to type in the project's new place.
+        """
+        if self.identity is not None and _identity(self.root) != self.identity:
+            raise MovedError(
+                f"the project in {self.root} was moved or removed meanwhile, so nothing more is "
+                "written there",
+                hint=f"{command}, in the project's new place",
+            )
 
     @property
     def prepared(self) -> Path:
@@ -123,6 +141,15 @@ def absolute(path: Path) -> Path:
     except (OSError, RuntimeError) as error:  # the second for a circle, before Python 3.13
         reason = getattr(error, "strerror", None) or "its links lead in a circle"
         raise InputError(f"{path} can't be found: {reason}") from error
+
+
+def _identity(root: Path) -> tuple[int, int] | None:
+    """Return the numbers by which the system knows a folder; None if there is none."""
+    try:
+        status = root.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _check_owner(root: Path) -> None:

@@ -17,7 +17,9 @@ _FUNCTIONS = [
     "lchown", "mkfifo", "openpty", "sched_getaffinity", "setsid", "setuid", "O_CLOEXEC",
     "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK",
 ]  # fmt: skip
-_SIGNALS = ["SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD"]
+_SIGNALS = [
+    "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD", "pthread_sigmask",
+]  # fmt: skip
 
 
 def take_away():

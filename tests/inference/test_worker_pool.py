@@ -31,6 +31,19 @@ for key, (square, pid) in worker_pool.ordered_map(function, jobs()):
     time.sleep({pause})
 """
 
+# SIGTERM comes when a worker has been forked and has not set its handlers yet.
+EARLY = """
+import multiprocessing.util, time
+from sentiment.cli._errors import end_on_signals
+from sentiment.inference import worker_pool
+end_on_signals()
+multiprocessing.util.register_after_fork(worker_pool, lambda _: time.sleep(0.5))
+def jobs():
+    yield "a", 1
+    raise SystemExit("no more jobs")
+list(worker_pool.ordered_map(abs, jobs()))
+"""
+
 
 def start(bad=0, pause=0):
     code = PARENT.format(bad=bad, pause=pause)
@@ -79,13 +92,21 @@ def test_a_parent_that_is_killed_leaves_no_process_behind():
     assert all(has_ended(pid) for pid in pids)
 
 
-def test_ctrl_c_is_for_the_parent_and_ends_no_worker():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_and_a_closed_terminal_are_for_the_parent_and_end_no_worker(number):
     process = start(pause=0.02)
     lines = [process.stdout.readline() for _ in range(4)]
     for pid in {int(line.split()[2]) for line in lines}:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, number)
     out, err = process.communicate()
     assert len(lines) + len(out.splitlines()) == 20 and not err
+
+
+def test_a_worker_that_is_ended_while_it_starts_says_nothing():
+    process = subprocess.run(
+        [sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60
+    )
+    assert (process.returncode, process.stderr) == (1, "no more jobs\n")
 
 
 def test_with_a_single_core_the_work_is_done_in_this_process(monkeypatch):

@@ -100,6 +100,7 @@ class OfflineRun:
 
     def end(self, status: str) -> None:
         """Queue the end of the run; if an operation was lost, the tag `failure` says so."""
+        self._paths.check_place()
         if self._write_error:
             with suppress(OSError, SentimentError):  # unless there is room again by now
                 failure = f"a part of this run was lost: {self._write_error}"
@@ -117,6 +118,7 @@ class OfflineRun:
         bundle: Path | None = None,
     ) -> None:
         """Queue an operation, and report why earlier ones could not be sent."""
+        self._paths.check_place()
         if self._write_error:
             return
         try:
@@ -135,21 +137,29 @@ class FallbackRun:
     """A run that is logged to a store on this machine, and to a queue once that fails: a RunLogger.
 
     open_fallback: returns the run to use from then on, given the error; None if there is none, and
-    nothing more is logged.
+    nothing more is logged; check: called before each operation, and before a failed one is tried
+    again.
     """
 
-    def __init__(self, run: RunLogger, open_fallback: Callable[[Exception], RunLogger | None]):
-        self.id, self.name = run.id, run.name
+    def __init__(
+        self,
+        run: RunLogger,
+        open_fallback: Callable[[Exception], RunLogger | None],
+        check: Callable[[], None] = lambda: None,
+    ):
+        self.id, self.name, self._check = run.id, run.name, check
         self._run: RunLogger | None = run
         self._open_fallback, self._has_failed = open_fallback, False
 
     def _try(self, log: Callable[[RunLogger], Result], untracked: Result) -> Result:
         """Log to the run, or to its fallback if it fails; return `untracked` if there is none."""
+        self._check()
         if self._run is None:
             return untracked
         try:
             return log(self._run)
         except connection.STORE_ERRORS as error:
+            self._check()
             if self._has_failed:
                 raise
             self._has_failed = True

@@ -45,8 +45,8 @@ def track_run(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterator[Run
 
     Gives None if it can't be tracked anywhere. It is no error if a server is away, or any store
     fails during the body; `say` reports where the run is saved. Raises UnavailableError if the
-    store refuses the run or, on this machine, can't be used, and MissingFileError if it lacks the
-    run to resume.
+    store refuses the run or, on this machine, can't be used, MissingFileError if it lacks the run
+    to resume, and MovedError if the project is moved while `paths` are held.
     """
     track = _through_queue if store.is_server(paths) else _directly
     with track(paths, start, say) as run:
@@ -161,10 +161,12 @@ def _directly(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterator[Run
         queues.append(unsent)
         run = OfflineRun(unsent, paths, say, resumed=True)
     else:
-        run = FallbackRun(_open_run(paths, start), open_fallback)
+        run = FallbackRun(_open_run(paths, start), open_fallback, paths.check_place)
     try:
         yield run
     finally:
+        if queues:
+            paths.check_place()
         for queue in queues:
             _try_send(paths, queue)
             # What can't be logged must not leave the run RUNNING for ever.
