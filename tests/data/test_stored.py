@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import asdict
 
 import pytest
 
@@ -6,8 +7,12 @@ from sentiment.config import PrepareSettings
 from sentiment.data import stored
 from sentiment.data.prepare import prepare
 from sentiment.errors import MissingFileError
+from sentiment.recipe import default_recipe
 
 FILE = "text,label\n" + "".join(f"film {n} is good,1\nfilm {n} is bad,0\n" for n in range(20))
+DEFAULT = asdict(default_recipe().prepare)
+# Options for what `PrepareSettings()` means, and manifests without these settings.
+OLDER = "--least-word 10 --least-bigram 20 --least-trigram 20 --vocabulary-from train"
 
 
 @pytest.fixture
@@ -39,12 +44,13 @@ def test_a_damaged_dataset_of_others_is_passed_over(other, sample):
 @pytest.mark.parametrize(
     ("digest", "settings", "hint"),
     [
-        ("0" * 64, {"dataset": "imdb"}, "sentiment prepare"),
+        ("0" * 64, DEFAULT, "sentiment prepare"),
+        ("0" * 64, {"dataset": "imdb"}, f"sentiment prepare {OLDER}"),
         ("0" * 64, {}, "sentiment evaluate --data FILE"),
         (None, {"dataset": "imdb"}, "sentiment evaluate --data FILE"),
         (
             "0" * 64,
-            {"dataset": f"my.csv:{'a' * 64}"},
+            DEFAULT | {"dataset": f"my.csv:{'a' * 64}"},
             "sentiment prepare --dataset my.csv, where that file is as it was; "
             "or sentiment evaluate --data FILE",
         ),
@@ -63,7 +69,7 @@ def test_a_checkpoint_is_told_to_prepare_only_what_gives_its_own_tokens(tmp_path
     shutil.rmtree(own.folder)
     with pytest.raises(MissingFileError) as caught:
         stored.open_exactly(own.folder, own.settings)
-    assert caught.value.hint == "sentiment prepare --dataset my.csv"
+    assert caught.value.hint == f"sentiment prepare --dataset my.csv {OLDER}"
     for settings in (own.settings, {}, {"dataset": "sample", "vocabulary": -1}):
         with pytest.raises(MissingFileError, match="would prepare another one") as caught:
             stored.open_exactly(paths.prepared / "my-00000000", settings)

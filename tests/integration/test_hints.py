@@ -5,17 +5,18 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.config import PrepareSettings
 from sentiment.data import prepared
 from sentiment.data.prepare import prepare
 from sentiment.inference import bundle
 from sentiment.inference.manifest import DataInfo
+from sentiment.recipe import default_recipe
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
 from tests.helpers.commands import start
@@ -38,7 +39,8 @@ def project(home, monkeypatch):
     """Make a project with a prepared dataset and a model that was trained on it."""
     monkeypatch.chdir(home)
     paths = ProjectPaths(home)
-    data = prepare(PrepareSettings(dataset="sample", vocabulary=500), paths)[0]
+    chosen = replace(default_recipe().prepare, dataset="sample", vocabulary=500)
+    data = prepare(chosen, paths)[0]
     model = tiny_bundle(paths.models / "tiny")
     settings = model.manifest.settings | {"prepare": data.settings}
     bundle.update_manifest(model, settings=settings, data=DataInfo("sample", data.folder.name))

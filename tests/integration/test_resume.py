@@ -293,7 +293,7 @@ def test_resume_refuses_settings_and_lists_the_runs_that_can_be_resumed(paths, w
 MOMENTS = [
     ("file", "checkpoints/killed/.epoch-0002.*"),
     ("file", "checkpoints/killed/epoch-0003"),
-    ("line", "round 1"),
+    ("line", "round 2"),
     ("line", "epoch 1/"),
     ("line", "epoch 2/"),
     ("line", "epoch 3/"),
