@@ -55,7 +55,7 @@ def prepare(
             encoded = encoded_splits.get(name)
             if encoded is None:
                 own = progress.track(split.texts, f"encoding {name}", len(split.texts))
-                encoded = vocabulary.encode(own)
+                encoded = vocabulary.encode(own, is_split=True)
             statistics[name] = prepared.write_split(
                 temporary, name, split.texts, split.labels, encoded
             )

@@ -75,10 +75,12 @@ class Tokenizer:
         end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
         return Tokenizer(self.words, self.ngrams[:end], self.rules)
 
-    def encode(self, texts: Iterable[str], longest: int | None = None) -> EncodedTexts:
+    def encode(
+        self, texts: Iterable[str], longest: int | None = None, *, is_split: bool = False
+    ) -> EncodedTexts:
         """Return the word ids of `texts`, or of the last `longest` words of each.
 
-        Raises InputError for more than MOST_TOKENS.
+        is_split: they are a split of a data set; raises InputError for more than MOST_TOKENS.
         """
         ids, tokenize = self._ids, token_rules.RULES[self.rules]
         tokens: list[np.ndarray] = []
@@ -91,7 +93,8 @@ class Tokenizer:
             tokens.append(np.array(numbers, np.int32))
             lengths.append(len(numbers))
             total += len(numbers)
-            _check_tokens(total)
+            if is_split:
+                _check_tokens(total)
         flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
         return EncodedTexts(flat, np.cumsum(lengths, dtype=np.int64))
 

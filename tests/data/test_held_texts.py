@@ -20,6 +20,7 @@ from sentiment.data import (
     sources,
     tokenizer,
 )
+from sentiment.data.prepare import prepare
 from sentiment.data.reviews import SourceRequest
 from sentiment.errors import InputError
 from sentiment.utils.paths import ProjectPaths
@@ -205,7 +206,25 @@ def test_texts_of_too_many_marks_are_refused(monkeypatch):
     monkeypatch.setattr(tokenizer, "MOST_TOKENS", 10)
     options = {"most_words": 9, "least_word": 1, "least_ngram": [1, 1]}
     vocabulary, _ = tokenizer.fit(["a?!?!", "!!!!!"], **options)
-    for read in (vocabulary.encode, lambda texts: tokenizer.fit(texts, **options)):
+    vocabulary.encode(["a?!?!", "!!!!!!"])  # a few texts among many
+    for read in (
+        lambda texts: vocabulary.encode(texts, is_split=True),
+        lambda texts: tokenizer.fit(texts, **options),
+    ):
         read(["a?!?!", "!!!!!"])
         with pytest.raises(InputError, match="more than 10 words and marks"):
             read(["a?!?!", "!!!!!!"])
+
+
+def test_a_test_split_of_too_many_marks_is_refused(tmp_path, monkeypatch):
+    train = [(f"film{number}", number % 2) for number in range(12)]
+    for name, rows in (("train", train), ("test", [("!?" * 50, 1), ("bad film", 0)])):
+        lines = [f"{text},{label}" for text, label in rows]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *lines, ""]))
+    settings = PrepareSettings(dataset=str(tmp_path / "train.csv"), test=str(tmp_path / "test.csv"))
+    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 102)
+    prepare(settings, ProjectPaths(tmp_path / "a"))
+    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 101)
+    with pytest.raises(InputError, match="more than 101 words and marks"):
+        prepare(settings, ProjectPaths(tmp_path / "b"))
+    assert not [*(tmp_path / "b" / "data" / "prepared").iterdir()]
