@@ -7,7 +7,7 @@ films flatter a model that remembers names. Reviews of the same film share rare 
 import numpy as np
 from scipy import sparse
 
-from sentiment.data.tokenizer import EncodedTexts
+from sentiment.data.encoded_texts import EncodedTexts
 
 RARE = (2, 50)  # a rare word is in so many reviews
 MAX_SHARED = 15.0  # sum of log(N / n) over the rare words that two reviews share

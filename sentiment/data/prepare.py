@@ -8,11 +8,12 @@ import numpy as np
 
 from sentiment.config import READ_SETTINGS, PrepareSettings
 from sentiment.data import labelled_files, prepared, readers, sources, tokenizer, trainable
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
 from sentiment.data.reviews import Splits
 from sentiment.data.sources import DataSource, SourceRequest
-from sentiment.data.tokenizer import EncodedTexts, Tokenizer
+from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import InputError
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
@@ -54,7 +55,7 @@ def prepare(
             encoded = encoded_splits.get(name)
             if encoded is None:
                 own = progress.track(split.texts, f"encoding {name}", len(split.texts))
-                encoded = vocabulary.encode(own)
+                encoded = vocabulary.encode(own, is_split=True)
             statistics[name] = prepared.write_split(
                 temporary, name, split.texts, split.labels, encoded
             )

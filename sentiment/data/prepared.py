@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from sentiment.config import PrepareSettings
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.labels import NEGATIVE, POSITIVE
-from sentiment.data.tokenizer import RULES, UNKNOWN, EncodedTexts, Tokenizer
+from sentiment.data.tokenizer import RULES, UNKNOWN, Tokenizer
 from sentiment.errors import DamagedFileError
 from sentiment.recipe import default_recipe
 from sentiment.utils import files, npz

@@ -6,10 +6,11 @@ import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.apart import unrelated
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.examples import Examples
 from sentiment.data.grouping import choose_groups
 from sentiment.data.prepared import Split
-from sentiment.data.tokenizer import EncodedTexts, Tokenizer
+from sentiment.data.tokenizer import Tokenizer
 from sentiment.data.trainable import check_labels, group_reviews
 from sentiment.errors import InputError
 

@@ -6,15 +6,14 @@ An id is a row of the embedding table: 0 is padding and belongs to no word, 1 is
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from sentiment.data import token_rules
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.utils import files, npz
 
@@ -23,7 +22,8 @@ RULES = token_rules.NEWEST  # of a new vocabulary
 _SIEVE_BITS = 20  # 2^20 slots of one byte: the sieve stays in the cache of a core
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio spreads neighbours apart
 MOST_DIFFERENT = 1 << 24  # words of all training texts; English reviews of 500 MiB have a twentieth
-_BLOCK, _COUNTED = 1 << 22, 1 << 24  # tokens that n-grams are made of, and counted, at once
+MOST_TOKENS = 1 << 27  # of one split; prose of 512 MiB has 100 million, marks alone have more
+_COUNTED = 1 << 24  # n-grams that are counted at once
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 
@@ -37,48 +37,6 @@ def tokenize(text: str) -> list[str]:
     ['it', "isn't", 'bad', 'a', 'cliche', 'but', '7/10', '!', '⭐', ':d']
     """
     return token_rules.RULES[RULES](text)
-
-
-@dataclass(frozen=True)
-class EncodedTexts:
-    """Texts as one flat array of word ids.
-
-    tokens: int32 (total tokens,); offsets: int64 (N + 1,); text i is
-    tokens[offsets[i]:offsets[i + 1]].
-    """
-
-    tokens: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Number of tokens in each text, int64 (N,)."""
-        return np.diff(self.offsets)
-
-    def take(self, rows: np.ndarray) -> "EncodedTexts":
-        """Return the texts `rows`, int (M,), in that order."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        shifts = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return EncodedTexts(np.take(self.tokens, shifts + np.arange(offsets[-1])), offsets)
-
-    def divide(self, ends: np.ndarray) -> "list[EncodedTexts]":
-        """Divide the texts before each of the texts `ends`, int (M,); return M + 1 parts."""
-        parts = []
-        for start, end in pairwise([0, *ends.tolist(), len(self)]):
-            offsets = self.offsets[start : end + 1]
-            parts.append(EncodedTexts(self.tokens[offsets[0] : offsets[-1]], offsets - offsets[0]))
-        return parts
-
-    def last(self, longest: int) -> "EncodedTexts":
-        """Return the last `longest` tokens of each text: the verdict is mostly at the end."""
-        lengths = np.minimum(self.lengths, longest)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        shifts = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths)
-        return EncodedTexts(np.take(self.tokens, shifts + np.arange(offsets[-1])), offsets)
 
 
 class Tokenizer:
@@ -117,11 +75,16 @@ class Tokenizer:
         end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
         return Tokenizer(self.words, self.ngrams[:end], self.rules)
 
-    def encode(self, texts: Iterable[str], longest: int | None = None) -> EncodedTexts:
-        """Return the word ids of `texts`, or of the last `longest` words of each."""
+    def encode(
+        self, texts: Iterable[str], longest: int | None = None, *, is_split: bool = False
+    ) -> EncodedTexts:
+        """Return the word ids of `texts`, or of the last `longest` words of each.
+
+        is_split: they are a split of a data set; raises InputError for more than MOST_TOKENS.
+        """
         ids, tokenize = self._ids, token_rules.RULES[self.rules]
         tokens: list[np.ndarray] = []
-        lengths: list[int] = [0]
+        lengths, total = [0], 0
         for text in texts:
             words = tokenize(text)
             if longest is not None and len(words) > longest:
@@ -129,6 +92,9 @@ class Tokenizer:
             numbers = [ids.get(word, UNKNOWN) for word in words]
             tokens.append(np.array(numbers, np.int32))
             lengths.append(len(numbers))
+            total += len(numbers)
+            if is_split:
+                _check_tokens(total)
         flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
         return EncodedTexts(flat, np.cumsum(lengths, dtype=np.int64))
 
@@ -140,8 +106,16 @@ class Tokenizer:
         again in the same text is unknown from then on, and so is an n-gram.
         """
         features = np.zeros((len(encoded.tokens), order), np.int32)
+        end = 0
+        for block in encoded.blocks():  # all at once would take ten times the memory of the tokens
+            start, end = end, end + len(block.tokens)
+            self._fill_features(features[start:end], block, repeats=repeats)
+        return features
+
+    def _fill_features(self, features: np.ndarray, encoded: EncodedTexts, *, repeats: bool) -> None:
+        """Write the feature ids of some texts to `features`, int32 (total tokens, order)."""
         features[:, 0] = encoded.tokens
-        for column in range(1, order):
+        for column in range(1, features.shape[1]):
             ends, keys = _ngram_keys(encoded, column + 1, self.vocabulary_size)
             # Most n-grams are unknown; the sieve rejects them faster than a search.
             likely = np.flatnonzero(np.take(self._sieve, _slots(keys)))
@@ -152,7 +126,6 @@ class Tokenizer:
             features[ends[known], column] = indices[known] + self.vocabulary_size
         if not repeats:
             _remove_repeats(features, encoded, self.feature_count)
-        return features
 
     @cached_property
     def _sieve(self) -> np.ndarray:
@@ -196,6 +169,15 @@ def _check_count(words: Sequence[str]) -> None:
         raise ValueError(f"expected at most {MAX_WORDS - FIRST_WORD} words, got {len(words)}")
 
 
+def _check_tokens(count: int) -> None:
+    if count > MOST_TOKENS:
+        raise InputError(
+            f"the texts hold more than {MOST_TOKENS:,} words and marks, and all of them have to be "
+            "held at once",
+            hint="give fewer of the texts",
+        )
+
+
 def _slots(keys: np.ndarray) -> np.ndarray:
     """Return the slot of each key in the sieve, int64, by multiplicative hashing."""
     return ((keys.astype(np.uint64) * _HASH_FACTOR) >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
@@ -231,17 +213,6 @@ def _ngram_keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarra
     return ends, np.take(keys, ends)
 
 
-def _blocks(encoded: EncodedTexts) -> Iterator[EncodedTexts]:
-    """Yield the texts in parts of about _BLOCK tokens."""
-    first, ends = 0, encoded.offsets
-    while first < len(encoded):
-        after = int(np.searchsorted(ends, ends[first] + _BLOCK, side="right")) - 1
-        after = max(after, first + 1)
-        tokens = encoded.tokens[ends[first] : ends[after]]
-        yield EncodedTexts(tokens, ends[first : after + 1] - ends[first])
-        first = after
-
-
 def _frequent_ngrams(encoded: EncodedTexts, order: int, base: int, least: int) -> np.ndarray:
     """Return the keys that occur `least` times or more, ascending int64 (G,); see `_ngram_keys`."""
     passes = 1 + len(encoded.tokens) // _COUNTED
@@ -249,7 +220,7 @@ def _frequent_ngrams(encoded: EncodedTexts, order: int, base: int, least: int) -
     for number in range(passes):
         # Each pass counts the keys of some slots: all at once would take eight times the texts.
         found, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for block in _blocks(encoded):
+        for block in encoded.blocks():
             keys = _ngram_keys(block, order, base)[1]
             keys = keys[_slots(keys) % passes == number] if passes > 1 else keys
             for part, values in zip(
@@ -278,6 +249,7 @@ def fit(
     for text in texts:
         flat.extend([numbers[word] for word in tokenize(text)])
         ends.append(len(flat))
+        _check_tokens(len(flat))
         if len(numbers) > MOST_DIFFERENT:
             raise InputError(
                 f"the training texts hold more than {MOST_DIFFERENT:,} different words",

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.grouping import group_texts
 from sentiment.data.labels import NEGATIVE, POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import InputError
 from sentiment.utils.text import count_of
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from sentiment.data import stored
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.labels import POSITIVE
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.tokenizer import EncodedTexts
 from sentiment.inference.bundle import Bundle
 from sentiment.utils import names
 from sentiment.utils.paths import ProjectPaths

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sentiment.data.tokenizer import EncodedTexts
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.errors import DamagedFileError
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.cells import cell_of

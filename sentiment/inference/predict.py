@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.labels import UNKNOWN_LABEL
-from sentiment.data.tokenizer import UNKNOWN, EncodedTexts
+from sentiment.data.tokenizer import UNKNOWN
 from sentiment.inference.classifier import Classifier
 
 WARNINGS = {

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sentiment.data.tokenizer import UNKNOWN, EncodedTexts
+from sentiment.data.encoded_texts import EncodedTexts
+from sentiment.data.tokenizer import UNKNOWN
 from sentiment.errors import InputError
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.inference.weights import directions

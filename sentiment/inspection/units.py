@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sentiment.data.tokenizer import FIRST_WORD, EncodedTexts, Tokenizer
+from sentiment.data.encoded_texts import EncodedTexts
+from sentiment.data.tokenizer import FIRST_WORD, Tokenizer
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier, pack_by_step
 from sentiment.inference.weights import CLASSIFIER_KERNEL, directions, weight_name

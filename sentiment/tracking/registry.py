@@ -33,6 +33,7 @@ _CODE_FILES = (
     "config.py",
     "errors.py",
     "data/__init__.py",
+    "data/encoded_texts.py",
     "data/token_rules.py",
     "data/tokenizer.py",
     "inference/__init__.py",

@@ -11,7 +11,16 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.config import PrepareSettings
-from sentiment.data import held_texts, imdb, labelled_files, readers, sources, tokenizer
+from sentiment.data import (
+    encoded_texts,
+    held_texts,
+    imdb,
+    labelled_files,
+    readers,
+    sources,
+    tokenizer,
+)
+from sentiment.data.prepare import prepare
 from sentiment.data.reviews import SourceRequest
 from sentiment.errors import InputError
 from sentiment.utils.paths import ProjectPaths
@@ -164,9 +173,58 @@ def test_ngrams_that_are_counted_in_parts_are_the_same(monkeypatch):
     texts = [" ".join(f"w{n}" for n in rng.integers(0, 30, k)) for k in rng.integers(0, 50, 200)]
     options = {"most_words": 25, "least_word": 2, "least_ngram": [3, 2]}
     whole, encoded = tokenizer.fit(texts, **options)
-    monkeypatch.setattr(tokenizer, "_BLOCK", 70)
+    monkeypatch.setattr(encoded_texts, "_BLOCK", 70)
     monkeypatch.setattr(tokenizer, "_COUNTED", 500)
     parts, again = tokenizer.fit(texts, **options)
     assert len(whole.ngrams) > 500 and parts.words == whole.words
     np.testing.assert_array_equal(parts.ngrams, whole.ngrams)
     np.testing.assert_array_equal(again.tokens, encoded.tokens)
+
+
+def test_features_that_are_made_in_parts_are_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{n}" for n in rng.integers(0, 30, k)) for k in rng.integers(0, 50, 200)]
+    vocabulary, encoded = tokenizer.fit(texts, most_words=25, least_word=2, least_ngram=[3, 2])
+    rows = rng.permutation(len(texts))
+
+    def made():
+        taken = encoded.take(rows).last(20)
+        return (
+            taken.tokens,
+            taken.offsets,
+            *(vocabulary.features(taken, 3, repeats=repeats) for repeats in (True, False)),
+        )
+
+    whole = made()
+    assert np.count_nonzero(whole[2][:, 2]) > 100 and (whole[2] != whole[3]).any()
+    monkeypatch.setattr(encoded_texts, "_BLOCK", 30)
+    for parts, expected in zip(made(), whole, strict=True):
+        np.testing.assert_array_equal(parts, expected)
+
+
+def test_texts_of_too_many_marks_are_refused(monkeypatch):
+    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 10)
+    options = {"most_words": 9, "least_word": 1, "least_ngram": [1, 1]}
+    vocabulary, _ = tokenizer.fit(["a?!?!", "!!!!!"], **options)
+    vocabulary.encode(["a?!?!", "!!!!!!"])  # a few texts among many
+    for read in (
+        lambda texts: vocabulary.encode(texts, is_split=True),
+        lambda texts: tokenizer.fit(texts, **options),
+    ):
+        read(["a?!?!", "!!!!!"])
+        with pytest.raises(InputError, match="more than 10 words and marks"):
+            read(["a?!?!", "!!!!!!"])
+
+
+def test_a_test_split_of_too_many_marks_is_refused(tmp_path, monkeypatch):
+    train = [(f"film{number}", number % 2) for number in range(12)]
+    for name, rows in (("train", train), ("test", [("!?" * 50, 1), ("bad film", 0)])):
+        lines = [f"{text},{label}" for text, label in rows]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *lines, ""]))
+    settings = PrepareSettings(dataset=str(tmp_path / "train.csv"), test=str(tmp_path / "test.csv"))
+    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 102)
+    prepare(settings, ProjectPaths(tmp_path / "a"))
+    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 101)
+    with pytest.raises(InputError, match="more than 101 words and marks"):
+        prepare(settings, ProjectPaths(tmp_path / "b"))
+    assert not [*(tmp_path / "b" / "data" / "prepared").iterdir()]

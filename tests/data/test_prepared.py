@@ -6,8 +6,8 @@ import pytest
 
 from sentiment.config import PrepareSettings
 from sentiment.data import prepared, sources
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.prepare import key_settings, prepare
-from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import DamagedFileError
 from sentiment.recipe import default_recipe
 from sentiment.utils import files

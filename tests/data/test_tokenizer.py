@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentiment.data import tokenizer as module
-from sentiment.data.tokenizer import EncodedTexts, Tokenizer, fit, tokenize
+from sentiment.data.encoded_texts import EncodedTexts
+from sentiment.data.tokenizer import Tokenizer, fit, tokenize
 from sentiment.errors import DamagedFileError
 
 TEXTS = ["a b a b", "b a c", "A B! c"]

@@ -5,8 +5,8 @@ import pytest
 
 from sentiment.config import PrepareSettings
 from sentiment.data import trainable
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.prepare import prepare
-from sentiment.data.tokenizer import EncodedTexts
 from sentiment.errors import InputError
 from sentiment.utils.paths import ProjectPaths
 

@@ -10,12 +10,13 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.errors import DamagedFileError
+from sentiment.errors import DamagedFileError, MovedError
 from sentiment.tracking import history, process, store
-from sentiment.tracking.offline import operations, queue, replay, uploader
+from sentiment.tracking.offline import operations, queue, replay, tracker, uploader
 from sentiment.tracking.offline.queue import OfflineQueue
 from sentiment.tracking.offline.run import FallbackRun
 from sentiment.tracking.offline.sync import sync
+from sentiment.tracking.run import MlflowRun
 from sentiment.tracking.run_logger import Dataset
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
@@ -352,3 +353,19 @@ def test_a_run_without_a_fallback_logs_nothing_more(tmp_path):
     run.set_tag("a", "1")
     assert run.log_epoch({}, 1, tmp_path) == "" and run.models([1]) == {}
     assert run.end("FINISHED") is None
+
+
+def test_a_fallback_does_not_bring_back_a_project_that_was_moved(tmp_path, paths, monkeypatch):
+    def fail(*_):
+        raise OSError("the disk is gone")
+
+    project = tmp_path / "project"
+    project.mkdir()
+    held = ProjectPaths(project).held()
+    start = tracker.RunStart("sentiment", "moving", {}, [DATASET])
+    with pytest.raises(MovedError), tracker.track_run(held, start, lambda _: None) as run:
+        monkeypatch.setattr(MlflowRun, "set_tag", fail)
+        run.set_tag("a", "1")
+        assert [*held.spool.glob("[!.]*")]
+        project.rename(tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

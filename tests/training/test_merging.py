@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sentiment.config import ModelSettings
-from sentiment.data.tokenizer import EncodedTexts, Tokenizer
+from sentiment.data.encoded_texts import EncodedTexts
+from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.weights import weight_shapes

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.errors import InputError, MissingFileError
-from sentiment.utils.paths import find_project
+from sentiment.errors import InputError, MissingFileError, MovedError
+from sentiment.utils.paths import ProjectPaths, find_project
 from tests.helpers.build import tiny_bundle
 from tests.helpers.commands import COMMAND
 
@@ -185,3 +185,23 @@ def test_the_home_of_an_unknown_user_and_links_in_a_circle_are_reported(tmp_path
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path / "a"))
     with pytest.raises(InputError, match=r"links lead in a circle|Too many levels"):
         find_project()
+
+
+def test_a_root_that_is_held_is_known_by_more_than_its_name(tmp_path):
+    root, new = tmp_path / "project", tmp_path / "new"
+    assert ProjectPaths(root).held().check_place() is None  # to be created
+    root.mkdir()
+    paths = ProjectPaths(root).held()
+    assert paths == ProjectPaths(root) and paths.held().identity == paths.identity
+    paths.check_place()
+    root.rename(new)
+    with pytest.raises(MovedError, match="was moved or removed meanwhile"):
+        paths.check_place()
+    root.mkdir()
+    with pytest.raises(MovedError) as caught:
+        paths.held().check_place("sentiment train")
+    assert caught.value.hint == "sentiment train, in the project's new place"
+    ProjectPaths(root).check_place()
+    root.rmdir()
+    root.symlink_to(new)
+    paths.check_place()

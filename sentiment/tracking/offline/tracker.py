@@ -165,8 +165,6 @@ def _directly(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterator[Run
     try:
         yield run
     finally:
-        if queues:
-            paths.check_place()
         for queue in queues:
             _try_send(paths, queue)
             # What can't be logged must not leave the run RUNNING for ever.
