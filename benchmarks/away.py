@@ -28,7 +28,7 @@ from tests.helpers.faulty import BREAK, SLEEP, faulty  # noqa: E402
 TURNS = 3
 SENTIMENT = [sys.executable, "-m", "sentiment"]
 TRAIN = [*SENTIMENT, "train", "--recipe", "words", "--no-evaluate"]
-TRAIN += ["--members", "1", "--teacher", "off"]
+TRAIN += ["--members", "1", "--sentence-members", "0", "--teacher", "off"]
 # Takes a folder; yields the server's address and a function to call after the first epoch.
 Case = Callable[[Path], AbstractContextManager[tuple[str, Callable[[], None]]]]
 

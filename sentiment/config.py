@@ -55,6 +55,13 @@ class PrepareSettings:
     )
     least_bigram: int = setting(20, "minimum count of two words in a row", 1, 1000)
     least_trigram: int = setting(20, "minimum count of three words in a row", 1, 1000)
+    least_negated: int = setting(
+        0,
+        "minimum count of a word after a negator such as 'not', where it has a vector of its own; "
+        "0: it has none",
+        0,
+        1000,
+    )
     vocabulary_from: Literal["train", "all"] = setting(
         "train", "reviews to count words in; all: the unlabelled ones too"
     )
@@ -106,6 +113,9 @@ class ModelSettings:
     repeats: bool = setting(
         True, "read a word or n-gram that comes again in a review; otherwise it is unknown then"
     )
+    negation: bool = setting(
+        False, "also read the vector that a word has after a negator such as 'not'"
+    )
     readout: Literal["last", "mean", "max"] = setting(
         "last", "input of the classifier: the last state, or the mean or maximum of all states"
     )
@@ -118,6 +128,11 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    @property
+    def features(self) -> int:
+        """K: the number of vectors that may be read at a token."""
+        return self.ngrams + self.negation
 
     @property
     def state_size(self) -> int:
@@ -156,6 +171,13 @@ class TrainSettings:
     )
     members: int = setting(
         1, "networks in each round, merged into one recurrent layer at the end", 1, 64
+    )
+    sentence_members: int = setting(
+        0,
+        "further networks, merged with the others, that learn from single sentences of the "
+        "reviews; they help with short texts",
+        0,
+        16,
     )
     label_smoothing: float = setting(
         0.1, "how far to move labels towards one half, against overconfidence", 0.0, 0.9

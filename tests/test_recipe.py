@@ -36,11 +36,14 @@ def test_the_default_recipe_has_a_teacher_and_several_networks():
     default = recipe.load_recipe("default")
     assert (default.train.teacher, default.train.members) == ("regression", 3)
     assert default.prepare.vocabulary_from == "all" and not default.model.repeats
+    assert default.model.negation and default.train.sentence_members == 1
 
 
 def test_a_model_without_the_newer_settings_means_one_network_alone():
     assert (TrainSettings().teacher, TrainSettings().members) == ("off", 1)
     assert PrepareSettings().vocabulary_from == "train" and ModelSettings().repeats
+    assert PrepareSettings().least_negated == 0 and not ModelSettings().negation
+    assert TrainSettings().sentence_members == 0
     assert recipe.load_recipe(ALONE[1]) == Recipe(name="alone")
 
 
@@ -48,8 +51,9 @@ def test_the_recipe_words_has_no_ngrams_and_reads_the_final_state():
     words, default = recipe.load_recipe("words"), recipe.load_recipe("default")
     assert (words.model.ngrams, words.model.readout, words.model.layers) == (1, "last", 1)
     assert not words.model.bidirectional
-    assert words.prepare == replace(default.prepare, least_word=75)
+    assert words.prepare == replace(default.prepare, least_word=75, least_negated=0)
     assert (words.train.teacher, words.train.members) == ("regression", 3)
+    assert not words.model.negation and words.train.sentence_members == 0
 
 
 def test_the_recipe_best_has_more_networks_rounds_and_words():

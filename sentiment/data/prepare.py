@@ -73,12 +73,13 @@ def _fit_vocabulary(
     counts_all = settings.vocabulary_from == "all"
     counted = [name for name in splits if name == "train" or (counts_all and name != "test")]
     texts = [text for name in counted for text in splits[name].texts]
-    min_word_count, *min_ngram_counts = _min_counts(settings, len(texts))
+    min_word_count, *min_ngram_counts, min_negated_count = _min_counts(settings, len(texts))
     vocabulary, tokens = tokenizer.fit(
         progress.track(texts, "building vocabulary", len(texts)),
         most_words=settings.vocabulary,
         least_word=min_word_count,
         least_ngram=min_ngram_counts,
+        least_negated=min_negated_count,
     )
     ends = np.cumsum([len(splits[name].texts) for name in counted])
     return vocabulary, dict(zip(counted, tokens.divide(ends[:-1]), strict=True))
@@ -137,9 +138,9 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
         or recorded[name] == defaults[name]
         or (name == "test_share" and recorded["test"])
     }
-    # Likewise `vocabulary_from`.
-    if recorded["vocabulary_from"] == defaults["vocabulary_from"]:
-        unused.add("vocabulary_from")
+    for name in ("vocabulary_from", "least_negated"):  # likewise
+        if recorded[name] == defaults[name]:
+            unused.add(name)
     identity = {name: value for name, value in recorded.items() if name not in unused}
     for name in {"positive", "negative"} & identity.keys():
         identity[name] = sorted(parse_labels(identity[name]))
@@ -147,11 +148,18 @@ def key_settings(source: DataSource, recorded: dict[str, Any]) -> dict[str, Any]
 
 
 def _min_counts(settings: PrepareSettings, reviews: int) -> list[int]:
-    """Return how often a word, a pair and a triple must occur in this many reviews to learn from.
+    """Return how often a word, a pair, a triple and a negated word must occur to be known.
+
+    reviews: how many there are to count in.
 
     The settings are for IMDB's number of reviews. Fewer reviews need proportionally fewer
     occurrences, but at least two.
     """
-    counts = (settings.least_word, settings.least_bigram, settings.least_trigram)
+    counts = (
+        settings.least_word,
+        settings.least_bigram,
+        settings.least_trigram,
+        settings.least_negated,
+    )
     share = reviews / _REFERENCE_REVIEWS[settings.vocabulary_from]
     return [max(min(count, 2), round(count * share)) for count in counts]

@@ -51,7 +51,9 @@ def make_examples(
     encoded: EncodedTexts, labels: np.ndarray, tokenizer: Tokenizer, model: ModelSettings
 ) -> Examples:
     """Return reviews as a network of this shape reads them; labels: float32 (N,)."""
-    features = tokenizer.features(encoded, model.ngrams, repeats=model.repeats)
+    features = tokenizer.features(
+        encoded, model.ngrams, repeats=model.repeats, negation=model.negation
+    )
     return Examples(features, encoded.offsets, labels)
 
 

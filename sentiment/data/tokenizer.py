@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import token_rules
+from sentiment.data import ngram_keys, token_rules
 from sentiment.data.encoded_texts import EncodedTexts
+from sentiment.data.negation import Negation
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.utils import files, npz
 
-PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2
+PADDING, UNKNOWN, FIRST_WORD = ngram_keys.PADDING, ngram_keys.UNKNOWN, ngram_keys.FIRST_WORD
+# Where the key of a bigram has its first word, which is never unknown, that of a negated word has:
+NEGATED = UNKNOWN
 RULES = token_rules.NEWEST  # of a new vocabulary
-_SIEVE_BITS = 20  # 2^20 slots of one byte: the sieve stays in the cache of a core
-_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio spreads neighbours apart
 MOST_DIFFERENT = 1 << 24  # words of all training texts; English reviews of 500 MiB have a twentieth
 MOST_TOKENS = 1 << 27  # of one split; prose of 512 MiB has 100 million, marks alone have more
-_COUNTED = 1 << 24  # n-grams that are counted at once
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 
@@ -43,8 +43,8 @@ class Tokenizer:
     """A vocabulary of words and of n-grams of these words.
 
     words: in order of their ids; words[0] has id 2.
-    ngrams: int64 (G,), ascending keys of the known n-grams, see `_ngram_keys`; n-gram g has id
-    V + g.
+    ngrams: int64 (G,), ascending keys of the known n-grams, see `ngram_keys`; n-gram g has id
+    V + g. Negated words count as n-grams: that of word w has the key NEGATED · V + w.
     rules: the number of the rules that divide a text into tokens, see `token_rules`.
     """
 
@@ -69,10 +69,16 @@ class Tokenizer:
         """Number of rows of the embedding table: V plus the number of n-grams."""
         return self.vocabulary_size + len(self.ngrams)
 
-    def up_to(self, order: int) -> "Tokenizer":
-        """Return this vocabulary without n-grams of more than `order` words."""
+    def up_to(self, order: int, *, negation: bool = False) -> "Tokenizer":
+        """Return this vocabulary without n-grams of more than `order` words.
+
+        negation: keep the negated words, whatever `order` is.
+        """
         # Keys ascend, and an n-gram of k words has a key below V to the power of k.
-        end = np.searchsorted(self.ngrams, self.vocabulary_size**order)
+        limit = self.vocabulary_size**order
+        if negation:
+            limit = max(limit, (NEGATED + 1) * self.vocabulary_size)
+        end = np.searchsorted(self.ngrams, limit)
         return Tokenizer(self.words, self.ngrams[:end], self.rules)
 
     def encode(
@@ -98,40 +104,56 @@ class Tokenizer:
         flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
         return EncodedTexts(flat, np.cumsum(lengths, dtype=np.int64))
 
-    def features(self, encoded: EncodedTexts, order: int, *, repeats: bool = True) -> np.ndarray:
-        """Return the feature ids at each token, int32 (total tokens, order).
+    def features(
+        self, encoded: EncodedTexts, order: int, *, repeats: bool = True, negation: bool = False
+    ) -> np.ndarray:
+        """Return the feature ids at each token, int32 (total tokens, order), plus 1 if `negation`.
 
         Column 0 is the word; column k is the n-gram of k + 1 words that ends with it, or 0 if that
-        n-gram is unknown or would begin in the previous text. Without `repeats`, a word that comes
-        again in the same text is unknown from then on, and so is an n-gram.
+        n-gram is unknown or would begin in the previous text. With `negation`, the last column is
+        the negated word, or 0; see `negation`. Without `repeats`, a word that comes again in the
+        same text is unknown from then on, and so is any other feature.
         """
-        features = np.zeros((len(encoded.tokens), order), np.int32)
+        features = np.zeros((len(encoded.tokens), order + negation), np.int32)
         end = 0
         for block in encoded.blocks():  # all at once would take ten times the memory of the tokens
             start, end = end, end + len(block.tokens)
-            self._fill_features(features[start:end], block, repeats=repeats)
+            part = features[start:end]
+            part[:, 0] = block.tokens
+            for column in range(1, order):
+                self._fill(
+                    part[:, column], *ngram_keys.ngram_keys(block, column + 1, self.vocabulary_size)
+                )
+            if negation:
+                self._fill(part[:, order], *self._negated_keys(block))
+            if not repeats:
+                _remove_repeats(part, block, self.feature_count)
         return features
 
-    def _fill_features(self, features: np.ndarray, encoded: EncodedTexts, *, repeats: bool) -> None:
-        """Write the feature ids of some texts to `features`, int32 (total tokens, order)."""
-        features[:, 0] = encoded.tokens
-        for column in range(1, features.shape[1]):
-            ends, keys = _ngram_keys(encoded, column + 1, self.vocabulary_size)
-            # Most n-grams are unknown; the sieve rejects them faster than a search.
-            likely = np.flatnonzero(np.take(self._sieve, _slots(keys)))
-            ends, keys = np.take(ends, likely), np.take(keys, likely)
-            indices = np.searchsorted(self.ngrams, keys)
-            indices[indices == len(self.ngrams)] = 0
-            known = self.ngrams[indices] == keys
-            features[ends[known], column] = indices[known] + self.vocabulary_size
-        if not repeats:
-            _remove_repeats(features, encoded, self.feature_count)
+    def _fill(self, column: np.ndarray, places: np.ndarray, keys: np.ndarray) -> None:
+        """Write the ids of those `keys`, int64 (M,), that are known to `places` of `column`."""
+        # Most n-grams are unknown; the sieve rejects them faster than a search.
+        likely = np.flatnonzero(np.take(self._sieve, ngram_keys.slots(keys)))
+        places, keys = np.take(places, likely), np.take(keys, likely)
+        indices = np.searchsorted(self.ngrams, keys)
+        indices[indices == len(self.ngrams)] = 0
+        known = self.ngrams[indices] == keys
+        column[places[known]] = indices[known] + self.vocabulary_size
+
+    def _negated_keys(self, encoded: EncodedTexts) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices of negated words, and their keys, int64 (M,)."""
+        places = np.flatnonzero(self._negation.negated(encoded))
+        return places, encoded.tokens[places] + np.int64(NEGATED * self.vocabulary_size)
+
+    @cached_property
+    def _negation(self) -> Negation:
+        return Negation(self.words)
 
     @cached_property
     def _sieve(self) -> np.ndarray:
         """Whether each slot has a known n-gram, bool; unknown n-grams may share such a slot."""
-        sieve = np.zeros(1 << _SIEVE_BITS, bool)
-        sieve[_slots(self.ngrams)] = True
+        sieve = np.zeros(1 << ngram_keys.SIEVE_BITS, bool)
+        sieve[ngram_keys.slots(self.ngrams)] = True
         return sieve
 
     def write(self, folder: Path) -> None:
@@ -178,11 +200,6 @@ def _check_tokens(count: int) -> None:
         )
 
 
-def _slots(keys: np.ndarray) -> np.ndarray:
-    """Return the slot of each key in the sieve, int64, by multiplicative hashing."""
-    return ((keys.astype(np.uint64) * _HASH_FACTOR) >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
-
-
 def _remove_repeats(features: np.ndarray, encoded: EncodedTexts, count: int) -> None:
     """Overwrite each id below `count` that its column has earlier in the same text."""
     texts = np.repeat(np.arange(len(encoded), dtype=np.int64), encoded.lengths)
@@ -194,53 +211,30 @@ def _remove_repeats(features: np.ndarray, encoded: EncodedTexts, count: int) -> 
         features[places[repeated], column] = unknown
 
 
-def _ngram_keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of tokens that end an n-gram of known words, and its keys, int64 (M,).
-
-    The key of words a, b, c is (a·base + b)·base + c. Because ids of words are above 0, n-grams of
-    different lengths have different keys.
-    """
-    keys = tokens = encoded.tokens.astype(np.int64)
-    known = words = tokens >= FIRST_WORD
-    for back in range(1, order):
-        keys, known = keys.copy(), known.copy()
-        keys[back:] += tokens[:-back] * base**back
-        known[back:] &= words[:-back]
-        # These n-grams would begin in the previous text.
-        early = encoded.offsets[:-1] + back - 1
-        known[early[early < encoded.offsets[1:]]] = False
-    ends = np.flatnonzero(known)
-    return ends, np.take(keys, ends)
-
-
-def _frequent_ngrams(encoded: EncodedTexts, order: int, base: int, least: int) -> np.ndarray:
-    """Return the keys that occur `least` times or more, ascending int64 (G,); see `_ngram_keys`."""
-    passes = 1 + len(encoded.tokens) // _COUNTED
-    frequent = []
-    for number in range(passes):
-        # Each pass counts the keys of some slots: all at once would take eight times the texts.
-        found, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+def _frequent_negated(encoded: EncodedTexts, tokenizer: Tokenizer, least: int) -> np.ndarray:
+    """Return the keys of words that are negated `least` times or more, ascending int64 (G,)."""
+    base = tokenizer.vocabulary_size
+    counts = np.zeros(base, np.int64)
+    if least:
         for block in encoded.blocks():
-            keys = _ngram_keys(block, order, base)[1]
-            keys = keys[_slots(keys) % passes == number] if passes > 1 else keys
-            for part, values in zip(
-                (found, counts), np.unique(keys, return_counts=True), strict=True
-            ):
-                part.append(values)
-        all_keys, place = np.unique(np.concatenate(found), return_inverse=True)
-        sums = np.bincount(place, np.concatenate(counts))
-        frequent.append(all_keys[sums >= least])
-    return np.sort(np.concatenate(frequent))
+            keys = tokenizer._negated_keys(block)[1]
+            counts += np.bincount(keys - NEGATED * base, minlength=base)
+    return np.flatnonzero(counts >= max(1, least)) + NEGATED * base
 
 
 def fit(
-    texts: Iterable[str], *, most_words: int, least_word: int, least_ngram: Sequence[int]
+    texts: Iterable[str],
+    *,
+    most_words: int,
+    least_word: int,
+    least_ngram: Sequence[int],
+    least_negated: int = 0,
 ) -> tuple[Tokenizer, EncodedTexts]:
     """Build a vocabulary from `texts`; return it and the encoded texts.
 
     most_words: maximum number of words; the most frequent ones are used, ties in alphabetical
     order. least_word: minimum occurrences of a word. least_ngram[k]: those of an n-gram of k + 2
-    words.
+    words. least_negated: those of a negated word; 0 for none.
     """
     # Words become numbers at once: as strings they would take ten times the memory of the texts.
     numbers: defaultdict[str, int] = defaultdict()
@@ -266,7 +260,7 @@ def fit(
     for word, number in tokenizer._ids.items():
         ids[numbers[word]] = number
     encoded = EncodedTexts(np.take(ids, met), np.array(ends, np.int64))
-    ngrams = [np.empty(0, np.int64)]
+    ngrams = [_frequent_negated(encoded, tokenizer, least_negated)]
     for order, min_count in enumerate(least_ngram, 2):
-        ngrams.append(_frequent_ngrams(encoded, order, tokenizer.vocabulary_size, min_count))
+        ngrams.append(ngram_keys.frequent(encoded, order, tokenizer.vocabulary_size, min_count))
     return Tokenizer(tokenizer.words, np.concatenate(ngrams)), encoded

@@ -84,6 +84,7 @@ def _all_settings(
                 patience=settings.epochs,
                 teacher="off",
                 members=1,
+                sentence_members=0,
             ),
         )
         for index in range(seeds)
@@ -99,7 +100,7 @@ class ReadoutEvaluator:
     """
 
     def __init__(self, data: PreparedDataset, model: ModelSettings, settings: TrainSettings):
-        tokenizer = data.tokenizer.up_to(model.ngrams)
+        tokenizer = data.tokenizer.up_to(model.ngrams, negation=model.negation)
         split = split_training_reviews(data.split("train"), tokenizer, model, settings)
         words = replace(split.train, features=split.train.features[:, :1])
         ratios = log_count_ratios(words, tokenizer.vocabulary_size)

@@ -133,7 +133,7 @@ class Classifier:
         """
         settings = self.bundle.settings
         features = self.bundle.tokenizer.features(
-            encoded, settings.ngrams, repeats=settings.repeats
+            encoded, settings.ngrams, repeats=settings.repeats, negation=settings.negation
         )
         many = features.size > len(self._embedding)
         inputs = _embed(self._float32_embedding if many else self._embedding, features)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sentiment.data.encoded_texts import EncodedTexts
-from sentiment.data.tokenizer import FIRST_WORD, Tokenizer
+from sentiment.data.tokenizer import FIRST_WORD, NEGATED, Tokenizer
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier, pack_by_step
 from sentiment.inference.weights import CLASSIFIER_KERNEL, directions, weight_name
@@ -205,11 +205,15 @@ def _strongest(tokenizer: Tokenizer, drives: np.ndarray, start: int) -> tuple[Dr
 
 
 def _feature_text(tokenizer: Tokenizer, feature: int) -> str:
-    """Return the word, or the words of the n-gram, with the embedding row `feature`."""
+    """Return the word, or the words of the n-gram, with the embedding row `feature`.
+
+    A word that is negated is `not … word`.
+    """
     size = tokenizer.vocabulary_size
     key = feature if feature < size else int(tokenizer.ngrams[feature - size])
     ids: list[int] = []
     while key:
         key, word = divmod(key, size)
         ids.append(word)
-    return " ".join(tokenizer.words[word - FIRST_WORD] for word in reversed(ids))
+    words = [tokenizer.words[word - FIRST_WORD] for word in ids if word != NEGATED]
+    return " ".join([*(["not …"] if NEGATED in ids else []), *reversed(words)])

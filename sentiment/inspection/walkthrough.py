@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class WordPart:
-    """A word, or an n-gram that ends with it, as part of the vector of the word.
+    """A word, an n-gram that ends with it, or the negated word, as part of the vector of the word.
 
     vector: float32 (E,), None for an n-gram that is not in the vocabulary, which adds nothing;
     unknown: True for a word that is not in the vocabulary: all such words share one vector.
@@ -81,7 +81,9 @@ def walk_through(classifier: Classifier, text: str, *, hint: str) -> Walkthrough
         )
     bundle = classifier.bundle
     settings = bundle.settings
-    features = bundle.tokenizer.features(encoded, settings.ngrams, repeats=settings.repeats)
+    features = bundle.tokenizer.features(
+        encoded, settings.ngrams, repeats=settings.repeats, negation=settings.negation
+    )
     parts = _word_parts(classifier, features, words)
     decision = Decision(
         classifier.final_states(encoded)[0],  # from the runtime, which applies any readout
@@ -101,15 +103,17 @@ def vector(parts: list[WordPart]) -> np.ndarray:
 def _word_parts(
     classifier: Classifier, features: np.ndarray, words: list[str]
 ) -> list[list[WordPart]]:
-    """Return the parts of each word; `features` has its row of the embedding and its n-grams'."""
-    table = classifier.bundle.embedding
+    """Return the parts of each word; `features` has the rows of the embedding that it reads."""
+    table, order = classifier.bundle.embedding, classifier.bundle.settings.ngrams
     result = []
-    for index, (word, *ngrams) in enumerate(features.tolist()):
+    for index, (word, *others) in enumerate(features.tolist()):
         parts = [WordPart(words[index], table[word].astype(np.float32), unknown=word == UNKNOWN)]
         # An n-gram of k words ends here. The first words of a text end no n-gram of that size.
-        for size, row in enumerate(ngrams[:index], 2):
+        for size, row in enumerate(others[: min(index, order - 1)], 2):
             text = " ".join(words[index + 1 - size : index + 1])
             parts.append(WordPart(text, None if row == PADDING else table[row].astype(np.float32)))
+        if (negated := features[index, order:]).any():
+            parts.append(WordPart(f"not … {words[index]}", table[negated[0]].astype(np.float32)))
         result.append(parts)
     return result
 

@@ -40,7 +40,7 @@ def build_network(settings: ModelSettings, *, words: int, ngrams: int, seed: int
     n-grams. With a `readout` other than `last`, pooled states replace the final states.
     """
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
-    ids = keras.Input((None, settings.ngrams), dtype="int32", name="ids")
+    ids = keras.Input((None, settings.features), dtype="int32", name="ids")
     vectors = FeatureEmbedding(
         words,
         ngrams,

@@ -37,7 +37,7 @@ class TrainingContext:
         **observers: Any,
     ) -> "TrainingContext":
         """Read the training reviews of `data` and hold back some of them for validation."""
-        tokenizer = data.tokenizer.up_to(model.ngrams)
+        tokenizer = data.tokenizer.up_to(model.ngrams, negation=model.negation)
         split = split_training_reviews(data.split("train"), tokenizer, model, settings, split_rule)
         if settings.class_weight == "balanced":
             split = split.balanced()

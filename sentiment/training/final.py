@@ -14,48 +14,66 @@ from sentiment.training.context import TrainingContext
 from sentiment.training.merging import NetworkArrays, add_sum, cut_table, merge
 from sentiment.training.results import BestEpoch, RoundResult
 from sentiment.training.teacher import Teacher
+from sentiment.utils.progress import EpochMetrics
 
-_SUM_SHARE = 0.25  # of the teacher's sum in the logit; the networks' mean is the rest
+_SENTENCE_SHARE = 0.4  # of the networks of sentences in the networks' mean
+_SUM_SHARE = 0.2  # of the teacher's sum in the logit; the networks' mean is the rest
 
 
 def merge_networks(
     context: TrainingContext,
-    results: list[RoundResult],
+    of_reviews: list[RoundResult],
+    of_sentences: list[RoundResult],
     teacher: Teacher | None,
     unlabelled: Examples | None,
 ) -> tuple[ModelSettings, BestEpoch]:
-    """Merge the best epochs of `results` into one network; return its shape and it.
+    """Merge the best epochs of networks into one network; return its shape and it.
 
+    of_reviews, of_sentences: the networks that learnt from whole reviews and from single sentences.
     Its vectors are as long as those of one network. If the shape allows it, a unit adds up the
     teacher's regression. The metrics on the validation reviews are those of the merged network as
-    the runtime reads it; those on training reviews are means over the networks.
+    the runtime reads it; those on training reviews are means over the networks that learnt them.
     """
     networks = [
         NetworkArrays(context.model, result.best.embedding, result.best.weights)
-        for result in results
+        for result in of_reviews + of_sentences
     ]
+    shares = _shares(len(of_reviews), len(of_sentences))
     rows = context.tokenizer.feature_count
     counts = np.bincount(context.split.train.features.ravel(), minlength=rows)
     if unlabelled is not None:
         counts += np.bincount(unlabelled.features.ravel(), minlength=rows)
     counts[0] = 0  # padding has no vector
-    merged = cut_table(merge(networks), context.model.embedding, counts)
+    merged = cut_table(merge(networks, shares), context.model.embedding, counts)
     if teacher and (regression := teacher.sum):
         merged = add_sum(merged, regression.terms, regression.bias, _SUM_SHARE)
     merged.table[0] = 0.0
-    return merged.model, _measure(context, merged, results)
+    last = (of_reviews + of_sentences)[-1].epochs[-1]
+    return merged.model, _measure(context, merged, of_reviews, last)
+
+
+def _shares(of_reviews: int, of_sentences: int) -> list[float]:
+    """Return the weight of each network's logit, given how many there are of each kind."""
+    if not of_sentences:
+        return [1 / of_reviews] * of_reviews
+    return [(1 - _SENTENCE_SHARE) / of_reviews] * of_reviews + [
+        _SENTENCE_SHARE / of_sentences
+    ] * of_sentences
 
 
 def _measure(
-    context: TrainingContext, merged: NetworkArrays, results: list[RoundResult]
+    context: TrainingContext,
+    merged: NetworkArrays,
+    results: list[RoundResult],
+    last: EpochMetrics,
 ) -> BestEpoch:
+    """Return the merged network as an epoch after `last`."""
     logits = _runtime_logits(context, merged)
     examples = context.split.validation
     losses = np.logaddexp(0.0, logits) - examples.labels * logits
     if examples.weights is not None:
         losses = losses * examples.weights
     trained = [result.best.metrics for result in results]
-    last = results[-1].epochs[-1]
     metrics = replace(
         last,
         epoch=last.epoch + 1,

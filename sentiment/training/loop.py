@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -28,9 +29,9 @@ class TrainingLoop:
 
     number: of the network in its run, from 1. epochs_before: epochs that earlier networks took; the
     numbers continue after them. total_epochs: the maximum for all networks together. lowest_before:
-    the lowest validation loss of the earlier networks. previous: the loop of a network of the same
-    shape, which has ended: if it took as many steps, its compiled parts are used again, and what it
-    said of its learning is not said again.
+    the lowest validation loss of the earlier networks. previous: the loop of the network before,
+    which has ended: if it had the same shape and settings and took as many steps, its compiled
+    parts are used again. What it said of its learning is not said again.
     """
 
     def __init__(
@@ -61,7 +62,8 @@ class TrainingLoop:
             self._network = self._build_network()
             batch_reviews = self._settings.batch_size * self._worker.size
             self._batches = -(-len(self._train) // batch_reviews)
-            if previous is not None and previous._batches == self._batches:
+            self._kind = (context.model, replace(self._settings, seed=0), self._batches)
+            if previous is not None and previous._kind == self._kind:
                 self._trainer = previous._trainer
                 self._trainer.restart(self._network)
                 self._network = self._trainer.network

@@ -1,4 +1,4 @@
-"""Merge several networks into one whose logit is the mean of theirs.
+"""Merge several networks into one whose logit is a mean of theirs.
 
 The states of the networks stand side by side. A recurrent kernel is block-diagonal: no network
 reads the state of another. So the merged network is an ordinary one with more units, and its final
@@ -32,10 +32,11 @@ class NetworkArrays:
     weights: dict[str, np.ndarray]
 
 
-def merge(networks: Sequence[NetworkArrays]) -> NetworkArrays:
-    """Return one network whose logit is the mean of those of `networks`, all of one shape.
+def merge(networks: Sequence[NetworkArrays], shares: Sequence[float]) -> NetworkArrays:
+    """Return one network whose logit is the weighted mean of those of `networks`, all of one shape.
 
-    Their cell is a SimpleRNN, of any number of layers and with any readout.
+    shares: the weight of each network; their sum is 1. The cell is a SimpleRNN, in any number of
+    layers and with any readout.
     """
     first, count = networks[0].model, len(networks)
     weights: dict[str, np.ndarray] = {}
@@ -50,9 +51,10 @@ def merge(networks: Sequence[NetworkArrays]) -> NetworkArrays:
             weights[names[1]] = _side_by_side(recurrent, [first.units])
             bias = weight_name(number, way, "bias")
             weights[bias] = np.concatenate([one.weights[bias] for one in networks])
-    kernels = [one.weights[CLASSIFIER_KERNEL].reshape(len(ways), -1) for one in networks]
-    weights[CLASSIFIER_KERNEL] = np.concatenate(kernels, axis=1).reshape(-1, 1) / count
-    weights[CLASSIFIER_BIAS] = np.mean([one.weights[CLASSIFIER_BIAS] for one in networks], axis=0)
+    weighted = list(zip(networks, np.array(shares, np.float32), strict=True))
+    kernels = [one.weights[CLASSIFIER_KERNEL].reshape(len(ways), -1) * w for one, w in weighted]
+    weights[CLASSIFIER_KERNEL] = np.concatenate(kernels, axis=1).reshape(-1, 1)
+    weights[CLASSIFIER_BIAS] = np.sum([one.weights[CLASSIFIER_BIAS] * w for one, w in weighted], 0)
     model = replace(first, units=first.units * count, embedding=first.embedding * count)
     table = np.concatenate([one.table for one in networks], axis=1)
     return NetworkArrays(model, table, {n: w.astype(np.float32) for n, w in weights.items()})

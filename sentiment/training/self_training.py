@@ -16,12 +16,15 @@ from sentiment.training.context import TrainingContext
 from sentiment.training.final import merge_networks
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.training.sentence_set import sentence_set
 from sentiment.training.teacher import Teacher
 from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
 
 UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 _SEED_STEP = 7919  # between the networks of a round
+_SENTENCE_BATCH = 2  # times the batch size of reviews
+_SENTENCE_NGRAM_DROPOUT = 0.3  # a sentence has few n-grams, and what a negator does is in them
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -30,7 +33,8 @@ class SelfTraining:
 
     A round has `members` networks. In the first one a teacher labels the unlabelled reviews; if
     there is none, the networks learn from the labelled reviews alone. In each later round the
-    networks of the round before label them, together with the teacher. Every network starts from
+    networks of the round before label them, together with the teacher. After the last round
+    `sentence_members` networks learn from single sentences of reviews. Every network starts from
     weights of its own.
     """
 
@@ -39,7 +43,9 @@ class SelfTraining:
         settings = context.settings
         self._has_unlabelled = UNSUPERVISED in context.data.splits
         later_rounds = settings.own_labels if self._has_unlabelled else 0
-        self._members, self._total = settings.members, settings.members * (1 + later_rounds)
+        self._members = settings.members
+        self._in_rounds = settings.members * (1 + later_rounds)  # networks that read whole reviews
+        self._total = self._in_rounds + settings.sentence_members
         self._teacher = Teacher(context) if settings.teacher == "regression" else None
         self._finished: list[RoundResult] = []
         self._loop: TrainingLoop | None = None  # of the current network
@@ -69,16 +75,16 @@ class SelfTraining:
     def final(self) -> tuple[ModelSettings, BestEpoch]:
         """Return the network to save, as far as training got, and its shape.
 
-        It is the best one if a round has one network and there is no teacher. Otherwise all those
-        that have learnt from unlabelled reviews, if some have, are merged.
+        It is the best one if a round has one network, and nothing else learns or teaches. Otherwise
+        all those that have learnt from unlabelled reviews, if some have, are merged.
         """
-        results = self.rounds
-        if self._members == 1 and self._teacher is None:
+        results, of_sentences = self.rounds[: self._in_rounds], self.rounds[self._in_rounds :]
+        if self._members == 1 and self._teacher is None and not of_sentences:
             return self.context.model, self.best
         if self._has_unlabelled and self._teacher is None:
             results = results[self._members :] or results
         unlabelled = self._unlabelled() if self._has_unlabelled else None
-        return merge_networks(self.context, results, self._teacher, unlabelled)
+        return merge_networks(self.context, results, of_sentences, self._teacher, unlabelled)
 
     def state(self) -> tuple[list[Any], dict[str, np.ndarray]]:
         """Return the state after an epoch: the metrics of each network as JSON, and arrays.
@@ -125,17 +131,18 @@ class SelfTraining:
             self._loop.run_epochs(save)
 
     def _note_network(self) -> None:
-        if self._members > 1:
-            number = len(self._finished) + 1
-            self.context.progress.note(f"network {number} of {self._total}")
+        number = len(self._finished) + 1
+        reads = ", which reads single sentences" if number > self._in_rounds else ""
+        if self._members > 1 or reads:
+            self.context.progress.note(f"network {number} of {self._total}{reads}")
 
     def _end_network(self, loop: TrainingLoop) -> None:
         """Let a trained network label unlabelled reviews if a later round will use it."""
         finished = self.rounds
-        if len(finished) <= self._total - self._members and self._has_unlabelled:
+        if len(finished) <= self._in_rounds - self._members and self._has_unlabelled:
             self._logits = self._logits + loop.logits(self._unlabelled())
         self._finished, self._loop, self._previous = finished, None, loop
-        if len(finished) % self._members == 0:
+        if len(finished) % self._members == 0 and len(finished) < self._in_rounds:
             self._note_unlabelled("the network" if self._members == 1 else "the networks so far")
             self._labels = sigmoid(self._new_logits(finished[-self._members :]))
             self._logits = np.zeros(1, np.float32)
@@ -166,22 +173,43 @@ class SelfTraining:
     def _new_loop(self) -> TrainingLoop:
         """Return the loop of the network after the finished ones."""
         context, number = self.context, len(self._finished)
-        seed = (context.settings.seed + _SEED_STEP * (number % self._members)) % 2**31
-        settings = replace(context.settings, seed=seed)
-        total_epochs = settings.epochs * self._total
+        of_sentences = number >= self._in_rounds
+        index = self._members + number if of_sentences else number % self._members
+        settings = replace(
+            context.settings, seed=(context.settings.seed + _SEED_STEP * index) % 2**31
+        )
         if len(self._labels):
-            extra = replace(self._unlabelled(), labels=self._labels)
-            split = replace(context.split, train=context.split.train + extra)
             # Predicted labels are less than certain already.
             settings = replace(settings, label_smoothing=0.0)
-            context = replace(context, split=split)
+        examples = sentence_set(context, self._labels) if of_sentences else self._reviews()
+        context = replace(context, settings=settings, split=replace(context.split, train=examples))
+        if of_sentences:
+            context = _for_sentences(context)
         return TrainingLoop(
-            replace(context, settings=settings),
+            context,
             number=number + 1,
             epochs_before=sum(len(result.epochs) for result in self._finished),
-            total_epochs=total_epochs,
+            total_epochs=settings.epochs * self._total,
             lowest_before=min(
                 (result.best.metrics.validation_loss for result in self._finished), default=math.inf
             ),
             previous=self._previous,
         )
+
+    def _reviews(self) -> Examples:
+        """Return what a network of the current round learns from."""
+        labelled = self.context.split.train
+        if not len(self._labels):
+            return labelled
+        return labelled + replace(self._unlabelled(), labels=self._labels)
+
+
+def _for_sentences(context: TrainingContext) -> TrainingContext:
+    """Return the context of a network of sentences: more n-grams count, and more texts a step."""
+    model, settings = context.model, context.settings
+    dropout = min(model.ngram_dropout, _SENTENCE_NGRAM_DROPOUT)
+    return replace(
+        context,
+        model=replace(model, ngram_dropout=dropout),
+        settings=replace(settings, batch_size=_SENTENCE_BATCH * settings.batch_size),
+    )

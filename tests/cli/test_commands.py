@@ -34,7 +34,18 @@ def at_home(home, monkeypatch):
 def trained(home):
     """Return the output of one `sentiment train`, whose model other tests use."""
     os.environ["SENTIMENT_HOME"] = str(home)
-    words = ["--dataset", "sample", "--epochs", "6", "--members", "1", "--teacher", "off"]
+    words = [
+        "--dataset",
+        "sample",
+        "--epochs",
+        "6",
+        "--members",
+        "1",
+        "--sentence-members",
+        "0",
+        "--teacher",
+        "off",
+    ]
     words += ["--learning-rate", "0.02", "--name", "first"]
     result = sentiment("train", *words, catch_exceptions=False)
     assert result.exit_code == 0, result.output

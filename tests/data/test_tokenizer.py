@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment.data import tokenizer as module
+from sentiment.data import ngram_keys
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.tokenizer import Tokenizer, fit, tokenize
 from sentiment.errors import DamagedFileError
@@ -180,7 +180,7 @@ def test_a_vocabulary_without_ngrams():
 def test_a_slot_of_the_sieve_is_the_first_bits_of_a_product():
     # 2^64 / golden ratio is 0x9E3779B97F4A7C15; its first 20 bits are 0x9E377. Twice that, without
     # the overflow, is 0x3C6EF372FE94F82A.
-    assert module._slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
+    assert ngram_keys.slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
     assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # bytes: it fits into the cache of a core
 
 
@@ -189,7 +189,7 @@ def test_an_unknown_ngram_in_the_slot_of_a_known_one_has_no_id():
     keys = np.arange(2 * size, size * size)
     keys = keys[keys % size >= 2]
     by_slot = {}
-    for key, slot in zip(keys.tolist(), module._slots(keys).tolist(), strict=True):
+    for key, slot in zip(keys.tolist(), ngram_keys.slots(keys).tolist(), strict=True):
         known = by_slot.setdefault(slot, key)
         if known != key:
             break

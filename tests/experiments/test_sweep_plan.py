@@ -15,7 +15,7 @@ def test_a_plan_from_before_there_were_several_networks_means_one(tmp_path):
     )  # fmt: skip
     assert sweep_plan.find_plan(paths, "older").recipe.train == default_recipe().train
     file = plan.folder / "recipe.toml"
-    text = re.sub(r"^(teacher|members) = .*\n", "", file.read_text(), flags=re.M)
+    text = re.sub(r"^(teacher|members|sentence_members) = .*\n", "", file.read_text(), flags=re.M)
     file.write_text(text)
     older = sweep_plan.find_plan(paths, "older").recipe.train
     assert (older.teacher, older.members) == ("off", 1)

@@ -20,8 +20,10 @@ TEXTS = [
 
 def tiny_bundle(folder: Path, settings: ModelSettings = TINY, seed: int = 0) -> bundle.Bundle:
     """Write a bundle with random weights to `folder` and open it."""
-    tokenizer = fit(TEXTS, most_words=100, least_word=1, least_ngram=(2, 2))[0]
-    tokenizer = tokenizer.up_to(settings.ngrams)
+    texts = [*TEXTS, "none good, none bad"] if settings.negation else TEXTS
+    least = 1 if settings.negation else 0
+    tokenizer = fit(texts, most_words=100, least_word=1, least_ngram=(2, 2), least_negated=least)[0]
+    tokenizer = tokenizer.up_to(settings.ngrams, negation=settings.negation)
     generator = np.random.default_rng(seed)
     shapes = weight_shapes(settings)
     return bundle.write(

@@ -8,7 +8,7 @@ from sentiment.inference.cells import SIMPLE_RNN
 from sentiment.inference.classifier import Classifier, pack_by_step
 from tests.helpers.build import TINY, tiny_bundle
 
-TEXTS = ["a good film with a heart", "bad", "", "never seen words", "a bad film, a bad heart"]
+TEXTS = ["a good film with a heart", "bad", "", "none is good", "a bad film, a bad heart"]
 
 
 def settings_with(**changes):
@@ -31,7 +31,7 @@ def states_token_by_token(bundle, text):
     """Return the states of each direction of the last layer, computed one step at a time."""
     settings = bundle.settings
     encoded = bundle.tokenizer.encode([text]).last(settings.longest_review)
-    features = bundle.tokenizer.features(encoded, settings.ngrams)
+    features = bundle.tokenizer.features(encoded, settings.ngrams, negation=settings.negation)
     table = bundle.embedding.astype("f8")
     flow = [sum(table[i] for i in row if i > 0) for row in features]
     names = ("forward", "backward") if settings.bidirectional else ("forward",)
@@ -70,6 +70,8 @@ def final_state_token_by_token(bundle, text):
         {"readout": "mean"},
         {"readout": "max", "bidirectional": True},
         {"longest_review": 2},
+        {"negation": True},
+        {"negation": True, "ngrams": 1},
     ],
 )
 def test_states_follow_the_formula_for_every_shape_of_network(tmp_path, changes):

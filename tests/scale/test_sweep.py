@@ -38,6 +38,7 @@ epochs = 6
 own_labels = 0
 teacher = "off"
 members = 1
+sentence_members = 0
 """
 
 

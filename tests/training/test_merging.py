@@ -46,16 +46,17 @@ def encoded():
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_the_merged_logit_is_the_mean(model, encoded):
+def test_the_merged_logit_is_the_weighted_mean(model, encoded):
     networks = [random_network(model, seed) for seed in range(3)]
-    expected = np.mean([logits(one, encoded) for one in networks], axis=0)
-    merged = merge(networks)
+    shares = [0.5, 0.3, 0.2]
+    expected = np.average([logits(one, encoded) for one in networks], axis=0, weights=shares)
+    merged = merge(networks, shares)
     assert merged.model.units == 3 * model.units
     np.testing.assert_allclose(logits(merged, encoded), expected, atol=1e-5)
 
 
 def test_a_network_does_not_read_the_state_of_another():
-    merged = merge([random_network(NETWORKS[0], seed) for seed in range(2)])
+    merged = merge([random_network(NETWORKS[0], seed) for seed in range(2)], [0.5, 0.5])
     recurrent = merged.weights["rnn_1.backward.recurrent_kernel"]
     assert not recurrent[:4, 4:].any() and not recurrent[4:, :4].any()
     assert recurrent[:4, :4].all() and recurrent[4:, 4:].all()

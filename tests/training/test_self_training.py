@@ -12,10 +12,16 @@ from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.progress import Progress
 
-SMALL = ModelSettings(units=4, embedding=4, repeats=False)
-# Two rounds of two networks.
+SMALL = ModelSettings(units=4, embedding=4, repeats=False, negation=True)
+# Two rounds of two networks, and one that reads single sentences.
 SETTINGS = TrainSettings(
-    epochs=2, own_labels=1, learning_rate=0.02, batch_size=32, teacher="regression", members=2
+    epochs=2,
+    own_labels=1,
+    learning_rate=0.02,
+    batch_size=32,
+    teacher="regression",
+    members=2,
+    sentence_members=1,
 )
 
 
@@ -45,15 +51,16 @@ def whole(sample, paths, notes):
 
 def test_all_networks_are_merged_and_a_unit_adds_up(whole, notes):
     model = bundle.read(whole.folder)
-    # Four networks of four units, and the unit of the teacher.
-    assert (model.settings.units, model.settings.embedding) == (17, 5)
-    assert len(whole.epochs) == 8
+    # Five networks of four units, and the unit of the teacher.
+    assert (model.settings.units, model.settings.embedding) == (21, 5)
+    assert len(whole.epochs) == 10
     assert any("labelled by a regression" in note for note in notes.notes)
     assert any("labelled by the networks so far" in note for note in notes.notes)
     networks = [note for note in notes.notes if note.startswith("network ")]
-    assert networks == [f"network {number} of 4" for number in (1, 2, 3, 4)]
-    assert [metrics.network for metrics in whole.epochs] == [1, 1, 2, 2, 3, 3, 4, 4]
-    assert any(note.startswith("merged into one network of 17 units: ") for note in notes.notes)
+    expected = [f"network {number} of 5" for number in (1, 2, 3, 4)]
+    assert networks == [*expected, "network 5 of 5, which reads single sentences"]
+    assert [metrics.network for metrics in whole.epochs] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert any(note.startswith("merged into one network of 21 units: ") for note in notes.notes)
     # The networks begin with weights of their own.
     forward = model.weights["rnn_1.forward.recurrent_kernel"]
     blocks = [forward[start : start + 4, start : start + 4] for start in range(0, 16, 4)]
@@ -62,7 +69,7 @@ def test_all_networks_are_merged_and_a_unit_adds_up(whole, notes):
 
 def test_the_saved_metrics_are_those_of_the_merged_network(whole, sample):
     model = bundle.read(whole.folder)
-    assert whole.best.epoch == 9 and whole.best.is_merged
+    assert whole.best.epoch == 11 and whole.best.is_merged
     assert model.manifest.metrics["validation/loss"] == whole.best.validation_loss
     classifier, test = Classifier(model), sample.split("test")
     texts = [test.text(row) for row in range(len(test))]
@@ -76,7 +83,7 @@ def test_networks_that_do_not_learn_are_reported_once(sample, paths):
     assert sum("is not clearly above" in note for note in notes.notes) == 1
 
 
-@pytest.mark.parametrize("epoch", [1, 4, 5])
+@pytest.mark.parametrize("epoch", [1, 4, 5, 9])
 def test_a_resumed_training_ends_with_the_same_weights(whole, sample, paths, epoch):
     name = f"stopped-{epoch}"
     with pytest.raises(KeyboardInterrupt):
