@@ -66,3 +66,9 @@ def test_the_last_sentence_of_each_review_stands_for_it():
     assert set(asked) == {"The end is good.", "It is bad."} and len(asked) == 120
     assert band == NeutralBand(0.5, 0.5, sentences=120, coverage=1, accuracy=1)
     assert measure_band(Sure(), []) is None
+
+
+def test_ends_are_compared_as_predict_compares_them():
+    # In float32, 0.72 is above the float64 0.72; `predict` rounds it first.
+    band = choose_band(*sentences([(0.73, 100, 0), (0.72, 0, 100), (0.2, 0, 100)]))
+    assert band.high == 0.72 and LabelRule(neutral=(band.low, 0.72)).label(0.72) == "neutral"
