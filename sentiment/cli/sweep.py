@@ -3,7 +3,7 @@
 import math
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -48,6 +48,13 @@ _SeedOption = Annotated[
     int,
     typer.Option(metavar="INT", min=0, help="random seed of the search, not of the trainings"),
 ]
+_ValidationOption = Annotated[
+    Literal["apart", "random"],
+    typer.Option(
+        help="reviews that trials are judged on; apart: trials don't learn from reviews that share "
+        "many rare words with these"
+    ),
+]
 _NameOption = Annotated[str | None, typer.Option(help="name of the sweep and of its best recipe")]
 _ExperimentOption = Annotated[str, typer.Option(help="name of the MLflow experiment")]
 _TrackOption = Annotated[bool, typer.Option(help="log the trials to MLflow")]
@@ -70,6 +77,7 @@ def command(
     jobs: _JobsOption = 1,
     master: _MasterOption = None,
     seed: _SeedOption = 0,
+    validation: _ValidationOption = "apart",
     name: _NameOption = None,
     experiment: _ExperimentOption = "sentiment-sweeps",
     track: _TrackOption = True,
@@ -105,6 +113,7 @@ def command(
         plan = sweep_plan.create_plan(
             paths, base, searched,
             name=name, trials=trials, seed=seed, experiment=experiment, track=track,
+            validation=validation,
         )  # fmt: skip
     _show(_run(plan, paths, jobs, minutes, master))
 

@@ -59,7 +59,7 @@ class LocalTrials:
             )
         self._running[trial.number] = _RunningTrial(trial.values)
         self._logger.begin(trial.number, trial.values)
-        pool.start(trial.number, self._plan.space.apply(self._plan.recipe, trial.values))
+        pool.start(trial.number, self._plan.trial_recipe(trial.values))
 
     def _handle(self, pool: TrialPool, number: int, message: TrialMessage) -> None:
         if message.epoch is not None:

@@ -22,7 +22,7 @@ class _Training:
     def __call__(self, values: dict[str, Value], should_prune: Prune) -> float | None:
         from sentiment.experiments.trial import train  # here, as it imports TensorFlow
 
-        recipe = self.plan.space.apply(self.plan.recipe, values)
+        recipe = self.plan.trial_recipe(values)
         return train(recipe, self.paths, should_prune)
 
 

@@ -4,16 +4,18 @@ The folder of a sweep has these files:
 - `recipe.toml`: the recipe, with the settings that stay the same;
 - `space.toml`: the search space, with the settings to try;
 - `sweep.json`: the rest of the plan: `recipe` (the name of the recipe), `trials`, `seed`,
-  `experiment`, `track` and `run_id`;
+  `experiment`, `track`, `run_id` and `validation`;
 - `journal.log`: the study;
 - `NAME.toml`, at the end: the recipe with the best settings.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, cast
 
 from sentiment.errors import InputError, MissingFileError
-from sentiment.experiments.search_space import SearchSpace, load_space
+from sentiment.experiments.search_space import SearchSpace, Value, load_space
 from sentiment.recipe import Recipe, load_recipe, to_toml
 from sentiment.utils import files, names
 from sentiment.utils.paths import ProjectPaths
@@ -23,6 +25,7 @@ from sentiment.utils.typed_json import check_line, typed
 LAST = "last"  # names the newest sweep
 _HINT = "sentiment sweep"
 _NAME_HINT = "sentiment sweep --name first-sweep"
+Validation = Literal["random", "apart"]
 _PLAN, _RECIPE, _SPACE = "sweep.json", "recipe.toml", "space.toml"
 
 
@@ -31,7 +34,7 @@ class SweepPlan:
     """What a sweep tries: `recipe` with settings from `space`, in `trials` trials.
 
     folder: of the sweep, which has its name; run_id: of its MLflow run, empty before the run
-    starts.
+    starts; validation: the setting of the trials, whatever the recipe says.
     """
 
     folder: Path
@@ -42,6 +45,7 @@ class SweepPlan:
     experiment: str
     track: bool
     run_id: str = ""
+    validation: Validation = "random"
 
     @property
     def name(self) -> str:
@@ -57,6 +61,11 @@ class SweepPlan:
     def best(self) -> Path:
         """The file of the recipe with the best settings."""
         return self.folder / f"{self.name}.toml"
+
+    def trial_recipe(self, values: Mapping[str, Value]) -> Recipe:
+        """Return the recipe of a trial: with `values`, and judged as the plan says."""
+        recipe = self.space.apply(self.recipe, values)
+        return replace(recipe, train=replace(recipe.train, validation=self.validation))
 
     def with_run(self, run_id: str) -> "SweepPlan":
         """Return the plan with the id of the sweep's run, and save it."""
@@ -75,6 +84,7 @@ class _StoredPlan:
     experiment: str
     track: bool
     run_id: str
+    validation: str = "random"  # of plans from before there was a choice
 
 
 def create_plan(
@@ -87,6 +97,7 @@ def create_plan(
     seed: int,
     experiment: str,
     track: bool,
+    validation: Validation = "apart",
 ) -> SweepPlan:
     """Save and return a new plan.
 
@@ -100,7 +111,7 @@ def create_plan(
             f"{folder} already exists",
             hint=f"sentiment sweep --resume {name}, or another --name",
         )
-    plan = SweepPlan(folder, recipe, space, trials, seed, experiment, track)
+    plan = SweepPlan(folder, recipe, space, trials, seed, experiment, track, validation=validation)
     with files.atomic_dir(folder) as tmp:
         (tmp / _SPACE).write_text(space.text, "utf-8")
         (tmp / _RECIPE).write_text(to_toml(recipe), "utf-8")
@@ -135,6 +146,7 @@ def _write_plan(folder: Path, plan: SweepPlan) -> None:
             "experiment": plan.experiment,
             "track": plan.track,
             "run_id": plan.run_id,
+            "validation": plan.validation,
         },
     )
 
@@ -149,11 +161,13 @@ def _read_plan(folder: Path) -> SweepPlan:
         stored: _StoredPlan = typed(_StoredPlan, content, _PLAN)
         if stored.trials < 1 or stored.seed < 0:
             raise ValueError("trials or seed is too small")
+        if stored.validation not in ("random", "apart"):
+            raise ValueError("validation is neither random nor apart")
         names.check_name(stored.recipe, "the name of a recipe")
         for name in ("experiment", "run_id"):
             check_line(content[name], name)
     recipe = replace(recipe, name=stored.recipe)
     return SweepPlan(
         folder, recipe, space, stored.trials, stored.seed, stored.experiment,
-        stored.track, stored.run_id,
+        stored.track, stored.run_id, cast(Validation, stored.validation),
     )  # fmt: skip
