@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
+from tests.helpers.commands import ONE
 
 
 def sentiment(*words, **options):
@@ -34,18 +35,7 @@ def at_home(home, monkeypatch):
 def trained(home):
     """Return the output of one `sentiment train`, whose model other tests use."""
     os.environ["SENTIMENT_HOME"] = str(home)
-    words = [
-        "--dataset",
-        "sample",
-        "--epochs",
-        "6",
-        "--members",
-        "1",
-        "--sentence-members",
-        "0",
-        "--teacher",
-        "off",
-    ]
+    words = ["--dataset", "sample", "--epochs", "6", *ONE]
     words += ["--learning-rate", "0.02", "--name", "first"]
     result = sentiment("train", *words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -97,7 +87,7 @@ def test_evaluate_without_mistakes_has_no_table_of_mistakes(trained):
 
 
 def test_train_profile_prints_the_time_of_each_part(home):
-    words = ["train", "--dataset", "sample", "--epochs", "1", "--own-labels", "0", "--profile"]
+    words = ["train", "--dataset", "sample", "--epochs", "1", *ONE, "--profile"]
     result = sentiment(*words, "--no-evaluate", "--no-track", "--name", "timed")
     assert result.exit_code == 0, result.output
     assert "Test accuracy" not in result.stdout
