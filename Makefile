@@ -8,7 +8,7 @@ export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 .DEFAULT_GOAL := train
 .PHONY: help train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained \
   pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale \
-  bench-short
+  bench-short bench-sure
 
 help:  ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench-accuracy: peers  ## test accuracy of the recipes and their peers; half an 
 bench-short: setup  ## accuracy on short sentences by kind, beside VADER and TF-IDF; ARGS="--model NAME"
 	-$(bin)/pip install --quiet vaderSentiment==3.3.2
 	$(bin)/python benchmarks/short.py $(ARGS)
+
+bench-sure: setup  ## accuracy on short sentences by evidence and outside of the neutral band; ARGS likewise
+	$(bin)/python benchmarks/sure.py $(ARGS)
 
 bench-predict: peers  ## time predict, from start to exit and in reviews a second
 	$(bin)/python benchmarks/predict.py

@@ -1,8 +1,9 @@
 """Measure the test accuracy of the recipes and of other methods.
 
 Run by `make bench-accuracy`; writes benchmarks/accuracy.md. Each recipe is trained with three
-seeds, each in its own process. The other methods learn from the same reviews in the same run. All
-choices are made on a tenth of the training reviews. fastText is skipped if it is not installed.
+seeds, each in its own process. The other methods learn from the labelled reviews in the same run.
+All choices are made on a tenth of the training reviews. fastText is skipped if it is not installed.
+`--rows` measures some of them; `--seeds` trains fewer networks.
 """
 
 import argparse
@@ -12,25 +13,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from sentiment.data.examples import Examples
 from sentiment.data.prepare import prepare
+from sentiment.data.split import make_examples
 from sentiment.data.tokenizer import tokenize
 from sentiment.evaluation.metrics import wilson_interval
 from sentiment.inference import bundle
 from sentiment.recipe import default_recipe
+from sentiment.training.regression import NgramRegression
 from sentiment.utils import environment
 from sentiment.utils.paths import find_project
 
 environment.configure_libraries()
 
-SEEDS = (0, 1, 2)
+ONE = ("--members", "1", "--sentence-members", "0")
 VOCABULARY, SIZE, MAX_TOKENS = 20_000, 64, 256  # of the network that tutorials use
 
 
@@ -70,15 +76,15 @@ def load() -> Data:
     return Data(texts[0], train.labels, texts[1], test.labels, is_validation)
 
 
-def recipe(name: str) -> Row:
+def recipe(name: str, options: Sequence[str], seeds: int) -> Row:
     """Train a recipe with each seed by `sentiment train`, with tracking."""
     models = find_project().models
     accuracies, seconds, memory, size = [], [], 0, 0
-    for seed in SEEDS:
+    for seed in range(seeds):
         run = f"bench-{name}-{seed}-{time.time_ns()}"
         command = [sys.executable, "-m", "sentiment", "train"]
         command += ["--recipe", name, "--seed", str(seed), "--name", run]
-        command += ["--experiment", "benchmark"]
+        command += ["--experiment", "benchmark", *options]
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
@@ -90,7 +96,7 @@ def recipe(name: str) -> Row:
         accuracies.append(model.manifest.metrics["test/accuracy"])
         size = sum(path.stat().st_size for path in model.folder.iterdir())
         print(f"{name}, seed {seed}: {accuracies[-1]:.2%} in {seconds[-1]:.0f} s", flush=True)
-    title = f"sentiment train --recipe {name}"
+    title = " ".join(["sentiment train --recipe", name, *options])
     return Row(title, accuracies, statistics.median(seconds), size, memory)
 
 
@@ -122,8 +128,32 @@ def logistic(data: Data) -> Row:
     return Row("TF-IDF(1,2) + logistic regression", [data.accuracy(predictions)], seconds, size)
 
 
-def tutorial(data: Data) -> Row:
-    """Measure Embedding(20000, 64) + SimpleRNN(64) as in tutorials, for up to five epochs."""
+def naive_bayes_regression(data: Data) -> Row:
+    """Measure the teacher of the recipes itself: regression on n-grams, scaled by naive Bayes."""
+    started = time.perf_counter()
+    settings = default_recipe()
+    dataset, _ = prepare(settings.prepare, find_project())
+
+    def examples(name: str) -> Examples:
+        split = dataset.split(name)
+        encoded = split.encoded.last(settings.model.longest_review)
+        labels = split.labels.astype(np.float32)
+        return make_examples(encoded, labels, dataset.tokenizer, settings.model)
+
+    rows = dataset.tokenizer.feature_count
+    model = NgramRegression.fit(examples("train"), rows, normalized=True)
+    predictions = model.logits(examples("test")) >= 0
+    seconds = time.perf_counter() - started
+    used = np.count_nonzero(model.coefficients)
+    name = "NB-weighted logistic regression, the teacher"
+    return Row(name, [data.accuracy(predictions)], seconds, used * 8)
+
+
+def tutorial(data: Data, *, cell: str) -> Row:
+    """Measure Embedding(20000, 64) and a recurrent layer as in tutorials, up to five epochs.
+
+    cell: the name of Keras's layer.
+    """
     with environment.suppress_stderr():
         import keras
     started = time.perf_counter()
@@ -144,7 +174,7 @@ def tutorial(data: Data) -> Row:
         [
             keras.Input((MAX_TOKENS,), dtype="int32"),
             keras.layers.Embedding(VOCABULARY, SIZE, mask_zero=True),
-            keras.layers.SimpleRNN(SIZE),
+            getattr(keras.layers, cell)(SIZE),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
@@ -164,7 +194,7 @@ def tutorial(data: Data) -> Row:
     predictions = model.predict(test, batch_size=256, verbose=0)[:, 0] >= 0.5
     seconds = time.perf_counter() - started
     size = sum(weight.nbytes for weight in model.get_weights())
-    name = "Keras Embedding + SimpleRNN(64), tutorial"
+    name = f"Keras Embedding + {cell}({SIZE}), tutorial"
     return Row(name, [data.accuracy(predictions)], seconds, size)
 
 
@@ -209,25 +239,51 @@ def table_line(row: Row, reviews: int) -> str:
     )
 
 
+def measures(seeds: int) -> dict[str, Callable[[Data], Row | None]]:
+    """Return what can be measured, by name."""
+    recipes: dict[str, tuple[str, Sequence[str]]] = {
+        "default": ("default", ()),
+        "one-network": ("default", ONE),
+        "no-teacher": ("default", ("--teacher", "off", *ONE)),
+        "best": ("best", ()),
+        "words": ("words", ()),
+    }
+    own: dict[str, Callable[[Data], Row | None]] = {
+        name: lambda _, given=given: recipe(*given, seeds) for name, given in recipes.items()
+    }
+    cells = {cell.lower(): partial(tutorial, cell=cell) for cell in ("SimpleRNN", "LSTM", "GRU")}
+    others = {"teacher": naive_bayes_regression, "tf-idf": logistic, "fasttext": fasttext}
+    return own | others | cells
+
+
 def main() -> None:
     """Measure, print and write the table."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    data = load()
-    rows = [recipe("default"), recipe("words")]
-    for measure in (logistic, tutorial, fasttext):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each recipe")
+    parser.add_argument("--rows", nargs="+", choices=measures(0), help="default: all")
+    options = parser.parse_args()
+    data, rows, skipped = load(), [], []
+    chosen = {
+        name: measure
+        for name, measure in measures(options.seeds).items()
+        if name in (options.rows or measures(0))
+    }
+    for name, measure in chosen.items():
         row = measure(data)
-        rows += [row] if row else []
-        print(f"{measure.__name__}: {row.accuracies[0]:.2%}" if row else "fasttext: skipped")
+        if row is None:
+            skipped.append(f"{name} is not installed: skipped.")
+            continue
+        rows.append(row)
+        print(f"{row.name}: {statistics.mean(row.accuracies):.2%}", flush=True)
     lines = [
         "| method | test accuracy | 95 % interval | runs | time | model | memory |",
         "|---|---|---|---|---|---|---|",
         *(table_line(row, len(data.test_texts)) for row in rows),
         "",
         "Time is from start to the end of the evaluation, the median over the seeds. "
-        "`make bench-accuracy`.",
+        f"`make bench-accuracy`, {date.today():%-d %B %Y}.",
+        *skipped,
     ]
-    if len(rows) < 5:
-        lines.append("fastText is not installed: skipped.")
     text = "\n".join(lines) + "\n"
     Path(__file__).with_suffix(".md").write_text(text, "utf-8")
     print(text)

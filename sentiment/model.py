@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from os import PathLike, fspath
+from typing import Literal
 
 import numpy as np
 
@@ -40,14 +41,19 @@ class Model:
         self,
         texts: Iterable[str],
         threshold: float = 0.5,
-        neutral: tuple[float, float] | None = None,
+        neutral: tuple[float, float] | Literal["auto"] | None = None,
     ) -> list[Prediction]:
-        """Return label, probability and warnings of each text, as `sentiment predict` does.
+        """Return label, probability, warnings and evidence, as `sentiment predict` does.
 
         threshold: the lowest probability, 0–1, of a positive text; neutral: (low, high), the
-        probabilities of a neutral text, both included, instead of a threshold. A text without a
-        word has no label: its `wrong` says why. Raises ValueError if these are not such numbers.
+        probabilities of a neutral text, both included, instead of a threshold; or "auto", the
+        model's own band for short texts. A text without a word has no label: its `wrong` says why.
+        Raises ValueError if these are not such numbers, or if the model has no band.
         """
+        if neutral == "auto":
+            if (own := self.classifier.bundle.manifest.neutral_band) is None:
+                raise ValueError("the model has no neutral band: give one, such as (0.3, 0.7)")
+            neutral = own.low, own.high
         low, high = neutral if neutral is not None else (threshold, threshold)
         if not 0 <= low <= high <= 1:
             raise ValueError(f"expected probabilities from 0 to 1, got {neutral or threshold}")

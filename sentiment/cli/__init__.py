@@ -36,7 +36,9 @@ class LazyGroup(ErrorHandlingGroup):
         if cmd_name not in COMMANDS:
             return None
         single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(import_module(f"sentiment.cli.{cmd_name}").command)
+        module = import_module(f"sentiment.cli.{cmd_name}")
+        parser = getattr(module, "COMMAND_CLASS", None)  # None: Typer's own
+        single.command(cmd_name, cls=parser)(module.command)
         return typer.main.get_command(single)
 
 

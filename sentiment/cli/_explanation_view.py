@@ -71,10 +71,14 @@ def _explain(classifier: Classifier, text: str, prediction: Prediction, options:
     shown_trace = trace if options.trace else None
     shown_effects = effects if options.why else None
     if options.as_json:
-        print_json(prediction_fields(text, prediction, model, shown_trace, shown_effects))
+        fields = prediction_fields(
+            text, prediction, model, shown_trace, shown_effects, evidence=options.evidence
+        )
+        print_json(fields)
     else:
         target = _console.console()
-        line = f"{prediction.label}  {prediction.probability:.4f}  {text}"
+        evidence = f"{prediction.evidence}  " if options.evidence else ""
+        line = f"{prediction.label}  {prediction.probability:.4f}  {evidence}{text}"
         target.print(escape_control(line), markup=False, soft_wrap=True)
         if shown_trace:
             show_trace(target, shown_trace)
@@ -147,17 +151,20 @@ def prediction_fields(
     model: str,
     trace: "Trace | None" = None,
     effects: "WordEffects | None" = None,
+    *,
+    evidence: bool = False,
 ) -> dict[str, Any]:
     """Return the JSON object of a text.
 
     trace: lists of T words, whether each is known, and P(positive); the states are left to
     `sentiment states`. why: lists of T words, whether each is known, effects (log-odds), and
-    P(positive) without the word.
+    P(positive) without the word. evidence: whether it is wanted.
     """
     fields: dict[str, Any] = {
         "text": text,
         "label": prediction.label,
         "probability": prediction.probability,
+        **({"evidence": prediction.evidence} if evidence else {}),
         "warnings": prediction.warnings,
         "model": model,
     }

@@ -73,7 +73,8 @@ def score_file(
         else:
             _write_file(job, source, output, meter, resume=resume)
     if not quiet:
-        for name, added in zip(writers.ADDED_COLUMNS, job.names, strict=True):
+        wanted = writers.added_columns(evidence=options.evidence)
+        for name, added in zip(wanted, job.names, strict=True):
             if name != added:
                 print_message(f"{source} already has a column {name!r}: the new one is {added!r}")
         report(job, by_text=False)

@@ -20,6 +20,7 @@ class Display:
     html: Path | None
     as_json: bool
     quiet: bool
+    evidence: bool
 
     @property
     def explains(self) -> bool:

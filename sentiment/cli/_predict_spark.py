@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 import typer
 
+from sentiment.cli._label_rule import is_auto, model_rule
 from sentiment.cli._options import option_names, typed_parameters
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
@@ -34,6 +35,7 @@ def run(ctx: typer.Context, rule: LabelRule) -> None:
 
     session.require_spark()
     bundle = resolve.resolve_model(options["model"], find_project())
+    rule = model_rule(bundle, quiet=quiet) if is_auto(options["neutral"]) else rule
     if not quiet:
         print_message(f"model: {bundle.folder}")
         print_message("starting Spark ...")

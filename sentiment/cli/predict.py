@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sentiment.cli._label_rule import (
+    NeutralCommand,
+    NeutralOption,
+    ThresholdOption,
+    check_rule,
+    is_auto,
+    model_rule,
+)
 from sentiment.cli._options import (
     InputOption,
     ModelOption,
@@ -26,10 +34,10 @@ from sentiment.utils.paths import find_project
 if TYPE_CHECKING:
     from sentiment.data.readers import ReadOptions
     from sentiment.inference.bundle import Bundle
-    from sentiment.inference.predict import LabelRule
     from sentiment.inference.scoring import ScoringOptions
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
+COMMAND_CLASS = NeutralCommand
 
 
 _WriteToOption = Annotated[
@@ -41,15 +49,10 @@ _WriteToOption = Annotated[
         "predicted_label and so on",
     ),
 ]
-_ThresholdOption = Annotated[
-    float,
-    typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
-]
-_NeutralOption = Annotated[
-    tuple[float, float] | None,
+_EvidenceOption = Annotated[
+    bool,
     typer.Option(
-        metavar="LOW HIGH",
-        help="probabilities from LOW to HIGH are neutral; replaces --threshold",
+        "--evidence", help="add how many different known words carry the label of each text"
     ),
 ]
 _TraceOption = Annotated[bool, typer.Option("--trace", help="show P(positive) after every word")]
@@ -98,8 +101,9 @@ def command(
     write_to: _WriteToOption = None,
     text_column: TextColumnOption = "text",
     model: ModelOption = None,
-    threshold: _ThresholdOption = 0.5,
-    neutral: _NeutralOption = None,
+    threshold: ThresholdOption = 0.5,
+    neutral: NeutralOption = None,
+    evidence: _EvidenceOption = False,
     trace: _TraceOption = False,
     why: _WhyOption = False,
     html: _HtmlOption = None,
@@ -115,7 +119,7 @@ def command(
     reading: "ReadOptions",
 ) -> None:
     """Print the label and probability of each text, or add them to a file of texts."""
-    rule = _label_rule(threshold, neutral)
+    rule = check_rule(threshold, neutral)
     if engine == "spark" or master is not None:
         from sentiment.cli import _predict_spark
 
@@ -123,22 +127,20 @@ def command(
         return
     source = STANDARD_INPUT if read_from == "-" else Path(read_from) if read_from else None
     output = Path(write_to) if write_to is not None else None
-    display = Display(trace, why, html, as_json, quiet)
+    display = Display(trace, why, html, as_json, quiet, evidence)
     flags = {"defuse": defuse, "warnings": warnings, "resume": resume}
     _check_options(ctx, source, output, reading, display, **flags)
     check_text_source(texts, source, _EXAMPLE)
     bundle = _load_model(model, show=not quiet and not as_json)
+    rule = model_rule(bundle, quiet=quiet) if is_auto(neutral) else rule
     from sentiment.inference.scoring import ScoringOptions
 
-    options = ScoringOptions(text_column, on_error or "fail", rule, defuse, reading, warnings)
+    on_bad = on_error or "fail"
+    options = ScoringOptions(text_column, on_bad, rule, defuse, reading, warnings, evidence)
     if source is not None:
         from sentiment.cli import _predict_files
 
         _predict_files.score_file(bundle, source, output, options, resume=resume, quiet=quiet)
-    elif display.explains:
-        from sentiment.cli._explanation_view import explain_texts
-
-        explain_texts(bundle, texts or ["-"], rule, display)
     else:
         _score_texts(bundle, texts or ["-"], options, display, lenient=on_error is None)
 
@@ -188,23 +190,6 @@ def _check_options(
     refuse_ignored_reading(ctx, source, reading)
 
 
-def _label_rule(threshold: float, neutral: tuple[float, float] | None) -> "LabelRule":
-    from sentiment.inference.predict import LabelRule
-
-    if not 0 <= threshold <= 1:  # NaN, which Typer's range lets pass
-        raise typer.BadParameter(f"expected 0 to 1, got {threshold}", param_hint="--threshold")
-    if neutral is None:
-        return LabelRule(threshold)
-    low, high = neutral
-    if not 0 <= low <= high <= 1:
-        raise typer.BadParameter(
-            f"expected 0 <= LOW <= HIGH <= 1, got {low} {high}", param_hint="--neutral"
-        )
-    if threshold != 0.5:
-        raise typer.BadParameter("--neutral replaces --threshold: give only one of them")
-    return LabelRule(neutral=neutral)
-
-
 def _score_texts(
     bundle: "Bundle",
     texts: list[str],
@@ -213,10 +198,15 @@ def _score_texts(
     *,
     lenient: bool,
 ) -> None:
-    """Classify texts that were typed or piped.
+    """Classify texts that were typed or piped, and explain them if that is wanted.
 
     lenient: a bad line of standard input does not stop the others; the exit code is 1 at the end.
     """
+    if display.explains:
+        from sentiment.cli._explanation_view import explain_texts
+
+        explain_texts(bundle, texts, options.bands, display)
+        return
     from sentiment.data import readers, writers
     from sentiment.inference import scoring
 

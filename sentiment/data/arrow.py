@@ -176,13 +176,15 @@ class ArrowReader(BatchReader):
 class BatchWriter(Writer):
     """Adds columns after the original ones, which keep their types."""
 
-    max_columns = 3
+    holds_warnings = True
 
     def __init__(self, reader: BatchReader, names: Sequence[str], *, defuse: bool = False):
         super().__init__(reader, names, defuse=defuse)
         self._arrow, self._parquet = libraries()
         string = self._arrow.string()
-        types = (string, self._arrow.float64(), self._arrow.list_(string))
+        types = [string, self._arrow.float64(), self._arrow.list_(string)]
+        if len(names) > len(types):
+            types.insert(2, self._arrow.int64())  # the evidence
         self._added = [
             self._arrow.field(name, kind) for name, kind in zip(self.names, types, strict=True)
         ]

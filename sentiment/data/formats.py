@@ -14,7 +14,14 @@ from sentiment.data import parts, readers
 from sentiment.data.compression import without_compression
 from sentiment.data.readers import FastTextReader, JsonlReader, LinesReader, Reader, ReadOptions
 from sentiment.data.text_stream import TextStream
-from sentiment.data.writers import CsvWriter, JsonArrayWriter, JsonlWriter, LinesWriter, Writer
+from sentiment.data.writers import (
+    CsvWriter,
+    JsonArrayWriter,
+    JsonlWriter,
+    LinesWriter,
+    Writer,
+    without_warnings,
+)
 from sentiment.errors import InputError
 
 
@@ -212,13 +219,13 @@ def make_writer(
 ) -> Writer:
     """Return a writer in the format of `path`, for the rows of `reader` and added columns `names`.
 
-    names: those of label, probability and warnings; the last is left out of tables such as CSV
-    unless `warnings`, and of lines of text. defuse: in formats that have formulas, make cells
-    harmless for spreadsheets.
+    names: see `writers.added_columns`; the last, that of the warnings, is left out of tables such
+    as CSV unless `warnings`, and of lines of text. defuse: in formats that have formulas, make
+    cells harmless for spreadsheets.
     """
     if isinstance(reader, parts.PartsReader):
         reader = reader.first
     row = FORMATS[format_name(path, options)]
     if row.formulas and not warnings:
-        names = names[:2]
+        names = without_warnings(names)
     return row.writer(reader, names, defuse=defuse)

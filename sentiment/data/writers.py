@@ -16,6 +16,17 @@ _NUMBER = re.compile(rb"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?")  # -1.5 is no
 ADDED_COLUMNS = ("label", "probability", "warnings")
 
 
+def added_columns(*, evidence: bool) -> tuple[str, ...]:
+    """Return the names of the added columns, warnings last; with the evidence if it is wanted."""
+    *first, last = ADDED_COLUMNS
+    return (*first, "evidence", last) if evidence else ADDED_COLUMNS
+
+
+def without_warnings(names: Sequence[str]) -> Sequence[str]:
+    """Return the names of added columns without that of the warnings, the last of three or more."""
+    return names[: max(2, len(names) - 1)]
+
+
 def free_column_name(name: str, taken: Iterable[str]) -> str:
     """Return `name`, or a variant of it that is not in `taken`."""
     candidates = chain([name, f"predicted_{name}"], (f"predicted_{name}_{n}" for n in count(2)))
@@ -38,12 +49,12 @@ class Writer(ABC):
     head: the bytes before the first row. `chunk` gives the bytes of rows, `tail` those at the end.
     """
 
-    max_columns = 2  # added columns that the format can hold
+    holds_warnings = False
 
     def __init__(self, reader: Reader, names: Sequence[str], *, defuse: bool = False):
         """Format rows of `reader`. Only formats of spreadsheets have formulas to `defuse`."""
         del defuse
-        self.names = names[: self.max_columns]
+        self.names = names if self.holds_warnings else without_warnings(names)
         self.head = b""
 
     def chunk(self, rows: Sequence[Row], values: Sequence[Sequence[Any]]) -> bytes:
@@ -80,10 +91,8 @@ class CsvWriter(Writer):
     defuse: put an apostrophe before each cell that a spreadsheet would run as a formula.
     """
 
-    max_columns = 3
-
     def __init__(self, reader: DelimitedRows, names: Sequence[str], *, defuse: bool = False):
-        self.names = names[: self.max_columns]
+        self.names = names
         self._newline = reader.newline
         self._delimiter = reader.delimiter.encode()
         self._defuse = defuse
@@ -121,7 +130,7 @@ def _defuse_cell(match: re.Match[bytes]) -> bytes:
 class JsonlWriter(Writer):
     """Adds fields at the end of a JSON object; its own text stays as it is."""
 
-    max_columns = 3
+    holds_warnings = True
 
     def row(self, row: Row, added: Sequence[Any]) -> bytes:
         """Return the object with fields added, except for those that it already has."""
@@ -167,7 +176,7 @@ class LinesWriter(Writer):
 class ObjectsWriter(Writer):
     """Writes one JSON object per row: its fields, the values, and `constants`, equal for all."""
 
-    max_columns = 3
+    holds_warnings = True
 
     def __init__(
         self, reader: Reader, names: Sequence[str], constants: dict[str, Any], *, ascii_only: bool

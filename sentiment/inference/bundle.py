@@ -4,11 +4,13 @@ A bundle is a folder:
 - `bundle.json`: `format` (2), `created` (ISO 8601, UTC), `settings` (by kind, then by name), `run`
   (`id`, `name`, `experiment`), `data` (`dataset`, `folder`, `digests` of the splits, `reviews`, the
   number of its training reviews), `temperature` (a positive number that divides the logit before
-  the sigmoid), `metrics` (by name), `measured_on` (digest of the texts, by prefix of the metrics),
-  `files` (size and SHA-256 of each of the other files) and `digest` (SHA-256 of all else in it,
-  written as JSON in ASCII with sorted keys, `, ` and `: `), and `rules`, the number of the rules
-  that divide texts into tokens. Older bundles have no `experiment`, `reviews`, `measured_on`,
-  `digest` or `rules`, which are then rules 1;
+  the sigmoid), `neutral_band` (`low` and `high`, the probabilities between which a short text is
+  neutral, and how they were chosen: `sentences`, `coverage`, `accuracy`), `metrics` (by name),
+  `measured_on` (digest of the texts, by prefix of the metrics), `files` (size and SHA-256 of each
+  of the other files) and `digest` (SHA-256 of all else in it, written as JSON in ASCII with sorted
+  keys, `, ` and `: `), and `rules`, the number of the rules that divide texts into tokens. Older
+  bundles have no `experiment`, `reviews`, `measured_on`, `neutral_band`, `digest` or `rules`, which
+  are then rules 1;
 - `words.txt`: one word a line, UTF-8; line n (from 0) has id n + 2. Id 0 is padding, 1 unknown;
 - `ngrams.npy`: int64 (G,), ascending. An n-gram of word ids a, b[, c] has the key a·V + b
   [·V + c], V being the number of words + 2, and the row V + its position here;
@@ -175,9 +177,11 @@ def _check_arrays(bundle: Bundle) -> None:
         raise damaged("row 0 of embedding, the padding, is not zeros")
 
 
-def update_manifest(bundle: Bundle, **parts: Any) -> None:
-    """Replace fields of the manifest, such as the metrics, in one step."""
-    _write_manifest(bundle.folder, replace(bundle.manifest, **parts))
+def update_manifest(bundle: Bundle, **parts: Any) -> Bundle:
+    """Replace fields of the manifest, such as the metrics, in one step; return the new bundle."""
+    manifest = replace(bundle.manifest, **parts)
+    _write_manifest(bundle.folder, manifest)
+    return replace(bundle, manifest=manifest)
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.errors import DamagedFileError
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.cells import cell_of
+from sentiment.inference.evidence import count_words
 from sentiment.inference.manifest import damage_hint
 from sentiment.inference.weights import (
     CLASSIFIER_BIAS,
@@ -19,6 +20,7 @@ from sentiment.inference.weights import (
 )
 
 BATCH_SIZE = 512  # texts read at once; more are no faster and take more memory
+_STEP = 2.0**-8  # of a difference quotient: short enough for tanh, long enough for float32
 # Infinity saturates a unit and is no error; NaN, which may follow, is reported by `_check_numbers`.
 _ignore_overflow = np.errstate(over="ignore", invalid="ignore")
 
@@ -80,6 +82,18 @@ def _pool(states: np.ndarray, offsets: np.ndarray, kind: str) -> np.ndarray:
     return pooled
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the network has read in N texts.
+
+    states: float32 (N, S), see `Classifier.final_states`; evidence: int64 (N,), how many different
+    known words carry the verdict on each text, see `evidence.py`.
+    """
+
+    states: np.ndarray
+    evidence: np.ndarray
+
+
 class Classifier:
     """Texts in, final hidden states and probabilities out."""
 
@@ -103,13 +117,40 @@ class Classifier:
         text with no token has the initial state, zeros. With the `readout` mean or max this is the
         pool over all steps.
         """
-        pooled = self.bundle.settings.readout != "last"
+        return self.read(encoded).states
+
+    def read(self, encoded: EncodedTexts) -> Reading:
+        """Return the final state of each text, and how many words carry the verdict on it."""
         states = np.empty((len(encoded), self.bundle.settings.state_size), np.float32)
+        evidence = np.zeros(len(encoded), np.int64)
         by_length = np.argsort(-encoded.lengths, kind="stable")
         for start in range(0, len(encoded), BATCH_SIZE):
             rows = by_length[start : start + BATCH_SIZE]
-            states[rows] = self._run(encoded.take(rows), every_step=pooled)[1]
-        return self._check_numbers(states)
+            batch = encoded.take(rows)
+            inputs = self._inputs(batch)
+            finals = self._finals(inputs, batch.offsets)
+            states[rows], evidence[rows] = finals, self._count_words(batch, inputs, finals)
+        return Reading(self._check_numbers(states), evidence)
+
+    @_ignore_overflow
+    def _count_words(
+        self, encoded: EncodedTexts, inputs: np.ndarray, finals: np.ndarray
+    ) -> np.ndarray:
+        """Return how many words carry the verdict on each text, int64 (N,)."""
+        return count_words(encoded, inputs @ self._push, self._raw_logits(finals))
+
+    @cached_property
+    @_ignore_overflow
+    def _push(self) -> np.ndarray:
+        """The change of the log-odds by each number of the vector of a word that stands alone.
+
+        float32 (E,), to first order. Measured, not derived, so that it holds for any cell.
+        """
+        steps = np.float32(_STEP) * np.eye(self.bundle.settings.embedding, dtype=np.float32)
+        inputs = np.concatenate([steps, -steps])
+        finals = self._finals(inputs, np.arange(len(inputs) + 1))
+        up, down = np.split(self._raw_logits(finals), 2)
+        return (up - down) / np.float32(2 * _STEP * self.bundle.temperature)
 
     def states(self, encoded: EncodedTexts) -> np.ndarray:
         """Return the state of the last layer after every token, float32 (total tokens, S).
@@ -122,23 +163,35 @@ class Classifier:
         for start in range(0, len(encoded), BATCH_SIZE):
             rows = np.arange(start, min(start + BATCH_SIZE, len(encoded)))
             tokens = slice(encoded.offsets[rows[0]], encoded.offsets[rows[-1] + 1])
-            states[tokens] = self._run(encoded.take(rows), every_step=True)[0]
+            batch = encoded.take(rows)
+            states[tokens] = self._run(self._inputs(batch), batch.offsets, every_step=True)[0]
         return self._check_numbers(states)
 
-    @_ignore_overflow
-    def _run(self, encoded: EncodedTexts, *, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return all states (total tokens, S) and what the classifier reads of them (N, S).
-
-        Without `every_step`, ignore the first array: it lacks the states of the last layer.
-        """
+    def _inputs(self, encoded: EncodedTexts) -> np.ndarray:
+        """Return the vector of each token, its n-grams included, float32 (total tokens, E)."""
         settings = self.bundle.settings
         features = self.bundle.tokenizer.features(
             encoded, settings.ngrams, repeats=settings.repeats, negation=settings.negation
         )
         many = features.size > len(self._embedding)
-        inputs = _embed(self._float32_embedding if many else self._embedding, features)
+        return _embed(self._float32_embedding if many else self._embedding, features)
+
+    def _finals(self, inputs: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return what the classifier reads of texts with these inputs, float32 (N, S)."""
+        pooled = self.bundle.settings.readout != "last"
+        return self._run(inputs, offsets, every_step=pooled)[1]
+
+    @_ignore_overflow
+    def _run(
+        self, inputs: np.ndarray, offsets: np.ndarray, *, every_step: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return all states (total tokens, S) and what the classifier reads of them (N, S).
+
+        Without `every_step`, ignore the first array: it lacks the states of the last layer.
+        """
+        settings = self.bundle.settings
         layouts = {
-            name: pack_by_step(encoded.offsets, backward=name == "backward")
+            name: pack_by_step(offsets, backward=name == "backward")
             for name in directions(settings)
         }
         for number in range(1, settings.layers + 1):
@@ -154,7 +207,7 @@ class Classifier:
                 inputs = np.concatenate(sequences, axis=1)
         if settings.readout == "last":
             return inputs, np.concatenate(final, axis=1)
-        return inputs, _pool(inputs, encoded.offsets, settings.readout)
+        return inputs, _pool(inputs, offsets, settings.readout)
 
     def _run_layer(
         self, number: int, direction: str, inputs: np.ndarray, packed: PackedSteps
@@ -177,9 +230,11 @@ class Classifier:
     @_ignore_overflow
     def logits(self, states: np.ndarray) -> np.ndarray:
         """Return the uncalibrated logits of final states (N, S), float32 (N,)."""
+        return self._check_numbers(self._raw_logits(states))
+
+    def _raw_logits(self, states: np.ndarray) -> np.ndarray:
         weights = self.bundle.weights
-        logits = states @ weights[CLASSIFIER_KERNEL] + weights[CLASSIFIER_BIAS]
-        return self._check_numbers(logits[:, 0])
+        return (states @ weights[CLASSIFIER_KERNEL] + weights[CLASSIFIER_BIAS])[:, 0]
 
     def _check_numbers(self, values: np.ndarray) -> np.ndarray:
         """Return `values`; raise DamagedFileError if one is NaN, as large weights make it."""

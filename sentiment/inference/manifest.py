@@ -38,13 +38,30 @@ class DataInfo:
 
 
 @dataclass(frozen=True)
+class NeutralBand:
+    """Probabilities, from `low` to `high`, of short texts that are better called neutral.
+
+    Below and above it, verdicts on closing sentences of validation reviews were mostly right, see
+    `evaluation/neutral_band.py`. sentences: how many there were; coverage: the share of them
+    outside of the band, 0-1; accuracy: the share of these that were right, 0-1.
+    """
+
+    low: float
+    high: float
+    sentences: int
+    coverage: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The typed content of `bundle.json`.
 
     created: ISO 8601, UTC; settings: by kind (prepare, model, train), then by name; temperature:
     divides the logit before the sigmoid; measured_on: SHA-256 of the texts that metrics were
     measured on, by the prefix of the metrics; rules: number of the token rules, 1 in older bundles;
-    files: size and SHA-256 of the other files, by name.
+    neutral_band: None in older bundles and if it could not be chosen; files: size and SHA-256 of
+    the other files, by name.
     """
 
     created: str
@@ -56,6 +73,7 @@ class Manifest:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured_on: dict[str, str] = field(default_factory=dict)
     rules: int = 1
+    neutral_band: NeutralBand | None = None
     other: dict[str, Any] = field(default_factory=dict)
 
     def with_model(self, model: ModelSettings) -> "Manifest":
@@ -71,6 +89,7 @@ _OPTIONAL: dict[str, Any] = {
     "reviews": None,
     "measured_on": {},
     "rules": 1,
+    "neutral_band": None,
 }
 
 
@@ -85,6 +104,8 @@ def damage_hint(folder: Path) -> str:
 def to_json(manifest: Manifest) -> dict[str, Any]:
     """Return the content of `bundle.json`, all but its digest."""
     content = {"format": FORMAT, **_to_table(manifest)}
+    if manifest.neutral_band is not None:
+        content["neutral_band"] = asdict(manifest.neutral_band)
     return content | {"run": _to_table(manifest.run), "data": _to_table(manifest.data)}
 
 
@@ -149,3 +170,12 @@ def _check_values(manifest: Manifest) -> None:
     temperature = manifest.temperature
     if not 1 / _MAX_TEMPERATURE <= temperature <= _MAX_TEMPERATURE:
         raise ValueError(f"temperature {temperature!r} is not a positive number, 1e-6 to 1e6")
+    if manifest.neutral_band is not None:
+        _check_band(manifest.neutral_band)
+
+
+def _check_band(band: NeutralBand) -> None:
+    if not 0 <= band.low <= 0.5 <= band.high <= 1:
+        raise ValueError(f"neutral_band {band.low!r} to {band.high!r} is not a band around 0.5")
+    if band.sentences < 0 or not (0 <= band.coverage <= 1 and 0 <= band.accuracy <= 1):
+        raise ValueError("a share in neutral_band is not 0 to 1, or its sentences are below 0")

@@ -17,6 +17,7 @@ WARNINGS = {
     "unknown-words": "more than half of the words are unknown to the model",
     "no-known-word": "all words are unknown to the model: it has no label",
     "other-script": "most of the text is not in Latin script",
+    "no-evidence": "no known word carries the verdict",
 }
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]+")
@@ -27,13 +28,15 @@ class Prediction(NamedTuple):
 
     label: negative, positive, neutral, or unknown if the model knows no word of the text;
     probability: P(positive), 0–1; warnings: keys of WARNINGS; wrong: why there is no prediction, in
-    which case label and probability are None.
+    which case label, probability and evidence are None; evidence: how many different known words
+    carry the verdict, see `evidence.py`.
     """
 
     label: str | None
     probability: float | None
     warnings: tuple[str, ...] = ()
     wrong: str | None = None
+    evidence: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,21 @@ def predict(classifier: Classifier, rule: LabelRule, texts: Sequence[str]) -> li
     """Classify each text; the prediction for a text without a word says what is `wrong`."""
     encoded = classifier.bundle.tokenizer.encode(texts)
     max_length = classifier.bundle.settings.longest_review
-    states = classifier.final_states(encoded.last(max_length))
-    probabilities = classifier.probabilities(states).tolist()
-    unknown = _unknown_shares(encoded)
+    reading = classifier.read(encoded.last(max_length))
+    probabilities = classifier.probabilities(reading.states).tolist()
+    unknown, evidence = _unknown_shares(encoded).tolist(), reading.evidence.tolist()
     predictions = []
-    for text, length, probability, share in zip(
-        texts, encoded.lengths.tolist(), probabilities, unknown.tolist(), strict=True
+    for text, length, probability, share, words in zip(
+        texts, encoded.lengths.tolist(), probabilities, unknown, evidence, strict=True
     ):
         if not length:
             predictions.append(Prediction(None, None, wrong=no_word_error(text)))
             continue
         # Six digits, so that the last bits, which differ between machines, are not in files.
         rounded = round(probability, 6)
-        warnings = _warnings(text, share, cut=length > max_length)
+        warnings = _warnings(text, share, words, cut=length > max_length)
         label = UNKNOWN_LABEL if share == 1 else rule.label(rounded)
-        predictions.append(Prediction(label, rounded, warnings))
+        predictions.append(Prediction(label, rounded, warnings, evidence=words))
     return predictions
 
 
@@ -89,13 +92,15 @@ def _unknown_shares(encoded: EncodedTexts) -> np.ndarray:
     return unknown / np.maximum(encoded.lengths, 1)
 
 
-def _warnings(text: str, unknown: float, *, cut: bool) -> tuple[str, ...]:
+def _warnings(text: str, unknown: float, evidence: int, *, cut: bool) -> tuple[str, ...]:
     warnings: tuple[str, ...] = ("cut",) if cut else ()
     if unknown > 0.5:
         warnings += ("no-known-word",) if unknown == 1 else ("unknown-words",)
         # Only here: a model trained on another script knows its words.
         if _count(_LETTERS, text) > 2 * _count(_LATIN, text):
             warnings += ("other-script",)
+    if not evidence and unknown < 1:
+        warnings += ("no-evidence",)
     return warnings
 
 

@@ -35,7 +35,7 @@ class ScoringOptions:
 
     on_error: fail, skip or null, for rows that can't be classified; bands: how a probability
     becomes a label; defuse: keep spreadsheets from running cells as formulas; reading: how the file
-    is read; warnings: add them to tables as well.
+    is read; warnings: add them to tables as well; evidence: add it.
     """
 
     text_column: str = "text"
@@ -44,6 +44,7 @@ class ScoringOptions:
     defuse: bool = False
     reading: ReadOptions = field(default_factory=ReadOptions)
     warnings: bool = False
+    evidence: bool = False
 
 
 @dataclass
@@ -117,7 +118,8 @@ class ScoringJob:
         taken = list(self._input_columns())
         self.text_column = self._find_text_column(taken)
         reader.need([self.text_column])
-        self.names = tuple(writers.free_column_name(name, taken) for name in writers.ADDED_COLUMNS)
+        wanted = writers.added_columns(evidence=rules.evidence)
+        self.names = tuple(writers.free_column_name(name, taken) for name in wanted)
 
     def _input_columns(self) -> Iterable[str]:
         """Return the columns of the input; without a header, the fields of its first object."""
@@ -198,7 +200,8 @@ class ScoringJob:
                 self.tally.add_doubt(f"{self._place(row)}: {row.doubt}")
             self.tally.add_warnings(row.line, result.warnings)
             rows.append(row)
-            values.append((result.label, result.probability, list(result.warnings)))
+            evidence = (result.evidence,) if self.rules.evidence else ()
+            values.append((result.label, result.probability, *evidence, list(result.warnings)))
         return rows, values
 
     def _handle_bad_row(self, row: Row, error: str) -> None:

@@ -40,6 +40,7 @@ _CODE_FILES = (
     "inference/bundle.py",
     "inference/cells.py",
     "inference/classifier.py",
+    "inference/evidence.py",
     "inference/manifest.py",
     "inference/texts.py",
     "inference/weights.py",

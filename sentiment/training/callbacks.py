@@ -15,7 +15,7 @@ from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference import bundle, resolve
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.manifest import Manifest
+from sentiment.inference.manifest import Manifest, NeutralBand
 from sentiment.inspection import snapshots
 from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
@@ -37,13 +37,15 @@ _DIGITS = {"epoch": 2, "batch": 6}  # of the number in a snapshot's file name
 class ModelState:
     """The weights of a network at one moment of its training.
 
-    model: its shape; embedding: float32 (V + G, E); weights: by bundle name.
+    model: its shape; embedding: float32 (V + G, E); weights: by bundle name; neutral_band: only
+    that of a network that training ends with.
     """
 
     model: ModelSettings
     embedding: np.ndarray
     weights: dict[str, np.ndarray]
     temperature: float
+    neutral_band: NeutralBand | None = None
 
 
 GetModelState = Callable[[], ModelState]
@@ -198,6 +200,7 @@ class TrackingCallback(Callback):
             manifest=replace(
                 self._manifest.with_model(state.model),
                 temperature=state.temperature,
+                neutral_band=state.neutral_band,
                 metrics=metrics,
             ),
         )

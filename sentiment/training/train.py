@@ -5,22 +5,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from sentiment.config import ModelSettings, SnapshotSchedule, TrainSettings, flatten_settings
+from sentiment.config import ModelSettings, SnapshotSchedule, TrainSettings
 from sentiment.data.prepared import PreparedDataset
 from sentiment.errors import DivergedError, InputError
 from sentiment.evaluation.metrics import majority_share
+from sentiment.evaluation.neutral_band import measure_band
 from sentiment.inference import bundle
-from sentiment.inspection.probes import choose_probes
+from sentiment.inference.bundle import Bundle
+from sentiment.inference.classifier import Classifier
 from sentiment.tracking import store
 from sentiment.tracking.metric_names import epoch_metrics
-from sentiment.tracking.offline import tracker
-from sentiment.tracking.run import Dataset
 from sentiment.training import checkpoint, distributed, interrupts, run_name, tf_config
-from sentiment.training.callbacks import Callback, ModelState, TrackingCallback
+from sentiment.training.callbacks import ModelState
 from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
 from sentiment.training.context import TrainingContext
 from sentiment.training.job import TrainingJob
 from sentiment.training.results import TrainingResult
+from sentiment.training.run_callback import open_callback
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics, Progress, Stopwatch
@@ -149,7 +150,7 @@ class _Training:
                 self._progress.note(f"resuming {self._job.name} after epoch {resume_from.epoch}")
             else:
                 self._progress.note(f"training {self._job.name}")
-            with self._open_callback(context) as callback:
+            with open_callback(self._job, context, self._paths) as callback:
                 self._job = replace(self._job, run_id=callback.run_id)
                 rounds = SelfTraining(replace(context, callback=callback))
                 self._train(rounds, writer, resume_from)
@@ -251,53 +252,32 @@ class _Training:
                     metrics=epoch_metrics(best.metrics),
                 ),
             )
-        if best.metrics.is_merged:
-            self._progress.note(
-                f"merged into one network of {count_of(model.units, 'unit')}: "
-                f"validation loss {best.metrics.validation_loss:.4f} "
-                f"accuracy {100 * best.metrics.validation_accuracy:.1f} %"
-            )
-        if best.metrics.is_merged and is_finished:
-            state = ModelState(model, best.embedding, best.weights, saved.temperature)
-            context.callback.on_epoch_end(best.metrics, lambda: state)
         self._final = best.metrics
-        # Read after saving: if the data is gone by now, the model is saved all the same.
+        # Here and below reviews are read after saving: if the data is gone by now, the model is
+        # saved all the same.
+        with self._stopwatch.measure("neutral band"):
+            saved = self._add_band(saved, context)
+        if best.metrics.is_merged:
+            self._report_merged(model, best.metrics)
+        if best.metrics.is_merged and is_finished:
+            band = saved.manifest.neutral_band
+            state = ModelState(model, best.embedding, best.weights, saved.temperature, band)
+            context.callback.on_epoch_end(best.metrics, lambda: state)
         reviews = self._data.split("train")
         rows = context.split.validation_rows[best.worst_mistakes(labels, _MISTAKES)]
         mistakes = [(reviews.text(row), int(reviews.labels[row])) for row in rows]
         context.callback.on_train_end(saved, best.metrics, mistakes)
 
-    @contextmanager
-    def _open_callback(self, context: TrainingContext) -> Iterator[Callback]:
-        """Yield a callback that logs to the run; one that does nothing if there is no run."""
-        if not self._job.track:
-            yield Callback()
-            return
-        with tracker.track_run(self._paths, self._run_start(), self._progress.note) as run:
-            if run is None:
-                yield Callback()
-                return
-            reviews = self._data.split("train")
-            yield TrackingCallback(
-                run,
-                tokenizer=context.tokenizer,
-                probes=choose_probes(
-                    reviews, context.split.validation_rows, self._job.model.longest_review
-                ),
-                manifest=replace(self._job, run_id=run.id).manifest(),
-                schedule=SnapshotSchedule.parse(self._job.snapshots),
-                stopwatch=self._stopwatch,
-            )
+    def _report_merged(self, model: ModelSettings, metrics: EpochMetrics) -> None:
+        self._progress.note(
+            f"merged into one network of {count_of(model.units, 'unit')}: "
+            f"validation loss {metrics.validation_loss:.4f} "
+            f"accuracy {100 * metrics.validation_accuracy:.1f} %"
+        )
 
-    def _run_start(self) -> tracker.RunStart:
-        """Return the name, parameters and data set of the run; its id if it is resumed."""
-        job = self._job
-        source = {"dataset": job.dataset, "folder": job.folder}
-        reviews = Dataset(job.folder, "training", job.digests["train"], source)
-        parameters = {"recipe": job.recipe} | flatten_settings(job.settings)
-        for name, split in self._data.splits.items():
-            if (share := split.positive_share) is not None:
-                parameters[f"{name}_positive_share"] = round(share, 4)
-        if job.workers > 1:
-            parameters["workers"] = job.workers
-        return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)
+    def _add_band(self, saved: Bundle, context: TrainingContext) -> Bundle:
+        """Return the saved model with the band in which a short text is neutral, if it has one."""
+        reviews = self._data.split("train")
+        rows = context.split.validation_rows
+        texts = ((reviews.text(row), int(reviews.labels[row])) for row in rows)
+        return bundle.update_manifest(saved, neutral_band=measure_band(Classifier(saved), texts))

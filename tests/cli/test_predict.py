@@ -21,7 +21,8 @@ UNNEEDED = ("rich", "pyarrow", "multiprocessing", "urllib.request")  # for a sho
 
 @pytest.fixture
 def model(home):
-    return tiny_bundle(home / "data" / "models" / "tiny")
+    # Of this seed the word "good" carries a verdict.
+    return tiny_bundle(home / "data" / "models" / "tiny", seed=29)
 
 
 def predict(*words, **options):
@@ -53,11 +54,11 @@ def test_json_is_one_object_per_line(model):
 
 
 def test_the_newest_model_is_used_unless_another_is_named(model, home):
-    other = tiny_bundle(home / "other", seed=5)
+    other = tiny_bundle(home / "other", seed=35)
     before = lines(predict("a good film"))
     named = lines(predict("--model", str(other.folder), "a good film"))
     assert named != before
-    tiny_bundle(home / "data" / "models" / "newer", seed=5)
+    tiny_bundle(home / "data" / "models" / "newer", seed=35)
     assert lines(predict("a good film")) == named
 
 

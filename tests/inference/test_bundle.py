@@ -132,6 +132,9 @@ def test_a_damaged_file_is_refused_by_name(tiny, name, damage):
     assert_damaged(tiny.folder, f"/{name} is {'missing' if missing else 'damaged: its digest'}")
 
 
+BAND = {"low": 0.3, "high": 0.7, "sentences": 2000, "coverage": 0.5, "accuracy": 0.91}
+
+
 def nested(depth):
     """Return lists in each other."""
     return [nested(depth - 1)] if depth else []
@@ -173,6 +176,12 @@ def nested(depth):
             "not valid: files.words.txt is not an object$",
         ),
         ({"settings": {"model": vars(TINY) | {"layers": 1.0}}}, "layers must be of type int"),
+        ({"neutral_band": {"low": 0.3}}, "not valid: high is missing from neutral_band$"),
+        ({"neutral_band": BAND | {"low": 0.6}}, "0.6 to 0.7 is not a band around 0.5$"),
+        ({"neutral_band": BAND | {"high": float("nan")}}, "nan is not a band around 0.5$"),
+        ({"neutral_band": BAND | {"coverage": 2}}, "a share in neutral_band is not 0 to 1"),
+        ({"neutral_band": BAND | {"accuracy": -0.1}}, "a share in neutral_band is not 0 to 1"),
+        ({"neutral_band": BAND | {"sentences": -1}}, "its sentences are below 0$"),
     ],
 )
 def test_a_manifest_that_is_newer_or_not_valid_is_refused(tiny, changes, message):
@@ -195,6 +204,15 @@ def test_a_manifest_without_a_part_is_refused(tiny, name):
     (tiny.folder / "bundle.json").write_text(json.dumps(content))
     missing = "is not an object" if name in ("run", "data") else "is missing from bundle.json"
     assert_damaged(tiny.folder, f"/bundle.json is not valid: {name} {missing}")
+
+
+def test_a_band_of_neutral_probabilities_survives_a_round_trip(tiny):
+    assert tiny.manifest.neutral_band is None and "neutral_band" not in bundle_json(tiny.folder)
+    band = manifest.NeutralBand(**BAND)
+    updated = bundle.update_manifest(tiny, neutral_band=band)
+    assert bundle_json(tiny.folder)["neutral_band"] == BAND
+    assert bundle.read(tiny.folder).manifest == updated.manifest
+    assert updated.manifest.neutral_band == band
 
 
 def test_a_manifest_that_is_changed_by_hand_is_refused(tiny):

@@ -328,13 +328,14 @@ GRAMMAR = {
     ("predict",): {
         "": WORD | st.sampled_from(["a good film", "-"]), "--input": FILE, "--output": OUT,
         "--text-column": COLUMN, "--threshold": NUMBER, "--trace": None, "--why": None,
-        "--neutral": st.tuples(NUMBER, NUMBER), "--html": OUT, "--resume": None, "--json": None,
+        "--neutral": st.tuples(NUMBER, NUMBER) | st.just("auto"), "--evidence": None,
+        "--html": OUT, "--resume": None, "--json": None,
         "--on-error": st.sampled_from(["skip", "null", "fail", "x"]), "--quiet": None,
         "--defuse-formulas": None, **MODEL,
     },
     ("predict", "--on-error", "null", "--input"): {
         "": FILE, "--output": OUT, "--defuse-formulas": None, "--text-column": COLUMN,
-        "--resume": None, "--neutral": st.tuples(NUMBER, NUMBER),
+        "--resume": None, "--neutral": st.tuples(NUMBER, NUMBER), "--evidence": None,
     },
     ("predict", "a good film"): {
         "": WORD, "--json": None, "--trace": None, "--why": None, "--quiet": None,

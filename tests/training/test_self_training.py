@@ -1,5 +1,6 @@
 """Several networks with a teacher: what is saved, and a resumed training."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.inference import bundle
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.manifest import NeutralBand
 from sentiment.training import checkpoint
+from sentiment.training import train as train_module
+from sentiment.training.callbacks import Callback
 from sentiment.training.train import resume, train
 from sentiment.utils.progress import Progress
 
@@ -97,3 +101,33 @@ def test_a_resumed_training_ends_with_the_same_weights(whole, sample, paths, epo
     np.testing.assert_array_equal(resumed.embedding, expected.embedding)
     for array, weights in expected.weights.items():
         np.testing.assert_array_equal(resumed.weights[array], weights)
+
+
+def test_the_saved_and_the_logged_model_have_the_band_of_the_validation_reviews(
+    sample, paths, monkeypatch
+):
+    band, asked, logged = NeutralBand(0.3, 0.7, 40, 0.5, 0.9), [], []
+
+    def measure_band(classifier, reviews):
+        asked.append((classifier.bundle.settings.units, dict(reviews)))
+        return band
+
+    class Recorder(Callback):
+        def on_epoch_end(self, metrics, get_state):
+            logged.append(get_state().neutral_band)
+
+    @contextmanager
+    def open_callback(*_):
+        yield Recorder()
+
+    monkeypatch.setattr(train_module, "measure_band", measure_band)
+    monkeypatch.setattr(train_module, "open_callback", open_callback)
+    settings = replace(SETTINGS, own_labels=0, epochs=1)
+    result = train(sample, SMALL, settings, paths, name="banded")
+    assert bundle.read(result.folder).manifest.neutral_band == band
+    assert logged == [None, None, band]  # two networks, and the merged one
+    split = sample.split("train")
+    labels = {split.text(row): split.labels[row] for row in range(len(split))}
+    [(units, reviews)] = asked
+    assert units == 9 and len(reviews) == round(0.1 * len(split))
+    assert all(labels[text] == label for text, label in reviews.items())
