@@ -160,6 +160,7 @@ def test_other_settings_make_another_prepared_dataset(trained, home):
     after = set((home / "data" / "prepared").iterdir())
     assert before < after and len(after - before) == 1
     assert "98 words" not in result.stdout and "100 words" in result.stdout
+    assert re.search(r"100 words, \d+ pairs, triples and negated words", result.stdout)
 
 
 def test_prepare_reads_a_labelled_file(tmp_path):
@@ -170,9 +171,11 @@ def test_prepare_reads_a_labelled_file(tmp_path):
         for n in range(10)
     ]
     path.write_text("\n".join(["text\tlabel", *rows]))
-    result = sentiment("prepare", "--dataset", str(path))
+    result = sentiment("prepare", "--dataset", str(path), "--least-negated", "0")
     assert result.exit_code == 0, result.output
     assert re.search(r"train +│ +16 │", result.stdout)
+    assert re.search(r"words, \d+ pairs and triples of words", result.stdout)
+    assert "negated" not in result.stdout
 
 
 @pytest.mark.parametrize(
