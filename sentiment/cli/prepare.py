@@ -43,9 +43,12 @@ def command(
 
 
 def vocabulary_size(data: "PreparedDataset") -> str:
-    """Return how many words and n-grams have a vector of their own."""
+    """Return how many words, and n-grams or negated words, have a vector of their own."""
     size = data.manifest.vocabulary
-    return f"{size.words:,} words, {size.ngrams:,} pairs and triples of words"
+    others = "pairs and triples of words"
+    if data.manifest.settings.get("least_negated"):
+        others = "pairs, triples and negated words"
+    return f"{size.words:,} words, {size.ngrams:,} {others}"
 
 
 def splits_table(data: "PreparedDataset") -> "Table":

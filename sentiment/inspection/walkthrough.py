@@ -27,12 +27,14 @@ class WordPart:
     """A word, an n-gram that ends with it, or the negated word, as part of the vector of the word.
 
     vector: float32 (E,), None for an n-gram that is not in the vocabulary, which adds nothing;
-    unknown: True for a word that is not in the vocabulary: all such words share one vector.
+    unknown: True for a word that is not in the vocabulary: all such words share one vector;
+    negated: True for the negated word.
     """
 
     text: str
     vector: np.ndarray | None
     unknown: bool = False
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def _word_parts(
             text = " ".join(words[index + 1 - size : index + 1])
             parts.append(WordPart(text, None if row == PADDING else table[row].astype(np.float32)))
         if (negated := features[index, order:]).any():
-            parts.append(WordPart(f"not … {words[index]}", table[negated[0]].astype(np.float32)))
+            text, row = f"not … {words[index]}", negated[0]
+            parts.append(WordPart(text, table[row].astype(np.float32), negated=True))
         result.append(parts)
     return result
 

@@ -32,6 +32,7 @@ class _Summary:
 class _Curves:
     legend: list[LegendEntry]
     is_merged: bool
+    reads_sentences: bool
 
 
 def summary_section(report: TrainingReport) -> Section:
@@ -59,7 +60,11 @@ def curves_section(report: TrainingReport) -> Section:
         for metric in ("loss", "accuracy")
     }
     best = report.best
-    view = _Curves(charts.legend(splits), best is not None and best.is_merged)
+    view = _Curves(
+        charts.legend(splits),
+        is_merged=best is not None and best.is_merged,
+        reads_sentences=bool(report.settings.get("sentence_members")),
+    )
     return Section("curves", "Curves", "run_report/curves.html", view, plots)
 
 

@@ -12,7 +12,7 @@ _MAX_PRODUCTS = 150_000  # listed one by one; they take 5 MB of the page
 
 @dataclass(frozen=True)
 class PartRow:
-    """A word or an n-gram. vector: None if the n-gram is not in the vocabulary."""
+    """A word, an n-gram or a negated word. vector: None if an n-gram is not in the vocabulary."""
 
     text: str
     is_unknown: bool
@@ -41,13 +41,18 @@ class PassView:
 
 @dataclass(frozen=True)
 class SentenceView:
-    """The second part of the page. product_count: multiplications of all layers and words."""
+    """The second part of the page.
+
+    has_negated: a negated word adds a vector of its own; product_count: multiplications of all
+    layers and words.
+    """
 
     text: str
     model: str
     word_count: int
     layer_count: int
     readout: str
+    has_negated: bool
     product_count: int
     shows_products: bool
     passes: list[PassView]
@@ -68,6 +73,7 @@ def sentence_view(reading: Walkthrough) -> SentenceView:
         word_count=len(reading.words),
         layer_count=reading.tracks[-1].number,
         readout=reading.readout,
+        has_negated=any(part.negated for parts in reading.parts for part in parts),
         product_count=product_count,
         shows_products=shows_products,
         passes=[

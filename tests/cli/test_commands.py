@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
+from tests.helpers.commands import ONE
 
 
 def sentiment(*words, **options):
@@ -34,18 +35,7 @@ def at_home(home, monkeypatch):
 def trained(home):
     """Return the output of one `sentiment train`, whose model other tests use."""
     os.environ["SENTIMENT_HOME"] = str(home)
-    words = [
-        "--dataset",
-        "sample",
-        "--epochs",
-        "6",
-        "--members",
-        "1",
-        "--sentence-members",
-        "0",
-        "--teacher",
-        "off",
-    ]
+    words = ["--dataset", "sample", "--epochs", "6", *ONE]
     words += ["--learning-rate", "0.02", "--name", "first"]
     result = sentiment("train", *words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -97,7 +87,7 @@ def test_evaluate_without_mistakes_has_no_table_of_mistakes(trained):
 
 
 def test_train_profile_prints_the_time_of_each_part(home):
-    words = ["train", "--dataset", "sample", "--epochs", "1", "--own-labels", "0", "--profile"]
+    words = ["train", "--dataset", "sample", "--epochs", "1", *ONE, "--profile"]
     result = sentiment(*words, "--no-evaluate", "--no-track", "--name", "timed")
     assert result.exit_code == 0, result.output
     assert "Test accuracy" not in result.stdout
@@ -170,6 +160,7 @@ def test_other_settings_make_another_prepared_dataset(trained, home):
     after = set((home / "data" / "prepared").iterdir())
     assert before < after and len(after - before) == 1
     assert "98 words" not in result.stdout and "100 words" in result.stdout
+    assert re.search(r"100 words, \d+ pairs, triples and negated words", result.stdout)
 
 
 def test_prepare_reads_a_labelled_file(tmp_path):
@@ -180,9 +171,11 @@ def test_prepare_reads_a_labelled_file(tmp_path):
         for n in range(10)
     ]
     path.write_text("\n".join(["text\tlabel", *rows]))
-    result = sentiment("prepare", "--dataset", str(path))
+    result = sentiment("prepare", "--dataset", str(path), "--least-negated", "0")
     assert result.exit_code == 0, result.output
     assert re.search(r"train +│ +16 │", result.stdout)
+    assert re.search(r"words, \d+ pairs and triples of words", result.stdout)
+    assert "negated" not in result.stdout
 
 
 @pytest.mark.parametrize(

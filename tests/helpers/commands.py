@@ -9,6 +9,8 @@ from pathlib import Path
 COMMAND = "from sentiment.__main__ import main; main()"
 # Options of `sentiment train`: the settings that `TrainSettings()` and its like stand for.
 ALONE = ["--recipe", str(Path(__file__).parents[1] / "fixtures" / "alone.toml")]
+# These make one network without a teacher of the default recipe.
+ONE = ["--members", "1", "--sentence-members", "0", "--teacher", "off"]
 
 
 def start(*words, home, **environment):

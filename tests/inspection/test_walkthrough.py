@@ -27,17 +27,20 @@ def read(text, folder, **changes):
         {"readout": "mean"},
         {"readout": "max", "bidirectional": True},
         {"ngrams": 1},
+        {"negation": True},
+        {"negation": True, "ngrams": 1, "repeats": False},
     ],
     ids=str,
 )
 def test_numbers_equal_those_of_the_runtime(tmp_path, changes):
-    classifier, reading = read(TEXT, tmp_path, **changes)
+    text = f"{TEXT}, none bad"
+    classifier, reading = read(text, tmp_path, **changes)
     directions = 2 if changes.get("bidirectional") else 1
     assert len(reading.tracks) == changes.get("layers", 1) * directions
     halves = [layer.at([step.h for step in layer.steps]) for layer in reading.tracks[-directions:]]
-    states = classifier.states(classifier.encode([TEXT]))
+    states = classifier.states(classifier.encode([text]))
     np.testing.assert_allclose(np.concatenate(halves, axis=1), states, atol=1e-5)
-    assert reading.decision.probability == pytest.approx(classifier.predict([TEXT])[0], abs=1e-6)
+    assert reading.decision.probability == pytest.approx(classifier.predict([text])[0], abs=1e-6)
 
 
 def test_the_final_states_are_the_last_steps_of_both_directions(tmp_path):
@@ -66,6 +69,34 @@ def test_a_vector_is_the_sum_of_the_word_and_its_known_ngrams(tmp_path):
     ids = classifier.bundle.tokenizer.features(classifier.encode([TEXT]), 3)[2]
     np.testing.assert_array_equal([part.vector for part in known], rows[ids[:2]])
     np.testing.assert_allclose(reading.tracks[0].steps[2].x, rows[ids].sum(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "known"),
+    [
+        ({}, ["good", "not … good"]),
+        ({"ngrams": 1}, ["good", "not … good"]),
+        # It has been read already, but not as a negated word.
+        ({"repeats": False}, ["good", "not … good"]),
+        ({"negation": False}, ["good"]),
+    ],
+    ids=str,
+)
+def test_a_vector_has_the_part_of_the_negated_word(tmp_path, changes, known):
+    settings = {"negation": True, **changes}
+    classifier, reading = read("Good film, none good", tmp_path, **settings)
+    parts, runtime = reading.parts[3], classifier.bundle.settings
+    assert [part.text for part in parts if part.vector is not None] == known
+    assert parts[0].unknown == (not runtime.repeats)
+    ids = classifier.bundle.tokenizer.features(
+        classifier.encode([reading.text]),
+        runtime.ngrams,
+        repeats=runtime.repeats,
+        negation=runtime.negation,
+    )
+    rows = classifier.bundle.embedding.astype("f4")[ids[3][ids[3] > 0]]
+    np.testing.assert_array_equal([part.vector for part in parts if part.vector is not None], rows)
+    np.testing.assert_allclose(reading.tracks[0].steps[3].x, rows.sum(axis=0), atol=1e-6)
 
 
 def test_an_unknown_word_is_marked(tmp_path):

@@ -19,17 +19,10 @@ from sentiment.inference.manifest import DataInfo
 from sentiment.recipe import default_recipe
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
-from tests.helpers.commands import start
+from tests.helpers.commands import ONE, start
 
-SMALL = [
-    "--dataset",
-    "sample",
-    "--epochs",
-    "1",
-    "--own-labels",
-    "0",
-    "--no-evaluate",
-]  # a quick training
+# A quick training.
+SMALL = ["--dataset", "sample", "--epochs", "1", *ONE, "--no-evaluate"]
 FIRST = re.compile(r"""(?:"[^"]*"|'[^']*'|[^,;"'])+""")  # what comes before another advice
 PREPARE = "prepare --dataset sample --vocabulary 500"
 

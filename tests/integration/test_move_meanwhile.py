@@ -17,7 +17,7 @@ from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
-from tests.helpers.commands import COMMAND, start
+from tests.helpers.commands import ALONE, COMMAND, start
 from tests.helpers.slow import SLOW
 from tests.integration.test_resume import SETTINGS, SMALL
 
@@ -145,7 +145,7 @@ def test_a_project_behind_a_link_to_its_new_place_is_still_there(project):
 
 @pytest.mark.slow  # three starts of the program
 def test_a_command_whose_project_is_moved_says_so_and_resumes_there(project):
-    words = ["train", "--dataset", "sample", "--own-labels", "0", "--name", "moving"]
+    words = ["train", *ALONE, "--dataset", "sample", "--own-labels", "0", "--name", "moving"]
     process = start(*words, "--epochs", "40", "--patience", "40", home=project)
     for line in process.stdout:
         if re.search(r"epoch +2\b", line, re.IGNORECASE):

@@ -19,10 +19,11 @@ from sentiment.cli import app
 from sentiment.tracking import server, store
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_ports
-from tests.helpers.commands import COMMAND
+from tests.helpers.commands import ALONE, COMMAND
 
 ODD = ["100%", "a%20b", "q?x", "#1", "ü b", "a;b", "a&b", "it's", "plain"]
-TRAIN = ["train", "--dataset", "sample", "--epochs", "1", "--own-labels", "0", "--name", "moved"]
+TRAIN = ["train", *ALONE, "--dataset", "sample", "--epochs", "1", "--own-labels", "0"]
+TRAIN += ["--name", "moved"]
 CHAMPION = "models:/sentiment@champion"
 PREDICT = ["predict", "--json", "--model", CHAMPION, "A fine film."]
 OLD = Path(__file__).parents[1] / "fixtures" / "written_by_0.1.0.tar.xz"

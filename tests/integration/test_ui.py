@@ -17,7 +17,7 @@ from sentiment.cli import app
 from sentiment.tracking import history
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.browser import chromium, needs_browser
-from tests.helpers.commands import interrupt, start
+from tests.helpers.commands import ONE, interrupt, start
 from tests.helpers.mlflow_ui import HIDE_ASSISTANT, Runs, sources
 
 pytestmark = needs_browser
@@ -34,7 +34,7 @@ def paths(tmp_path_factory):
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
             patch.delenv(name, raising=False)
         if not (home / "mlruns").is_dir():
-            small = [] if PICTURES else ["--dataset", "sample", "--own-labels", "0"]
+            small = [] if PICTURES else ["--dataset", "sample", "--epochs", "2", *ONE]
             for options in TRAININGS:
                 result = CliRunner().invoke(app, ["train", *small, *options])
                 assert result.exit_code == 0, result.output

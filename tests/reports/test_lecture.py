@@ -135,6 +135,19 @@ def test_a_word_shows_its_ngrams_and_each_unit_its_sums_and_products(tmp_path):
     assert 'class="unknown">“xyzzy”' in html
 
 
+def test_a_negated_word_shows_its_second_vector(tmp_path):
+    reading = read_by_tiny_model("film none good", tmp_path, negation=True)
+    html = page(small_example(), reading)
+    assert "A word that is negated adds a second vector" in html
+    shown = part(html, "pass=1 step=3")
+    rows = re.findall(r'<tr(?: class="total")?><th scope="row">.*?</tr>', shown, flags=re.S)
+    word, _, _, negated, total = (numbers(row) for row in rows)
+    assert "“good”" in rows[0] and "“not … good”" in rows[3] and 'class="total"' in rows[4]
+    assert np.add(word, negated) == pytest.approx(total, abs=0.0002)
+    html = page(small_example(), read_by_tiny_model("film good", tmp_path / "2", negation=True))
+    assert "negated" not in html
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

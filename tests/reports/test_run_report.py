@@ -126,6 +126,13 @@ def test_the_report_of_several_networks_names_the_merged_one(real):
     assert [one["title"] for one in data_of(shown)["snapshots"]] == ["epoch 4", "merging"]
 
 
+def test_the_report_says_which_training_metrics_are_those_of_sentences(real):
+    report, said = merged_report(real), "their training metrics are those of sentences"
+    assert said not in re.sub(r"\s+", " ", run_report.page(report))
+    report = replace(report, settings={"sentence_members": 1})
+    assert said in re.sub(r"\s+", " ", run_report.page(report))
+
+
 def test_the_curves_have_a_gap_where_another_network_begins(real):
     section = run_report.curves_section(merged_report(real))
     points = section.plots["loss"].renderers[0].data_source.data
