@@ -34,6 +34,8 @@ _CODE_FILES = (
     "errors.py",
     "data/__init__.py",
     "data/encoded_texts.py",
+    "data/negation.py",
+    "data/ngram_keys.py",
     "data/token_rules.py",
     "data/tokenizer.py",
     "inference/__init__.py",

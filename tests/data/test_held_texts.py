@@ -16,6 +16,7 @@ from sentiment.data import (
     held_texts,
     imdb,
     labelled_files,
+    ngram_keys,
     readers,
     sources,
     tokenizer,
@@ -174,7 +175,7 @@ def test_ngrams_that_are_counted_in_parts_are_the_same(monkeypatch):
     options = {"most_words": 25, "least_word": 2, "least_ngram": [3, 2]}
     whole, encoded = tokenizer.fit(texts, **options)
     monkeypatch.setattr(encoded_texts, "_BLOCK", 70)
-    monkeypatch.setattr(tokenizer, "_COUNTED", 500)
+    monkeypatch.setattr(ngram_keys, "_COUNTED", 500)
     parts, again = tokenizer.fit(texts, **options)
     assert len(whole.ngrams) > 500 and parts.words == whole.words
     np.testing.assert_array_equal(parts.ngrams, whole.ngrams)

@@ -12,7 +12,8 @@ from sentiment.recipe import default_recipe
 FILE = "text,label\n" + "".join(f"film {n} is good,1\nfilm {n} is bad,0\n" for n in range(20))
 DEFAULT = asdict(default_recipe().prepare)
 # Options for what `PrepareSettings()` means, and manifests without these settings.
-OLDER = "--least-word 10 --least-bigram 20 --least-trigram 20 --vocabulary-from train"
+OLDER = "--least-word 10 --least-bigram 20 --least-trigram 20 --least-negated 0"
+OLDER += " --vocabulary-from train"
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_a_round_is_restored_from_json_and_arrays():
     assert state[1] == {
         "epoch": 2, "epochs": 3, "seconds": 0.1, "reviews_per_second": 1 / 3, "train_loss": 0.5,
         "train_accuracy": 0.75, "validation_loss": 0.375, "validation_accuracy": 0.875,
-        "best": False,
+        "best": False, "network": 1,
     }  # fmt: skip
     assert arrays.keys() == {
         "embedding", "logits", "weights.rnn_1.forward.kernel", "weights.classifier.bias",
