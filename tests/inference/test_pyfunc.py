@@ -4,7 +4,6 @@ import json
 import urllib.error
 import urllib.request
 
-import mlflow
 import numpy as np
 import pandas
 import pytest
@@ -14,6 +13,7 @@ from sentiment.inference.classifier import Classifier
 from sentiment.tracking import registry, server
 from sentiment.utils.ports import free_port
 from tests.helpers.build import tiny_bundle
+from tests.helpers.logged import load_logged
 
 TEXTS = ["a good film", "a bad heart, a bad film"]
 TITLES = ["bad", "good"]
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return mlflow.pyfunc.load_model(str(folder))
+    return load_logged(str(folder))
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
 from tests.helpers.commands import start
 from tests.helpers.faulty import BREAK, faulty
+from tests.helpers.logged import load_logged
 
 EPOCHS = 2
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
@@ -208,9 +209,7 @@ def test_the_best_epoch_is_registered(trained, client):
 
 def test_the_logged_model_predicts_as_the_bundle_does(trained, client):
     mlflow.set_tracking_uri(client.tracking_uri)
-    model = mlflow.pyfunc.load_model(
-        f"models:/{client.get_run(trained.run_id).data.tags['model_id']}"
-    )
+    model = load_logged(f"models:/{client.get_run(trained.run_id).data.tags['model_id']}")
     texts = ["A wonderful film.", "Dreadful, dull and far too long."]
     expected = Classifier(read(trained.folder)).predict(texts)
     np.testing.assert_allclose(model.predict(texts), expected, atol=1e-7)
