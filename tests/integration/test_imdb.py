@@ -15,13 +15,14 @@ from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.nn import network
 from sentiment.training import batching
+from tests.helpers.commands import ONE
 
 SHARED = Path(__file__).parents[3] / "shared" / "tensorflow_datasets"
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A project folder with the real reviews prepared, and a model of one network with a teacher."""
+    """A project folder with the real reviews prepared, and a model of one network."""
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or SHARED)
     if not (tfds / "imdb_reviews" / "plain_text" / "1.0.0").is_dir():
         reason = f"no imdb_reviews/plain_text/1.0.0 in {tfds}; set TFDS_DATA_DIR"
@@ -33,8 +34,7 @@ def home(tmp_path_factory):
         patch.setenv("SENTIMENT_HOME", str(folder))
         patch.setenv("TFDS_DATA_DIR", str(tfds))
         # All four networks of the default recipe take minutes.
-        words = ["--epochs", "1", "--members", "1", "--sentence-members", "0"]
-        result = CliRunner().invoke(app, ["train", *words, "--name", "real"])
+        result = CliRunner().invoke(app, ["train", "--epochs", "1", *ONE, "--name", "real"])
         assert result.exit_code == 0, result.output
         yield folder
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sentiment.data.prepare import prepare
 from sentiment.errors import InputError, MissingFileError
 from sentiment.inference import bundle, resolve
 from sentiment.inference.trained_models import newest_model
+from sentiment.recipe import default_recipe
 from sentiment.tracking import store
 from sentiment.training import checkpoint, run_name
 from sentiment.training.train import train
@@ -192,7 +194,8 @@ class AfterFirstEpoch(Progress):
 
 def test_a_training_goes_on_while_its_data_is_prepared_again(tmp_path):
     paths = ProjectPaths(tmp_path)
-    data, _ = prepare(PrepareSettings(dataset="sample"), paths)
+    # As the command prepares it: other settings would give another folder.
+    data, _ = prepare(replace(default_recipe().prepare, dataset="sample"), paths)
     before = data.folder.stat().st_ino
 
     def prepare_again():
