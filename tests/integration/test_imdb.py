@@ -21,7 +21,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "tensorflow_datasets"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A project folder with the real reviews prepared, and a model of one network with a teacher."""
+    """A project with the real reviews prepared, and a model of one network with a teacher."""
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or SHARED)
     if not (tfds / "imdb_reviews" / "plain_text" / "1.0.0").is_dir():
         reason = f"no imdb_reviews/plain_text/1.0.0 in {tfds}; set TFDS_DATA_DIR"
