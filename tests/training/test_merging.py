@@ -8,6 +8,7 @@ from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
 from sentiment.inference.weights import weight_shapes
 from sentiment.training.merging import NetworkArrays, add_sum, cut_table, merge
 
@@ -34,7 +35,8 @@ def random_network(model, seed):
 
 def logits(network, encoded):
     table = network.table.astype("f2")
-    bundle = Bundle(None, None, network.model, Tokenizer(WORDS), table, network.weights)
+    manifest = Manifest("", {}, RunInfo("", ""), DataInfo("", ""))
+    bundle = Bundle(None, manifest, network.model, Tokenizer(WORDS), table, network.weights)
     classifier = Classifier(bundle)
     return classifier.logits(classifier.final_states(encoded))
 

@@ -125,7 +125,7 @@ def test_the_saved_and_the_logged_model_have_the_band_of_the_validation_reviews(
     settings = replace(SETTINGS, own_labels=0, epochs=1)
     result = train(sample, SMALL, settings, paths, name="banded")
     assert bundle.read(result.folder).manifest.neutral_band == band
-    assert logged == [None, None, band]  # two networks, and the merged one
+    assert logged == [None, None, None, band]  # three networks, and the merged one
     split = sample.split("train")
     labels = {split.text(row): split.labels[row] for row in range(len(split))}
     [(units, reviews)] = asked
