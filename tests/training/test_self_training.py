@@ -129,5 +129,5 @@ def test_the_saved_and_the_logged_model_have_the_band_of_the_validation_reviews(
     split = sample.split("train")
     labels = {split.text(row): split.labels[row] for row in range(len(split))}
     [(units, reviews)] = asked
-    assert units == 9 and len(reviews) == round(0.1 * len(split))
+    assert units == 13 and len(reviews) == round(0.1 * len(split))
     assert all(labels[text] == label for text, label in reviews.items())
