@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import short
 
+from sentiment.data import sources
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.tokenizer import Tokenizer
@@ -29,6 +30,8 @@ environment.configure_libraries()
 MAX_SIZE = 8_000_000  # bytes, so that the package stays small
 PAIRS = Path(__file__).parents[1] / "tests" / "data" / "sentences.csv"
 TARGET = Path(__file__).parents[1] / "sentiment" / "pretrained"
+# What the model says of the sample reviews; a test asks whether it still says so.
+ANSWERS = Path(__file__).parents[1] / "tests" / "fixtures" / "bundled_model_answers.npy"
 # Each text shows one thing that a model of single words gets wrong, with its true label.
 PROBES = (
     ("Not bad at all.", "positive"),
@@ -159,6 +162,12 @@ def card(model: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluatio
     )
 
 
+def save_answers() -> None:
+    """Write what the bundled model says of the sample reviews to `ANSWERS`, float32 (360,)."""
+    texts = [text for split in sources.load_sample().values() for text in split.texts]
+    np.save(ANSWERS, Classifier(bundle.read(TARGET)).predict(texts))
+
+
 def main() -> None:
     """Train, evaluate, check the size, and replace the model in the package."""
     argparse.ArgumentParser(description=__doc__).parse_args()
@@ -182,6 +191,7 @@ def main() -> None:
     (model.folder / "MODEL_CARD.md").write_text(card(model, test, evaluation), "utf-8")
     shutil.rmtree(TARGET, ignore_errors=True)
     shutil.move(model.folder, TARGET)
+    save_answers()
     accuracy = evaluation.scores.accuracy
     print(f"{accuracy:.2%} of the test reviews, {size / 1e6:.1f} MB, in {TARGET}")
 

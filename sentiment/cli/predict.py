@@ -1,6 +1,5 @@
 """`sentiment predict`."""
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -147,8 +146,6 @@ def command(
 
 def _load_model(name: str | None, *, show: bool) -> "Bundle":
     """Open the model to predict with; print which one it is if `show`."""
-    # The products are small, and more threads only slow NumPy down.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from sentiment.inference import resolve
 
     bundle = resolve.resolve_model(name, find_project())

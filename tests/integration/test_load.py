@@ -166,10 +166,10 @@ def test_a_hundred_thousand_empty_lines(name):
 
 
 @pytest.mark.parametrize(
-    ("size", "smaller"), [(48 * MIB, 12 * MIB), *[(2 << 30, 64 * MIB)] * SLOW], ids=str
+    ("size", "smaller"), [(96 * MIB, 32 * MIB), *[(2 << 30, 64 * MIB)] * SLOW], ids=str
 )
 def test_a_file_many_times_as_large_takes_no_more_memory(size, smaller):
-    # Compared with a smaller file that still keeps all processes busy.
+    # Compared with a smaller file that keeps all processes busy for some seconds.
     small, large, scored = Path("small.jsonl"), Path("large.jsonl"), Path("scored.jsonl")
     try:
         write_rows(small, smaller)

@@ -78,3 +78,19 @@ def test_after_the_start_ctrl_c_is_reported(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30)[1] == "Interrupted.\n"
     assert process.returncode == 130
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) == 1, reason="NumPy starts no thread on one core")
+@pytest.mark.parametrize("words", [["predict", "good"], ["states", "good"]])
+def test_numpy_starts_no_threads(tmp_path, words):
+    # Those of the processes that score a file would keep each other from work.
+    shown = "import atexit; atexit.register(lambda: print(open('/proc/self/status').read()))\n"
+    environment = os.environ | {"SENTIMENT_HOME": str(tmp_path)}
+    environment.pop("OPENBLAS_NUM_THREADS", None)
+    output = subprocess.run(
+        [sys.executable, "-c", shown + COMMAND, *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "Threads:\t1\n" in output

@@ -99,12 +99,12 @@ def test_each_column_that_decides_has_a_frame(bidirectional):
 def test_the_heat_map_is_a_picture_with_a_pixel_for_each_unit_and_word():
     shown = trace_svg(*by_hand())
     picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1])))
-    assert picture.format == "PNG" and picture.mode == "RGBA"
+    assert picture.format == "PNG" and picture.mode == "P"
     blue, orange = (30, 120, 220), (225, 95, 20)
-    # Unit 1 is 0 and then -1, unit 2 is 1 and then 0.5: opacity 0, 255; 255, 128.
-    assert np.asarray(picture).tolist() == [
+    # Unit 1 is 0 and then -1, unit 2 is 1 and then 0.5: opacity 0, 255; 255, 64 / 127 of it.
+    assert np.asarray(picture.convert("RGBA")).tolist() == [
         [[*orange, 0], [*orange, 255]],
-        [[*blue, 255], [*blue, 128]],
+        [[*blue, 255], [*blue, 129]],
     ]
 
 
