@@ -20,7 +20,7 @@ _LEAST_TURNED = 0.2  # logit of the words that a negator turns
 _LEAST_LOGIT = 0.2  # of a changed sentence
 _LEAST_CLAUSE_LOGIT = 0.7
 _CONCEDED = 0.15  # share of a clause's logit that is left if the other one decides
-_MOST_JOINED = 40_000  # sentences of two clauses
+_MOST_JOINED = 20_000  # sentences of two clauses
 _BEFORE_MAIN = ("although", "though", "while", "even though")
 _BETWEEN = ("but", "but", "but", "yet", "however")
 _AFTER_MAIN = ("although", "even though")
@@ -58,7 +58,7 @@ def contrast_sentences(
     plain = Scored([pairs[row].plain for row in chosen], logits[chosen])
     negated = Scored([pairs[row].negated for row in chosen], changed[chosen])
     both = _concatenate([negated, plain])
-    return _concatenate([both] * 3 + [_joined(both, tokenizer, random)])
+    return _concatenate([both, _joined(both, tokenizer, random)])
 
 
 def _negated_pairs(

@@ -117,10 +117,14 @@ class Classifier:
         text with no token has the initial state, zeros. With the `readout` mean or max this is the
         pool over all steps.
         """
-        return self.read(encoded).states
+        return self._read(encoded, count=False).states
 
     def read(self, encoded: EncodedTexts) -> Reading:
         """Return the final state of each text, and how many words carry the verdict on it."""
+        return self._read(encoded, count=True)
+
+    def _read(self, encoded: EncodedTexts, *, count: bool) -> Reading:
+        """Return the final state of each text, and if `count` how many words carry the verdict."""
         states = np.empty((len(encoded), self.bundle.settings.state_size), np.float32)
         evidence = np.zeros(len(encoded), np.int64)
         by_length = np.argsort(-encoded.lengths, kind="stable")
@@ -128,8 +132,9 @@ class Classifier:
             rows = by_length[start : start + BATCH_SIZE]
             batch = encoded.take(rows)
             inputs = self._inputs(batch)
-            finals = self._finals(inputs, batch.offsets)
-            states[rows], evidence[rows] = finals, self._count_words(batch, inputs, finals)
+            states[rows] = finals = self._finals(inputs, batch.offsets)
+            if count:
+                evidence[rows] = self._count_words(batch, inputs, finals)
         return Reading(self._check_numbers(states), evidence)
 
     @_ignore_overflow

@@ -24,6 +24,12 @@ def padded_width(length: int) -> int:
     return -(-length // WIDTHS[-1]) * WIDTHS[-1]
 
 
+def padded_widths(examples: Examples) -> list[int]:
+    """Return the numbers of steps that the reviews may be padded to, in order."""
+    lengths = np.unique(np.diff(examples.offsets))
+    return sorted({padded_width(int(length)) for length in lengths})
+
+
 def arrange_batches(
     examples: Examples, size: int, order: np.random.Generator | None
 ) -> list[np.ndarray]:
@@ -66,4 +72,9 @@ def make_dataset(examples: Examples, batches: list[np.ndarray], size: int) -> tf
         tf.TensorSpec((size,), tf.float32),
         tf.TensorSpec((size,), tf.float32),
     )
-    return tf.data.Dataset.from_generator(fill_batches, output_signature=signature).prefetch(4)
+    dataset = tf.data.Dataset.from_generator(fill_batches, output_signature=signature).prefetch(4)
+    # There is nothing to tune, and the end of an epoch would wait for the tuning thread, which
+    # sleeps for twice as long each time: up to as long as the epoch took.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

@@ -31,7 +31,8 @@ class TrainingLoop:
     numbers continue after them. total_epochs: the maximum for all networks together. lowest_before:
     the lowest validation loss of the earlier networks. previous: the loop of the network before,
     which has ended: if it had the same shape and settings and took as many steps, its compiled
-    parts are used again. What it said of its learning is not said again.
+    parts are used again. What it said of its learning is not said again. validation_batch: reviews
+    in a batch of those that it is measured on, if not as many as in a batch that it learns from.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class TrainingLoop:
         total_epochs: int | None = None,
         lowest_before: float = math.inf,
         previous: "TrainingLoop | None" = None,
+        validation_batch: int | None = None,
     ):
         self.epochs: list[EpochMetrics] = []
         self._trainer: Trainer
@@ -54,6 +56,7 @@ class TrainingLoop:
         self._epochs_before, self._lowest_before = epochs_before, lowest_before
         self._total_epochs = total_epochs or context.settings.epochs
         self._context, self._settings = context, context.settings
+        self._validation_batch = validation_batch or context.settings.batch_size
         self._train, self._validation = context.split.train, context.split.validation
         self._worker = context.workers.worker
         self._callback, self._progress = context.callback, context.progress
@@ -72,6 +75,7 @@ class TrainingLoop:
                 self._network,
                 self._settings,
                 steps=self._batches * self._settings.epochs,
+                validation_batch=self._validation_batch,
                 workers=context.workers,
             )
         with self._stopwatch.measure("compiling"):
@@ -161,11 +165,11 @@ class TrainingLoop:
 
     def _compile(self) -> None:
         """Compile the recurrence ahead of training, for every width that will occur."""
-        lengths = [np.diff(examples.offsets) for examples in (self._train, self._validation)]
-        widths = sorted({batching.padded_width(int(length)) for length in np.concatenate(lengths)})
+        batches = (self._train, self._settings.batch_size), (self._validation, self._validation_batch)
         for recurrent in network.recurrent_layers(self._network):
             if isinstance(recurrent.layer, FusedSimpleRNN):
-                recurrent.layer.compile_loops(self._settings.batch_size, widths)
+                for examples, size in batches:
+                    recurrent.layer.compile_loops(size, batching.padded_widths(examples))
 
     def _run_epoch(self, epoch: int) -> tuple[EpochMetrics, ModelOutputs]:
         """Train for one epoch; return its metrics and the outputs for the validation reviews."""
@@ -259,7 +263,7 @@ class TrainingLoop:
         self._progress.note("\n  ".join([heading, *findings]))
 
     def _predict(self, examples: Examples) -> ModelOutputs:
-        size = self._settings.batch_size
+        size = self._validation_batch
         rows = self._worker.share(batching.arrange_batches(examples, size, None))
         dataset = batching.make_dataset(examples, rows, size)
         return self._trainer.predict(dataset, rows, len(examples))

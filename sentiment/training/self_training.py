@@ -181,7 +181,7 @@ class SelfTraining:
         if len(self._labels):
             # Predicted labels are less than certain already.
             settings = replace(settings, label_smoothing=0.0)
-        examples = sentence_set(context, self._labels) if of_sentences else self._reviews()
+        examples = sentence_set(context) if of_sentences else self._reviews()
         context = replace(context, settings=settings, split=replace(context.split, train=examples))
         if of_sentences:
             context = _for_sentences(context)
@@ -194,6 +194,7 @@ class SelfTraining:
                 (result.best.metrics.validation_loss for result in self._finished), default=math.inf
             ),
             previous=self._previous,
+            validation_batch=self.context.settings.batch_size,
         )
 
     def _reviews(self) -> Examples:

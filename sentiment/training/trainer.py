@@ -52,7 +52,8 @@ class BatchTotals:
 class Trainer:
     """A network, its optimizer, and their compiled training step.
 
-    The learning rate falls linearly to zero over `steps` steps.
+    The learning rate falls linearly to zero over `steps` steps. validation_batch: reviews in a batch
+    of `predict`, if not as many as in one of `run_epoch`.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Trainer:
         settings: TrainSettings,
         *,
         steps: int,
+        validation_batch: int | None = None,
         workers: WorkerGroup | None = None,
     ):
         self.network, self._workers = network, workers or WorkerGroup()
@@ -71,7 +73,8 @@ class Trainer:
         row = tf.TensorSpec((settings.batch_size,), tf.float32)
         # One trace for all widths; XLA then compiles the recurrence for each.
         self._step = tf.function(self._train_step, input_signature=[ids, row, row])
-        self._forward = tf.function(self._predict_batch, input_signature=[ids])
+        seen = tf.TensorSpec((validation_batch or settings.batch_size, None, orders), tf.int32)
+        self._forward = tf.function(self._predict_batch, input_signature=[seen])
 
     def _train_step(self, ids: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         gradients, totals = self._workers.run(self._gradients, ids, labels, weights)
