@@ -1,15 +1,24 @@
 """The settings, data and observers that all parts of a training share."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.examples import Examples
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.split import SPLIT_RULE, TrainingSplit, split_training_reviews
+from sentiment.data.split import (
+    SPLIT_RULE,
+    TrainingSplit,
+    split_training_reviews,
+    unlabelled_examples,
+)
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.training.callbacks import Callback
 from sentiment.training.distributed import WorkerGroup
 from sentiment.utils.progress import Progress, Stopwatch
+
+UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,11 @@ class TrainingContext:
         if settings.class_weight == "balanced":
             split = split.balanced()
         return cls(data, tokenizer, split, model, settings, **observers)
+
+    @cached_property
+    def unlabelled(self) -> Examples | None:
+        """The unlabelled reviews as the networks read them, if the dataset has some."""
+        if UNSUPERVISED not in self.data.splits:
+            return None
+        with self.stopwatch.measure("data"):
+            return unlabelled_examples(self.data.split(UNSUPERVISED), self.tokenizer, self.model)

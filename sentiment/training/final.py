@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.config import ModelSettings
-from sentiment.data.examples import Examples
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
@@ -16,7 +15,7 @@ from sentiment.training.results import BestEpoch, RoundResult
 from sentiment.training.teacher import Teacher
 from sentiment.utils.progress import EpochMetrics
 
-_SENTENCE_SHARE = 0.4  # of the networks of sentences in the networks' mean
+_SENTENCE_SHARE = 0.3  # of the networks of sentences in the networks' mean
 _SUM_SHARE = 0.2  # of the teacher's sum in the logit; the networks' mean is the rest
 
 
@@ -25,7 +24,6 @@ def merge_networks(
     of_reviews: list[RoundResult],
     of_sentences: list[RoundResult],
     teacher: Teacher | None,
-    unlabelled: Examples | None,
 ) -> tuple[ModelSettings, BestEpoch]:
     """Merge the best epochs of networks into one network; return its shape and it.
 
@@ -41,8 +39,8 @@ def merge_networks(
     shares = _shares(len(of_reviews), len(of_sentences))
     rows = context.tokenizer.feature_count
     counts = np.bincount(context.split.train.features.ravel(), minlength=rows)
-    if unlabelled is not None:
-        counts += np.bincount(unlabelled.features.ravel(), minlength=rows)
+    if context.unlabelled is not None:
+        counts += np.bincount(context.unlabelled.features.ravel(), minlength=rows)
     counts[0] = 0  # padding has no vector
     merged = cut_table(merge(networks, shares), context.model.embedding, counts)
     if teacher and (regression := teacher.sum):

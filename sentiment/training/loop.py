@@ -165,7 +165,10 @@ class TrainingLoop:
 
     def _compile(self) -> None:
         """Compile the recurrence ahead of training, for every width that will occur."""
-        batches = (self._train, self._settings.batch_size), (self._validation, self._validation_batch)
+        batches = (
+            (self._train, self._settings.batch_size),
+            (self._validation, self._validation_batch),
+        )
         for recurrent in network.recurrent_layers(self._network):
             if isinstance(recurrent.layer, FusedSimpleRNN):
                 for examples, size in batches:

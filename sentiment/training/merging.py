@@ -21,6 +21,7 @@ from sentiment.inference.weights import (
 # The state of the unit that adds up, for a sum of 1. For a logit of 10 it is then 0.01, and tanh
 # takes a thirty-thousandth of that at each step.
 _SUM_RATE = 0.001
+_LEAST_WEIGHT = 1e-3  # of a unit where the table is cut, beside the largest weight of one
 
 
 @dataclass(frozen=True)
@@ -82,19 +83,26 @@ def cut_table(network: NetworkArrays, size: int, counts: np.ndarray) -> NetworkA
     """Return `network` with vectors of `size` numbers.
 
     Vectors times kernels of the first layer, which is all that the recurrence reads of them, keep
-    their principal directions; each row weighs as often as it is read. counts: int (rows,).
+    their principal directions. Each row weighs as often as it is read, and each unit of a single
+    layer as much as the classifier makes of it. counts: int (rows,).
     """
-    names = [weight_name(1, way, "kernel") for way in directions(network.model)]
-    kernel = np.concatenate([network.weights[name] for name in names], axis=1)
     if size >= network.model.embedding:
         return network
+    names = [weight_name(1, way, "kernel") for way in directions(network.model)]
+    kernel = np.concatenate([network.weights[name] for name in names], axis=1)
+    of_units = np.ones(kernel.shape[1])
+    if network.model.layers == 1:
+        of_units = np.abs(network.weights[CLASSIFIER_KERNEL][:, 0].astype(np.float64))
+        of_units = np.maximum(of_units, _LEAST_WEIGHT * of_units.max())
     weighted = network.table * np.sqrt(counts)[:, None].astype(np.float32)
-    read = kernel.T.astype(np.float64) @ (weighted.T @ weighted) @ kernel
-    axes = np.linalg.eigh(read)[1][:, ::-1][:, :size].astype(np.float32)  # (units, size)
-    table = network.table @ (kernel @ axes)
+    scaled = kernel * of_units
+    read = scaled.T @ (weighted.T @ weighted) @ scaled
+    axes = np.linalg.eigh(read)[1][:, ::-1][:, :size]  # (units, size)
+    table = network.table @ (scaled @ axes).astype(np.float32)
+    back = (axes.T / of_units).astype(np.float32)
     units = network.model.units
     new = {
-        name: np.ascontiguousarray(axes.T[:, number * units : (number + 1) * units])
+        name: np.ascontiguousarray(back[:, number * units : (number + 1) * units])
         for number, name in enumerate(names)
     }
     return NetworkArrays(replace(network.model, embedding=size), table, network.weights | new)

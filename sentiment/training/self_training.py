@@ -10,18 +10,17 @@ import numpy as np
 
 from sentiment.config import ModelSettings
 from sentiment.data.examples import Examples
-from sentiment.data.split import unlabelled_examples
 from sentiment.inference.classifier import sigmoid
-from sentiment.training.context import TrainingContext
+from sentiment.training.context import UNSUPERVISED, TrainingContext
 from sentiment.training.final import merge_networks
 from sentiment.training.loop import TrainingLoop
+from sentiment.training.regression import NgramRegression
 from sentiment.training.results import BestEpoch, RoundResult
 from sentiment.training.sentence_set import sentence_set
 from sentiment.training.teacher import Teacher
 from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
 
-UNSUPERVISED = "unsupervised"  # the split of unlabelled reviews
 _SEED_STEP = 7919  # between the networks of a round
 _SENTENCE_BATCH = 2  # times the batch size of reviews
 _SENTENCE_NGRAM_DROPOUT = 0.3  # a sentence has few n-grams, and what a negator does is in them
@@ -53,7 +52,6 @@ class SelfTraining:
         # Both float32 (U,): the labels of the unlabelled reviews in the current round, and the sum
         # of the logits that the finished networks of this round give them.
         self._labels, self._logits = np.empty(0, np.float32), np.zeros(1, np.float32)
-        self._extra: Examples | None = None
 
     @property
     def rounds(self) -> list[RoundResult]:
@@ -83,8 +81,7 @@ class SelfTraining:
             return self.context.model, self.best
         if self._has_unlabelled and self._teacher is None:
             results = results[self._members :] or results
-        unlabelled = self._unlabelled() if self._has_unlabelled else None
-        return merge_networks(self.context, results, of_sentences, self._teacher, unlabelled)
+        return merge_networks(self.context, results, of_sentences, self._teacher)
 
     def state(self) -> tuple[list[Any], dict[str, np.ndarray]]:
         """Return the state after an epoch: the metrics of each network as JSON, and arrays.
@@ -139,8 +136,9 @@ class SelfTraining:
     def _end_network(self, loop: TrainingLoop) -> None:
         """Let a trained network label unlabelled reviews if a later round will use it."""
         finished = self.rounds
-        if len(finished) <= self._in_rounds - self._members and self._has_unlabelled:
-            self._logits = self._logits + loop.logits(self._unlabelled())
+        labels_others = len(finished) <= self._in_rounds - self._members
+        if labels_others and (unlabelled := self.context.unlabelled) is not None:
+            self._logits = self._logits + loop.logits(unlabelled)
         self._finished, self._loop, self._previous = finished, None, loop
         if len(finished) % self._members == 0 and len(finished) < self._in_rounds:
             self._note_unlabelled("the network" if self._members == 1 else "the networks so far")
@@ -162,14 +160,6 @@ class SelfTraining:
             f"round {number + 1}: {count:,} unlabelled reviews join, labelled by {labeller}"
         )
 
-    def _unlabelled(self) -> Examples:
-        """Return the unlabelled reviews as the networks read them, with 0.5 for each label."""
-        if self._extra is None:
-            context = self.context
-            split = context.data.split(UNSUPERVISED)
-            self._extra = unlabelled_examples(split, context.tokenizer, context.model)
-        return self._extra
-
     def _new_loop(self) -> TrainingLoop:
         """Return the loop of the network after the finished ones."""
         context, number = self.context, len(self._finished)
@@ -181,7 +171,7 @@ class SelfTraining:
         if len(self._labels):
             # Predicted labels are less than certain already.
             settings = replace(settings, label_smoothing=0.0)
-        examples = sentence_set(context) if of_sentences else self._reviews()
+        examples = self._sentences() if of_sentences else self._reviews()
         context = replace(context, settings=settings, split=replace(context.split, train=examples))
         if of_sentences:
             context = _for_sentences(context)
@@ -197,12 +187,22 @@ class SelfTraining:
             validation_batch=self.context.settings.batch_size,
         )
 
+    def _sentences(self) -> Examples:
+        """Return what a network of sentences learns from."""
+        context = self.context
+        with context.stopwatch.measure("sentences"):
+            regression = self._teacher.sum if self._teacher else None
+            if regression is None:
+                rows = context.tokenizer.feature_count
+                regression = NgramRegression.fit(context.split.train, rows, normalized=False)
+            return sentence_set(context, regression.terms)
+
     def _reviews(self) -> Examples:
         """Return what a network of the current round learns from."""
         labelled = self.context.split.train
-        if not len(self._labels):
-            return labelled
-        return labelled + replace(self._unlabelled(), labels=self._labels)
+        if len(self._labels) and (unlabelled := self.context.unlabelled) is not None:
+            return labelled + replace(unlabelled, labels=self._labels)
+        return labelled
 
 
 def _for_sentences(context: TrainingContext) -> TrainingContext:

@@ -10,17 +10,16 @@ from sentiment.data.sentences import encode_sentences
 from sentiment.data.split import make_examples
 from sentiment.inference.classifier import sigmoid
 from sentiment.training.context import TrainingContext
-from sentiment.training.regression import NgramRegression
 
-_SHARPENING = 5.0  # of a regression's logits: its labels were those of whole reviews
+_SHARPENING = 2.0  # of a regression's logits: a sentence is a small part of a review
 _LARGEST = 3.5  # logit of a label
 
 
-def sentence_set(context: TrainingContext) -> Examples:
+def sentence_set(context: TrainingContext, terms: np.ndarray) -> Examples:
     """Return sentences of the labelled reviews, and sentences changed by rule; see `contrast`.
 
     A sentence has the label of its review. If all reviews are too short to be cut, the result is
-    the reviews.
+    the reviews. terms: float32 (rows,), what each feature of a review adds to its logit.
     """
     random = np.random.default_rng(context.settings.seed)
     split, tokenizer = context.split, context.tokenizer
@@ -30,7 +29,6 @@ def sentence_set(context: TrainingContext) -> Examples:
     sentences = make_examples(encoded, split.train.labels[origin], tokenizer, context.model)
     if split.train.weights is not None:
         sentences = replace(sentences, weights=split.train.weights[origin])
-    terms = NgramRegression.fit(sentences, tokenizer.feature_count, normalized=False).terms
     changed = contrast_sentences(encoded, terms, tokenizer, random)
     targets = sigmoid(np.clip(_SHARPENING * changed.logits, -_LARGEST, _LARGEST))
     return sentences + make_examples(changed.encoded(), targets, tokenizer, context.model)

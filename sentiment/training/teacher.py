@@ -8,7 +8,7 @@ import numpy as np
 from sentiment.data.examples import Examples
 from sentiment.data.split import make_examples
 from sentiment.evaluation.metrics import fit_temperature
-from sentiment.training.context import TrainingContext
+from sentiment.training.context import UNSUPERVISED, TrainingContext
 from sentiment.training.regression import NgramRegression
 
 _SHARE = 1 / 3  # of the teacher's logits in the labels of a later round; the networks' are the rest
@@ -38,7 +38,7 @@ class Teacher:
     @cached_property
     def unlabelled_logits(self) -> np.ndarray:
         """The logits of the unlabelled reviews, float32 (U,)."""
-        return self._regression.logits(self._examples("unsupervised"))
+        return self._regression.logits(self._examples(UNSUPERVISED, same=self._context.unlabelled))
 
     def mix(self, logits: np.ndarray, validation_logits: np.ndarray) -> np.ndarray:
         """Return the logits of new labels for the unlabelled reviews, float32 (U,).

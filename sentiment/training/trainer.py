@@ -52,8 +52,8 @@ class BatchTotals:
 class Trainer:
     """A network, its optimizer, and their compiled training step.
 
-    The learning rate falls linearly to zero over `steps` steps. validation_batch: reviews in a batch
-    of `predict`, if not as many as in one of `run_epoch`.
+    The learning rate falls linearly to zero over `steps` steps. validation_batch: reviews in a
+    batch of `predict`, if not as many as in one of `run_epoch`.
     """
 
     def __init__(
