@@ -16,7 +16,7 @@ from sentiment.training.teacher import Teacher
 from sentiment.utils.progress import EpochMetrics
 
 _SENTENCE_SHARE = 0.3  # of the networks of sentences in the networks' mean
-_SUM_SHARE = 0.2  # of the teacher's sum in the logit; the networks' mean is the rest
+_SUM_SHARE = 0.3  # of the teacher's sum in the logit; the networks' mean is the rest
 
 
 def merge_networks(
