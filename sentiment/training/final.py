@@ -15,7 +15,7 @@ from sentiment.training.results import BestEpoch, RoundResult
 from sentiment.training.teacher import Teacher
 from sentiment.utils.progress import EpochMetrics
 
-_SENTENCE_SHARE = 0.3  # of the networks of sentences in the networks' mean
+_SENTENCE_SHARE = 0.4  # of the networks of sentences in the networks' mean
 _SUM_SHARE = 0.3  # of the teacher's sum in the logit; the networks' mean is the rest
 
 

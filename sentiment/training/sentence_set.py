@@ -11,7 +11,8 @@ from sentiment.data.split import make_examples
 from sentiment.inference.classifier import sigmoid
 from sentiment.training.context import TrainingContext
 
-_SHARPENING = 2.0  # of a regression's logits: a sentence is a small part of a review
+_SHARPENING = 5.0  # of a regression's logits: a sentence is a small part of a review
+_TIMES = 3  # that each changed sentence is read: there are five plain ones for each of them
 _LARGEST = 3.5  # logit of a label
 
 
@@ -31,4 +32,5 @@ def sentence_set(context: TrainingContext, terms: np.ndarray) -> Examples:
         sentences = replace(sentences, weights=split.train.weights[origin])
     changed = contrast_sentences(encoded, terms, tokenizer, random)
     targets = sigmoid(np.clip(_SHARPENING * changed.logits, -_LARGEST, _LARGEST))
-    return sentences + make_examples(changed.encoded(), targets, tokenizer, context.model)
+    examples = make_examples(changed.encoded(), targets, tokenizer, context.model)
+    return sum([examples] * _TIMES, sentences)

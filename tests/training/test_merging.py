@@ -88,6 +88,18 @@ def test_the_cut_keeps_the_rows_that_are_read_most():
     assert np.abs(after[6] - before[6]).max() > 0.01
 
 
+def test_the_cut_keeps_what_the_classifier_reads():
+    network = random_network(NETWORKS[0], 0)
+    classifier = np.full_like(network.weights["classifier.kernel"], 1e-6)
+    classifier[2] = 0.3
+    weights = network.weights | {"classifier.kernel": classifier}
+    read = NetworkArrays(network.model, network.table, weights)
+    cut, name = cut_table(read, 1, np.ones(len(WORDS) + 2)), "rnn_1.forward.kernel"
+    before, after = network.table @ network.weights[name], cut.table @ cut.weights[name]
+    np.testing.assert_allclose(after[:, 2], before[:, 2], atol=1e-4)
+    assert np.abs(after[:, 0] - before[:, 0]).max() > 0.01
+
+
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_the_sum_unit_adds_up_its_terms(bidirectional, encoded):
     model = ModelSettings(units=4, embedding=3, ngrams=1, bidirectional=bidirectional, repeats=True)

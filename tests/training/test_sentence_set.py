@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.contrast import contrast_sentences
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.sentences import encode_sentences
 from sentiment.training import sentence_set as module
 from sentiment.training.context import TrainingContext
+from sentiment.training.regression import NgramRegression
 from sentiment.training.sentence_set import sentence_set
 
 MODEL = ModelSettings(units=4, embedding=4, repeats=False)
-NONE = np.empty(0, np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,14 @@ def context(sample):
     return TrainingContext.create(sample, MODEL, TrainSettings())
 
 
-def test_a_sentence_has_the_label_of_its_review(context, sample):
-    made = sentence_set(context, NONE)
+@pytest.fixture(scope="module")
+def terms(context):
+    rows = context.tokenizer.feature_count
+    return NgramRegression.fit(context.split.train, rows, normalized=False).terms
+
+
+def test_a_sentence_has_the_label_of_its_review(context, terms, sample):
+    made = sentence_set(context, terms)
     rows = context.split.train_rows
     encoded, origin = encode_sentences(sample.split("train"), rows, context.tokenizer)
     count = len(encoded)
@@ -32,34 +39,38 @@ def test_a_sentence_has_the_label_of_its_review(context, sample):
     np.testing.assert_array_equal(made.features[: len(encoded.tokens)].shape[1:], (3,))
 
 
-def test_unlabelled_sentences_have_the_labels_that_are_given(context, sample):
-    unlabelled = len(sample.split("unsupervised"))
-    alone = sentence_set(context, NONE)
-    made = sentence_set(context, np.full(unlabelled, 0.875, np.float32))
-    assert len(made) > len(alone)
-    assert np.sum(made.labels == np.float32(0.875)) > 0
-    assert not np.any(alone.labels == np.float32(0.875))
+def test_changed_sentences_have_sharper_labels_than_reviews_but_no_certain_ones(
+    context, terms, sample
+):
+    rows, random = context.split.train_rows, np.random.default_rng(context.settings.seed)
+    encoded, _ = encode_sentences(sample.split("train"), rows, context.tokenizer)
+    logits = contrast_sentences(encoded, terms, context.tokenizer, random).logits
+    labels = sentence_set(context, terms).labels[len(encoded) :]
+    assert len(labels) == 3 * len(logits) > 60
+    expected = 1 / (1 + np.exp(-np.clip(5 * logits, -3.5, 3.5)))
+    np.testing.assert_allclose(labels, np.tile(expected, 3), rtol=1e-5)
+    assert labels.min() == pytest.approx(0.0293, abs=1e-4)
 
 
-def test_the_same_seed_makes_the_same_sentences(context):
-    first, second = sentence_set(context, NONE), sentence_set(context, NONE)
+def test_the_same_seed_makes_the_same_sentences(context, terms):
+    first, second = sentence_set(context, terms), sentence_set(context, terms)
     np.testing.assert_array_equal(first.features, second.features)
     np.testing.assert_array_equal(first.labels, second.labels)
 
 
-def test_sentences_weigh_as_their_reviews(sample):
+def test_sentences_weigh_as_their_reviews(sample, terms):
     settings = TrainSettings(class_weight="balanced")
     balanced = TrainingContext.create(sample, MODEL, settings)
     weights = balanced.split.train.weights * np.where(balanced.split.train.labels > 0.5, 2, 1)
     split = replace(balanced.split, train=replace(balanced.split.train, weights=weights))
-    made = sentence_set(replace(balanced, split=split), NONE)
+    made = sentence_set(replace(balanced, split=split), terms)
     count = len(encode_sentences(sample.split("train"), split.train_rows, balanced.tokenizer)[0])
     positive = made.labels[:count] > 0.5
     heavy, light = made.weights[:count][positive], made.weights[:count][~positive]
     assert heavy.min() > 1.5 * light.max() and len(light)
 
 
-def test_reviews_that_are_too_short_to_be_cut_are_learnt_as_they_are(context, monkeypatch):
+def test_reviews_that_are_too_short_to_be_cut_are_learnt_as_they_are(context, terms, monkeypatch):
     nothing = EncodedTexts(np.empty(0, np.int32), np.zeros(1, np.int64)), np.empty(0, np.int64)
     monkeypatch.setattr(module, "encode_sentences", lambda *_: nothing)
-    assert sentence_set(context, NONE) is context.split.train
+    assert sentence_set(context, terms) is context.split.train
