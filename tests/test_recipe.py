@@ -32,9 +32,9 @@ def test_the_default_recipe_names_every_setting():
     assert every - named == OF_DATA
 
 
-def test_the_default_recipe_has_a_teacher_and_several_networks():
+def test_the_default_recipe_has_a_teacher_and_a_network_of_sentences():
     default = recipe.load_recipe("default")
-    assert (default.train.teacher, default.train.members) == ("regression", 3)
+    assert (default.train.teacher, default.train.members) == ("regression", 1)
     assert default.prepare.vocabulary_from == "all" and not default.model.repeats
     assert default.model.negation and default.train.sentence_members == 1
 

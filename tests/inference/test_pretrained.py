@@ -10,9 +10,9 @@ MAX_SIZE = 8_000_000  # bytes
 
 def test_the_bundled_model_is_whole_small_and_of_the_shape_of_the_default_recipe():
     opened = bundle.read(resolve.PRETRAINED)
-    # It is what four networks of the recipe were merged into, with one unit that adds up.
+    # It is what two networks of the recipe were merged into, with one unit that adds up.
     one = recipe.load_recipe("default").model
-    assert opened.settings == replace(one, units=4 * one.units + 1, embedding=one.embedding + 1)
+    assert opened.settings == replace(one, units=2 * one.units + 1, embedding=one.embedding + 1)
     assert sum(path.stat().st_size for path in resolve.PRETRAINED.iterdir()) <= MAX_SIZE
 
 
