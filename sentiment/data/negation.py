@@ -29,6 +29,11 @@ def is_negator(word: str) -> bool:
     return word in _NEGATORS or word.endswith("n't")
 
 
+def ends_reach(word: str) -> bool:
+    """Return True for `!`, `?` and `but`."""
+    return word in _ENDS
+
+
 class Negation:
     """Finds the negated words of encoded texts, given the words of the vocabulary."""
 
@@ -36,7 +41,7 @@ class Negation:
         self._negates = np.zeros(len(words) + FIRST_WORD, bool)
         self._ends = np.zeros(len(words) + FIRST_WORD, bool)
         for number, word in enumerate(words, FIRST_WORD):
-            self._negates[number], self._ends[number] = is_negator(word), word in _ENDS
+            self._negates[number], self._ends[number] = is_negator(word), ends_reach(word)
 
     def negated(self, encoded: EncodedTexts) -> np.ndarray:
         """Return whether each token is a known word that is negated, bool (total tokens,)."""
