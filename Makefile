@@ -41,10 +41,10 @@ setup: .venv/installed node_modules/.package-lock.json  ## install the pinned pa
 	$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Biome, which checks the scripts and style sheets of the pages. Without npm its test is skipped.
+# Biome and axe, which check the scripts and pages. Without npm their tests are skipped.
 node_modules/.package-lock.json: package-lock.json .npmrc
 	@command -v npm >/dev/null || exit 0; \
-	  npm ci --silent && touch $@ || echo "Biome can't be installed, so its test is skipped" >&2
+	  npm ci --silent && touch $@ || echo "Biome and axe can't be installed, so their tests are skipped" >&2
 
 compile := $(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
   --generate-hashes --no-emit-index-url --no-annotate --no-header

@@ -20,7 +20,7 @@ from sentiment.utils import environment
 
 COMMANDS = (
     *("prepare", "train", "evaluate", "predict", "states", "formats"),
-    *("sweep", "runs", "compare", "promote", "serve", "ui", "lecture", "sync"),
+    *("sweep", "runs", "compare", "promote", "export", "serve", "ui", "lecture", "sync"),
 )
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -10,6 +11,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sentiment.utils.text import replace_control
+
+# As Biome formats them.
+_IMPORT = re.compile(r'^import \{[^}]*\} from "[^"]*";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:class|const|function))", re.MULTILINE)
 
 
 @cache
@@ -67,6 +72,15 @@ def _is_name(source: str) -> bool:
 def static(name: str) -> str:
     """Return the text of a file in `static/`."""
     return resources.files("sentiment.reports").joinpath("static", name).read_text("utf-8")
+
+
+def join_modules(names: Sequence[str]) -> str:
+    """Return modules of JavaScript in `static/` as one script, which imports nothing.
+
+    names: in the order in which they run. All names that they define have to differ.
+    """
+    modules = [_EXPORT.sub("", _IMPORT.sub("", static(name))) for name in names]
+    return '"use strict";\n' + "".join(modules)
 
 
 def script_hash(source: str) -> str:

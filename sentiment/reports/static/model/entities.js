@@ -1,5 +1,5 @@
 // Decodes the entities of HTML, such as &eacute; or &#39;, as Python's html.unescape does.
-class Entities {
+export class Entities {
   // named: characters by name, with its semicolon if it needs one; replaced: characters by number,
   // of the numbers that stand for others than themselves.
   constructor({ named, replaced }) {

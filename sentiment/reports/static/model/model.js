@@ -1,8 +1,12 @@
 // A trained model: texts in, probabilities, hidden states and the effects of words out.
+import { Network, sigmoid } from "./network.js";
+import { TokenRules } from "./token_rules.js";
+import { UNKNOWN, Vocabulary } from "./vocabulary.js";
+
 const MIN_PUSH = Math.log(1.5); // log-odds of a word that carries a verdict
 const STEP = 2 ** -8; // of a difference quotient
 
-class Model {
+export class Model {
   // facts: numbers and names; arrays: typed arrays by name, see reports/packed_model.py.
   constructor(facts, arrays) {
     this.facts = facts;
@@ -64,7 +68,8 @@ class Model {
 
   // Yields the log-odds without the first token, without the second and so on.
   *withoutEach(tokens) {
-    for (let index = 0; index < tokens.length; index++) yield this.logit(tokens.toSpliced(index, 1));
+    for (let index = 0; index < tokens.length; index++)
+      yield this.logit(tokens.toSpliced(index, 1));
   }
 
   // How many different known words carry the verdict, as sentiment/inference/evidence.py counts.

@@ -2,7 +2,7 @@
 //
 // Matrices are Float64Arrays, row after row. T: words of a text; H: units of a layer and direction;
 // S: numbers of the state of all directions.
-class Network {
+export class Network {
   // weights: matrices by name, as in weights.npz.
   constructor(weights, settings, temperature) {
     const names = settings.bidirectional ? ["forward", "backward"] : ["forward"];
@@ -120,7 +120,8 @@ function project(inputs, length, { kernel, bias }) {
     for (let row = 0; row < size; row++) {
       const value = inputs[word * size + row];
       const weights = row * units;
-      for (let unit = 0; unit < units; unit++) projected[start + unit] += value * kernel[weights + unit];
+      for (let unit = 0; unit < units; unit++)
+        projected[start + unit] += value * kernel[weights + unit];
     }
   }
   return projected;
@@ -149,6 +150,6 @@ function pool(states, length, stateSize, unit, kind) {
   return kind === "mean" ? sum / length : largest;
 }
 
-function sigmoid(logit) {
+export function sigmoid(logit) {
   return 1 / (1 + Math.exp(-logit));
 }

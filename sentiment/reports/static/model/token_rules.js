@@ -1,4 +1,6 @@
 // Divides a text into tokens by the rules of sentiment/data/token_rules.py, which explains them.
+import { Entities } from "./entities.js";
+
 const MISREAD_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]";
 // The characters of the bytes 0x80 to 0x9f in cp1252.
 const CP1252 = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ";
@@ -11,7 +13,7 @@ const FOLDED = new Map([
 // A character without meaning, in place of those that the model's program does not know.
 const NOTHING = "\ue000";
 
-class TokenRules {
+export class TokenRules {
   // rules: their number; characters: ranges for a regular expression, by the kind of character,
   // from the program that trained the model, so that every browser reads alike.
   constructor(rules, { characters, entities }) {
@@ -33,10 +35,7 @@ class TokenRules {
         `|ð[Ÿ\x9f]${MISREAD_TAIL}{2}|ï¸[\x8f]`,
       "gu",
     );
-    this.treebank = new RegExp(
-      `(?<=[a-z]) (?=(?:n't|'(?:s|re|ve|ll|d|m))(?![${word}'\\-]))`,
-      "gu",
-    );
+    this.treebank = new RegExp(`(?<=[a-z]) (?=(?:n't|'(?:s|re|ve|ll|d|m))(?![${word}'\\-]))`, "gu");
     this.counted = new RegExp(`^[${symbol}${word}]$`, "u");
     const base = `[0-9]+/[0-9]+|${alphanumeric}+(?:'${alphanumeric}+)*|[!?]`;
     this.tokenize = rules === 1 ? this.tokenize1 : this.tokenize2;

@@ -1,5 +1,7 @@
 // Reads what reports/packed_model.py packed: the length of a JSON text, the text, then arrays.
-async function unpackModel(base64) {
+import { Model } from "./model.js";
+
+export async function unpackModel(base64) {
   const bytes = await gunzip(fromBase64(base64));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = 4 + view.getUint32(0, true);

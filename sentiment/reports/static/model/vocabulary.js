@@ -1,10 +1,10 @@
 // Maps tokens and n-grams to rows of the table of vectors, as sentiment/data/tokenizer.py does.
 const PADDING = 0;
-const UNKNOWN = 1;
+export const UNKNOWN = 1;
 const FIRST_WORD = 2;
 const REACH = 5; // words that a negator applies to
 
-class Vocabulary {
+export class Vocabulary {
   // words: in order of their ids; keys: ascending numbers of the n-grams; negators, ends: those
   // words that negate what follows, and that end this; settings: the model's.
   constructor({ words, keys, negators, ends, settings }) {
