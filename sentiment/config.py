@@ -194,7 +194,10 @@ class TrainSettings:
         "apart: leave out training reviews that share many rare words with a validation review",
     )
     validation_share: float = setting(
-        0.1, "share of the training reviews used for validation", 0.01, 0.5
+        0.0,
+        "share of the training reviews used for validation; 0: a tenth, and at most 1,250 reviews",
+        0.0,
+        0.5,
     )
     fold: int = setting(0, "which of the reviews are used for validation: 0, 1 or 2", 0, 2)
     class_weight: Literal["none", "balanced"] = setting(

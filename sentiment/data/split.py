@@ -15,6 +15,7 @@ from sentiment.data.trainable import check_labels, group_reviews
 from sentiment.errors import InputError
 
 SPLIT_RULE = 2  # of `split_training_reviews`
+_SHARE, _MAX_VALIDATION = 0.1, 1250  # of the training reviews; reviews
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,15 @@ def split_training_reviews(
     labels are too few for both sides.
     """
     encoded = split.encoded.last(model.longest_review)
+    share = settings.validation_share or validation_share(len(split))
     if rule == 1:
         order = np.random.default_rng(0).permutation(len(split))
-        count = max(1, round(len(split) * settings.validation_share))
+        count = max(1, round(len(split) * share))
         validation = np.sort(order[:count])
     else:
         groups = group_reviews(encoded)
         check_labels(split.labels, groups)
-        validation = _choose_fold(groups, split.labels, settings.validation_share, settings.fold)
+        validation = _choose_fold(groups, split.labels, share, settings.fold)
     train = np.setdiff1d(np.arange(len(split)), validation)
     if settings.validation == "apart":
         train = unrelated(encoded, validation, train)
@@ -98,6 +100,15 @@ def split_training_reviews(
 
     truncated = float(np.mean(split.encoded.lengths > model.longest_review))
     return TrainingSplit(examples(train), examples(validation), train, validation, truncated)
+
+
+def validation_share(reviews: int) -> float:
+    """Return the share of training reviews that validates unless a share is set.
+
+    A temperature and a neutral band need no more than _MAX_VALIDATION reviews, and the network
+    learns from the others. Whoever compares settings sets a larger share.
+    """
+    return min(_SHARE, _MAX_VALIDATION / reviews)
 
 
 def _choose_fold(groups: np.ndarray, labels: np.ndarray, share: float, fold: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from sentiment.training.results import BestEpoch, RoundResult
 from sentiment.training.teacher import Teacher
 from sentiment.utils.progress import EpochMetrics
 
-_SENTENCE_SHARE = 0.4  # of the networks of sentences in the networks' mean
+_SENTENCE_WEIGHT = 2 / 3  # of a network of sentences in the networks' mean; one of reviews has 1
 _SUM_SHARE = 0.3  # of the teacher's sum in the logit; the networks' mean is the rest
 
 
@@ -52,11 +52,8 @@ def merge_networks(
 
 def _shares(of_reviews: int, of_sentences: int) -> list[float]:
     """Return the weight of each network's logit, given how many there are of each kind."""
-    if not of_sentences:
-        return [1 / of_reviews] * of_reviews
-    return [(1 - _SENTENCE_SHARE) / of_reviews] * of_reviews + [
-        _SENTENCE_SHARE / of_sentences
-    ] * of_sentences
+    weights = [1.0] * of_reviews + [_SENTENCE_WEIGHT] * of_sentences
+    return [weight / sum(weights) for weight in weights]
 
 
 def _measure(

@@ -6,7 +6,7 @@ import pytest
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.examples import Examples
 from sentiment.data.prepare import prepare
-from sentiment.data.split import split_training_reviews
+from sentiment.data.split import split_training_reviews, validation_share
 from sentiment.data.trainable import group_reviews
 from sentiment.errors import InputError
 from sentiment.training.context import TrainingContext
@@ -46,6 +46,19 @@ def test_equal_reviews_are_on_one_side_and_both_sides_have_the_same_labels(uneve
         reviews, tokenizer, MODEL, TrainSettings(validation_share=0.1), rule=1
     )
     assert set(groups[old.validation_rows]) & set(np.delete(groups, old.validation_rows))
+
+
+def test_without_a_share_a_tenth_validates_and_at_most_1250_reviews(uneven):
+    assert validation_share(400) == 0.1
+    assert validation_share(12_500) == 0.1
+    assert validation_share(25_000) == 0.05
+    reviews, tokenizer = uneven
+    splits = [
+        split_training_reviews(reviews, tokenizer, MODEL, TrainSettings(validation_share=share))
+        for share in (0.0, 0.1, 0.3)
+    ]
+    counts = [len(split.validation_rows) for split in splits]
+    assert counts[0] == counts[1] < counts[2]
 
 
 def test_reviews_that_differ_only_in_what_is_cut_off_are_equal(tmp_path):
