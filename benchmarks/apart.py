@@ -30,9 +30,7 @@ def measure(recipe_name: str, fold: int, paths: ProjectPaths) -> EpochMetrics:
     """Train a recipe, with the fold's number as seed, and return what it reached."""
     recipe = load_recipe(recipe_name)
     data, _ = prepare(recipe.prepare, paths)
-    settings = replace(
-        recipe.train, validation="apart", validation_share=0.1, fold=fold, seed=fold
-    )
+    settings = replace(recipe.train, validation="apart", validation_share=0.1, fold=fold, seed=fold)
     return train(data, recipe.model, settings, paths, track=False).best
 
 

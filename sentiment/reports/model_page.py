@@ -1,6 +1,5 @@
 """Show a trained model on one self-contained HTML page that runs it."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -28,7 +27,10 @@ _MODULES = (
 _READOUT_NOTES = {
     ("last", False): "The frame marks the final state, the column after the last word, which alone "
     "decides. P(positive) after a word is the classifier's answer for that column.",
-    ("last", True): "The frames mark the final state, which alone decides: forward the column after "
+    (
+        "last",
+        True,
+    ): "The frames mark the final state, which alone decides: forward the column after "
     "the last word, backward the one after the first word, which is read last. P(positive) after a "
     "word is that of the text up to it, read in both directions.",
 }
@@ -113,11 +115,16 @@ def _facts(bundle: Bundle) -> Iterator[tuple[str, str]]:
         yield "validation accuracy", f"{manifest.metrics['validation/accuracy']:.2%}"
     if manifest.settings.get("train", {}).get("teacher") == "regression":
         yield "teacher", "a regression on n-grams labelled the unlabelled reviews"
-    yield "network", f"{settings.cell}, {settings.units} units{' each way' * settings.bidirectional}"
+    yield (
+        "network",
+        f"{settings.cell}, {settings.units} units{' each way' * settings.bidirectional}",
+    )
     yield "words", f"{len(bundle.tokenizer.words):,}"
     yield "n-grams", f"{len(bundle.tokenizer.ngrams):,}"
     yield "temperature", f"{bundle.temperature:.3f}"
-    weights = sum(array.size for array in bundle.weights.values()) + np.asarray(bundle.embedding).size
+    weights = (
+        sum(array.size for array in bundle.weights.values()) + np.asarray(bundle.embedding).size
+    )
     yield "numbers in the network", f"{weights:,}"
     if digest := manifest.files.get("weights.npz", {}).get("sha256"):
         yield "digest of the weights", digest[:12]

@@ -65,7 +65,7 @@ def pack_model(bundle: Bundle) -> str:
 def _by_bytes(array: np.ndarray) -> bytes:
     """Return the first bytes of all numbers, then the second ones and so on."""
     numbers = np.ascontiguousarray(array).reshape(-1)
-    return numbers.view(np.uint8).reshape(len(numbers), -1).T.tobytes()
+    return numbers.view(np.uint8).reshape(-1, array.itemsize).T.tobytes()
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:
@@ -121,5 +121,6 @@ def _ranges(numbers: Iterable[int]) -> str:
         else:
             ranges.append([number, number])
     return "".join(
-        f"\\u{{{first:x}}}" + (f"-\\u{{{last:x}}}" if last > first else "") for first, last in ranges
+        f"\\u{{{first:x}}}" + (f"-\\u{{{last:x}}}" if last > first else "")
+        for first, last in ranges
     )

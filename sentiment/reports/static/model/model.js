@@ -105,7 +105,7 @@ export class Model {
     const unknown = all.filter((token) => !this.isKnown(token)).length / Math.max(1, count);
     if (unknown > 0.5) {
       warnings.push(unknown === 1 ? "no-known-word" : "unknown-words");
-      const letters = text.match(/\p{L}/gu)?.length ?? 0;
+      const letters = text.match(this.rules.letters)?.length ?? 0;
       const latin = text.match(/[A-Za-z\u00aa-\u024f\u1e00-\u1eff]/gu)?.length ?? 0;
       if (letters > 2 * latin) warnings.push("other-script");
     }

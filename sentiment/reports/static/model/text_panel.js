@@ -21,6 +21,9 @@ export class TextPanel {
     this.find("h2").textContent = title;
     this.textarea = this.find("textarea");
     this.textarea.ariaLabel = title;
+    for (const region of this.element.querySelectorAll("[role=region]")) {
+      region.ariaLabel = `${title}: ${region.ariaLabel}`;
+    }
     this.textarea.addEventListener("input", () => this.show());
     this.whatIf = new WhatIf(this);
     new Sharing(this);

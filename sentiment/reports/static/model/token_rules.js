@@ -10,6 +10,7 @@ const FOLDED = new Map([
   ["\uff9e", "\u3099"],
   ["\uff9f", "\u309a"],
 ]);
+const EMOJI = "[\u2600-\u27bf\u{1f300}-\u{1faff}]"; // of rules 1
 // A character without meaning, in place of those that the model's program does not know.
 const NOTHING = "\ue000";
 
@@ -22,9 +23,12 @@ export class TokenRules {
     const word = `${alphanumerics}_`;
     this.entities = new Entities(entities);
     this.byteOf = new Map(Array.from(CP1252, (character, index) => [character, 0x80 + index]));
-    this.unassigned = new RegExp(`[${unassigned}]`, "gu");
+    // Rules 1 count any character of some ranges as a token, assigned or not.
+    const counted = rules === 1 ? `(?!${EMOJI})` : "";
+    this.unassigned = new RegExp(`${counted}[${unassigned}]`, "gu");
     this.folded = new RegExp(`[${[...FOLDED.keys()].join("")}]`, "gu");
     this.marks = new RegExp(`[${mark}]`, "gu");
+    this.letters = new RegExp(`[${letter}]`, "gu");
     this.excessiveMarks = new RegExp(`[^${word}${space}]{31,}`, "gu");
     this.lostApostrophe = new RegExp(
       `(?<=[${letter}])[\u2032\u201b\uff07\ufffd](?=[${letter}])`,
@@ -41,7 +45,7 @@ export class TokenRules {
     this.tokenize = rules === 1 ? this.tokenize1 : this.tokenize2;
     this.token =
       rules === 1
-        ? new RegExp(`${base}|[:;]-?[()]|[\u2600-\u27bf\u{1f300}-\u{1faff}]`, "gu")
+        ? new RegExp(`${base}|[:;]-?[()]|${EMOJI}`, "gu")
         : new RegExp(`${smileys(alphanumeric, space)}|${base}|${symbols(word, space)}`, "gu");
   }
 
