@@ -22,10 +22,9 @@ def command(
     """Write a trained model as one page to type into."""
     from sentiment.inference import resolve
     from sentiment.reports.model_page import render_model_page
-    from sentiment.utils import files
+    from sentiment.utils import files, opening
 
     bundle = resolve.resolve_model(model, find_project())
-    page = render_model_page(bundle).encode("utf-8")
-    with files.write_errors(html), files.atomic_file(html) as tmp:
-        tmp.write_bytes(page)
+    page = render_model_page(bundle)
+    files.write_text(opening.output_path(html), page)
     _terminal.print_message(f"{html}: {len(page) / 1e6:.1f} MB, the model {bundle.name}", err=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sentiment.inspection.unrolled import Decision, SmallNetwork, Step
-from sentiment.reports.svg import css_color
+from sentiment.reports.svg import css_unit_color
 
 _TINT = 0.6  # fraction of the strongest colour, because text stands on it
 
@@ -45,7 +45,9 @@ def numbers(values: np.ndarray) -> list[Number]:
 
 def tinted(values: np.ndarray) -> list[Number]:
     """Return the numbers of a vector, each on a color for its sign and size."""
-    return [Number(value, css_color(_TINT * min(max(value, -1), 1))) for value in values.tolist()]
+    return [
+        Number(value, css_unit_color(_TINT * min(max(value, -1), 1))) for value in values.tolist()
+    ]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from sentiment.reports.templating import render_page
 from sentiment.utils.colors import NEGATIVE, NEUTRAL, POSITIVE, hex_color
 from sentiment.utils.text import finite
 
-_STYLES = ("base.css", "explanation.css", "sections.css", "controls.css", "tables.css")
+_STYLES = (
+    "base.css",
+    "explanation.css",
+    "sections.css",
+    "controls.css",
+    "tables.css",
+    "scales.css",
+)
 _SCRIPTS = ("navigation.js", "controls.js", "plots.js")
 
 

@@ -26,6 +26,10 @@ _LABEL_COLORS = {
     NEGATIVE: tuple(np.array(colors.NEGATIVE) / 255),
     UNLABELLED: (0.4, 0.4, 0.4),
 }
+_UNIT_COLORS = LinearSegmentedColormap.from_list(
+    "unit",
+    [colors.hex_color(colors.UNIT_NEGATIVE), "white", colors.hex_color(colors.UNIT_POSITIVE)],
+)
 _COLORMAP = LinearSegmentedColormap.from_list(
     "sentiment", [_LABEL_COLORS[NEGATIVE], "white", _LABEL_COLORS[POSITIVE]]
 )
@@ -73,7 +77,7 @@ class HiddenStatesFigure:
         right = figure.add_axes((0.72, 0.07, 0.12, 0.87), sharey=left)
         self._image = left.imshow(
             snapshot.states,
-            cmap=_COLORMAP,
+            cmap=_UNIT_COLORS,
             vmin=-1,
             vmax=1,
             aspect="auto",
@@ -241,6 +245,6 @@ def state_image(states: np.ndarray, height: int = 120, width: int = 256) -> np.n
     rows = np.arange(height) * states.shape[1] // height
     columns = np.arange(width) * states.shape[0] // width
     values = states.T[np.ix_(rows, columns)][..., None]
-    hue = np.where(values > 0, colors.POSITIVE, colors.NEGATIVE)
+    hue = np.where(values > 0, colors.UNIT_POSITIVE, colors.UNIT_NEGATIVE)
     pixels = np.rint(255 + (hue - 255) * np.abs(values)).astype(np.uint8)
     return np.pad(pixels, ((0, width - height), (0, 0), (0, 0)), constant_values=255)

@@ -69,7 +69,7 @@ def page(example: Example, reading: Walkthrough) -> str:
     return render_page(
         "lecture.html",
         title="A hidden state, by hand",
-        styles=["base.css", "lecture.css"],
+        styles=["base.css", "scales.css", "lecture.css"],
         scripts=["lecture.js"],
         example=_example_view(example),
         sentence=walkthrough.sentence_view(reading),

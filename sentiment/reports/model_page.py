@@ -137,4 +137,8 @@ def _card(bundle: Bundle) -> Markup:
         return Markup("")
     _, _, text = path.read_text("utf-8").partition("\n")
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    return Markup(markdown.render(text).replace("<h2>", "<h3>").replace("</h2>", "</h3>"))  # noqa: S704
+    tokens = markdown.parse(text)
+    for token in tokens:
+        if token.type.startswith("heading"):
+            token.tag = "h3"  # below the page's own heading of the card
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704

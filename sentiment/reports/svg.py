@@ -9,7 +9,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from sentiment.inspection.explain import Trace, WordEffects
-from sentiment.utils.colors import NEGATIVE, POSITIVE
+from sentiment.utils.colors import NEGATIVE, POSITIVE, UNIT_NEGATIVE, UNIT_POSITIVE
 from sentiment.utils.text import replace_control
 
 _MAX_OPACITY = 0.85  # of a word's colour; more would hide the word
@@ -127,7 +127,9 @@ def _png(states: np.ndarray, shades: int) -> str:
     """
     picture = Image.fromarray((np.rint(shades * states) + shades).astype(np.uint8), "P")
     levels = np.arange(-shades, shades + 1)
-    picture.putpalette([part for n in levels for part in (POSITIVE if n > 0 else NEGATIVE)])
+    picture.putpalette(
+        [part for n in levels for part in (UNIT_POSITIVE if n > 0 else UNIT_NEGATIVE)]
+    )
     opacities = np.rint(np.abs(levels) * (255 / shades)).astype(np.uint8)
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True, transparency=opacities.tobytes())
@@ -140,6 +142,14 @@ def safe(text: str) -> str:
 
 
 def css_color(strength: float) -> str:
-    """Return the CSS colour of a strength from -1, for negative, to 1."""
-    hue = POSITIVE if strength > 0 else NEGATIVE
+    """Return the CSS colour of evidence, from -1 for negative to 1 for positive."""
+    return _css(strength, POSITIVE if strength > 0 else NEGATIVE)
+
+
+def css_unit_color(value: float) -> str:
+    """Return the CSS colour of a number of a hidden state, from -1 to 1."""
+    return _css(value, UNIT_POSITIVE if value > 0 else UNIT_NEGATIVE)
+
+
+def _css(strength: float, hue: tuple[int, ...]) -> str:
     return "rgb({} {} {} / {:.3f})".format(*hue, _MAX_OPACITY * abs(strength))

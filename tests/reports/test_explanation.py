@@ -14,6 +14,7 @@ from sentiment.inspection import explain
 from sentiment.inspection.explain import Trace, WordEffects
 from sentiment.reports.explanation import page
 from sentiment.reports.svg import trace_svg
+from sentiment.utils.colors import UNIT_NEGATIVE, UNIT_POSITIVE
 from tests.helpers.browser import CHROMIUM, needs_browser
 from tests.helpers.build import TINY, tiny_bundle
 
@@ -100,11 +101,11 @@ def test_the_heat_map_is_a_picture_with_a_pixel_for_each_unit_and_word():
     shown = trace_svg(*by_hand())
     picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", shown)[1])))
     assert picture.format == "PNG" and picture.mode == "P"
-    blue, orange = (30, 120, 220), (225, 95, 20)
+    green, purple = UNIT_POSITIVE, UNIT_NEGATIVE
     # Unit 1 is 0 and then -1, unit 2 is 1 and then 0.5: opacity 0, 255; 255, 64 / 127 of it.
     assert np.asarray(picture.convert("RGBA")).tolist() == [
-        [[*orange, 0], [*orange, 255]],
-        [[*blue, 255], [*blue, 129]],
+        [[*purple, 0], [*purple, 255]],
+        [[*green, 255], [*green, 129]],
     ]
 
 
@@ -154,7 +155,7 @@ def test_a_browser_shows_everything_and_runs_no_script_from_the_text(tmp_path):
     assert "&lt;img src=x onerror=" in dom
     assert "<script" not in dom and "<img" not in dom
     # No tag of the text has closed a tag of the page.
-    assert dom.count("<section") == dom.count("</section>") == 3
+    assert dom.count("<section") == dom.count("</section>") == 4
     assert re.search(r"<details open.*</details>\s*</section>\s*</body>", dom, flags=re.S)
     for word in ("good", "film", "bad", "heart"):
         assert re.search(rf'title="word \d+: [+-]\d\.\d+ · P 0\.\d+ without it">{word}</span>', dom)

@@ -6,7 +6,7 @@ import pytest
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import probes, snapshots
 from sentiment.reports import figures, plane
-from sentiment.utils.colors import NEGATIVE, POSITIVE
+from sentiment.utils.colors import UNIT_NEGATIVE, UNIT_POSITIVE
 from tests.helpers.build import TINY, tiny_bundle
 
 TEXTS = ["a bad film with none", "a good film", "good heart, good film"]
@@ -62,8 +62,8 @@ def test_a_state_image_has_a_row_for_each_unit_and_a_column_for_each_word():
     image = figures.state_image(states, height=4, width=6)
     assert image.shape == (6, 6, 3)
     assert (image[4:] == 255).all()
-    assert image[0, 0].tolist() == image[1, 2].tolist() == list(POSITIVE)
-    assert image[0, 3].tolist() == list(NEGATIVE)
+    assert image[0, 0].tolist() == image[1, 2].tolist() == list(UNIT_POSITIVE)
+    assert image[0, 3].tolist() == list(UNIT_NEGATIVE)
     assert image[3, 0].tolist() == [255, 255, 255]
-    # Halfway from white to (30, 120, 220), .5 rounded to the even number.
-    assert image[3, 5].tolist() == [142, 188, 238]
+    # Halfway from white to (60, 150, 80), .5 rounded to the even number.
+    assert image[3, 5].tolist() == [158, 202, 168]
