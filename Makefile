@@ -126,9 +126,10 @@ bench-away: setup  ## time training beside a tracking server that is away, ill o
 bench-growth: setup  ## time and accuracy against the number of reviews and units
 	$(bin)/python benchmarks/growth.py
 
-pictures: setup  ## take the README's pictures of MLflow from three real runs; ten minutes
+pictures: setup  ## take the pictures of the docs, those of MLflow from three real runs; ten minutes
 	rm -rf data/pictures
-	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/integration/test_ui.py
+	SENTIMENT_PICTURES=docs SENTIMENT_REQUIRE_CHROMIUM=1 $(bin)/pytest tests/integration/test_ui.py \
+	  tests/reports/test_model_page.py
 
 pretrained: setup  ## train the bundled model again
 	$(bin)/python benchmarks/pretrained.py

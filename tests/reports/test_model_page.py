@@ -1,4 +1,7 @@
-"""The page of a model answers as the program does, in a real browser, and does what it offers."""
+"""The page of a model answers as the program does, in a real browser, and does what it offers.
+
+With SENTIMENT_PICTURES=FOLDER a picture of the page and one of an explanation are saved there.
+"""
 
 import csv
 import io
@@ -11,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentiment.data.labels import label_of
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import InputError
 from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import LabelRule, predict
 from sentiment.inspection import explain
+from sentiment.reports import explanation
 from sentiment.reports.model_page import render_model_page
 from tests.helpers.browser import chromium, needs_browser
 from tests.helpers.build import TINY, tiny_bundle
@@ -440,6 +445,26 @@ def test_on_paper_there_are_the_numbers_and_no_controls(opened, page_file):
     assert page.locator(".numbers tbody tr").first.is_visible()
     assert not page.locator("#options").is_visible()
     assert page.locator(".verdict").is_visible()
+
+
+@needs_browser
+def test_the_pictures_of_the_docs(opened, page_file, browser, classifier, tmp_path):
+    folder = Path(os.environ.get("SENTIMENT_PICTURES") or tmp_path)
+    page = opened(page_file, viewport={"width": 1100, "height": 1000})
+    show(page, "The cast is wonderful and the photography superb, but I don't like the film.")
+    page.locator(".words button", has_text="wonderful").click()
+    page.click("[data-change=negate]")
+    page.screenshot(path=folder / "page.png")
+    text = "The start is slow, but it turns into one of the best films I have seen."
+    trace, effects = explain.trace(classifier, text), explain.word_effects(classifier, text)
+    label = label_of(effects.probability)
+    file = tmp_path / "explanation.html"
+    file.write_text(explanation.page(trace, effects, label=label, model="pretrained"), "utf-8")
+    with browser.new_context(viewport={"width": 1100, "height": 860}) as context:
+        explained = context.new_page()
+        explained.goto(file.as_uri())
+        explained.screenshot(path=folder / "explanation.png")
+    assert all((folder / name).stat().st_size > 20_000 for name in ("page.png", "explanation.png"))
 
 
 def test_no_text_of_a_model_is_markup(tmp_path):
