@@ -38,7 +38,8 @@ class LazyGroup(ErrorHandlingGroup):
         single = typer.Typer(add_completion=False)
         module = import_module(f"sentiment.cli.{cmd_name}")
         parser = getattr(module, "COMMAND_CLASS", None)  # None: Typer's own
-        single.command(cmd_name, cls=parser)(module.command)
+        epilog = getattr(module, "epilog", lambda: None)()  # what the help ends with
+        single.command(cmd_name, cls=parser, epilog=epilog)(module.command)
         return typer.main.get_command(single)
 
 

@@ -92,6 +92,19 @@ _AsJsonOption = Annotated[bool, typer.Option("--json", help="print one JSON obje
 _QuietOption = Annotated[bool, typer.Option("--quiet", help="print errors only")]
 
 
+def epilog() -> str:
+    """Return what the bundled model is known to get wrong, by kind, for the end of the help."""
+    from sentiment.inference.known_failures import read_known_failures
+    from sentiment.inference.resolve import PRETRAINED
+
+    shares = read_known_failures(PRETRAINED)
+    kinds = ", ".join(f"{kind} {share}" for kind, share in shares)
+    return (
+        f"Short sentences are hard. Right answers of the bundled model, by what turns the verdict: "
+        f"{kinds}. Coin tosses give 50 %. --neutral auto and --evidence say which answers to trust."
+    )
+
+
 @reading_options
 def command(
     ctx: typer.Context,
