@@ -129,8 +129,9 @@ def card(model: Bundle, data: evaluate.LabelledTexts, result: evaluate.Evaluatio
             "texts about people, other languages, or uses in which a wrong answer does harm.",
             f"- **Network**: {settings}; final hidden state → one logit. {size / 1e6:.1f} MB.",
             "- **Data**: IMDB reviews (Maas et al. 2011) as in TensorFlow Datasets "
-            "imdb_reviews/plain_text 1.0.0: the training split, 1,250 of its reviews for validation "
-            "and for the temperature, and the unlabelled split, labelled by a regression on n-grams; "
+            "imdb_reviews/plain_text 1.0.0: the training split, 1,250 of its reviews for "
+            "validation and for the temperature, and the unlabelled split, labelled by a "
+            "regression on n-grams; "
             f"temperature {model.temperature:.3f}. Digest of the training split "
             f"{model.manifest.data.digests['train'][:12]}.",
             f"- **Accuracy**: {scores.accuracy:.2%} of the {scores.reviews:,} official test "
