@@ -59,7 +59,9 @@ async def _read(request: Request, kind: type[Body]) -> Body:
 def _check_count(texts: Sequence[str], service: Service) -> None:
     limit = service.settings.limits.texts
     if len(texts) > limit:
-        raise ApiError(413, f"{len(texts):,} texts are more than {limit:,}", "send several requests")
+        raise ApiError(
+            413, f"{len(texts):,} texts are more than {limit:,}", "send several requests"
+        )
 
 
 async def _classify(

@@ -86,7 +86,9 @@ async def answer_sentiment_error(request: Request, error: Any) -> JSONResponse:
 async def answer_http_error(request: Request, error: Any) -> JSONResponse:
     """Answer an unknown path, or a method that a path does not take."""
     if error.status_code == 405:
-        return ApiError(405, "this path does not take that method", headers=error.headers).response()
+        return ApiError(
+            405, "this path does not take that method", headers=error.headers
+        ).response()
     fact = "there is no such path" if error.status_code == 404 else str(error.detail)
     return ApiError(error.status_code, fact, "GET /docs lists the paths").response()
 

@@ -49,7 +49,9 @@ def read_csv(body: bytes) -> list[str]:
         text = body.decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"has a fault: {error}"
+        reason = (
+            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"has a fault: {error}"
+        )
         raise InputError(f"the body {reason}", hint=_CSV_HINT) from None
     rows = [row for row in rows if row]  # a blank line
     if not rows:
