@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BIOME = ROOT / "node_modules" / ".bin" / "biome"
+FOLDERS = ["sentiment/reports/static", "sentiment/serving/static"]
 MISSING = [
     *([] if shutil.which("node") else ["Node.js is not installed"]),
     *([] if BIOME.exists() else ["node_modules lacks Biome; type npm ci"]),
@@ -21,10 +22,10 @@ def test_biome_accepts_every_script_and_style_sheet():
         pytest.fail(f"SENTIMENT_REQUIRE_NODE=1, but {' and '.join(MISSING)}")
     if MISSING:
         pytest.skip(" and ".join(MISSING))
-    command = [BIOME, "ci", "--error-on-warnings", "--colors=off", "sentiment/reports/static"]
+    command = [BIOME, "ci", "--error-on-warnings", "--colors=off", *FOLDERS]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    files = len(list((ROOT / "sentiment" / "reports" / "static").iterdir()))
+    files = sum(len(list((ROOT / folder).glob("*.[jc]s*"))) for folder in FOLDERS)
     assert f"Checked {files} files" in result.stdout + result.stderr
 
 

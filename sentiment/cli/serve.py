@@ -142,7 +142,9 @@ def _serve(
 
 def _render_page(bundle: "Bundle") -> str:
     """Return the page of a model. Imported here: it takes half a second, and only the page does."""
-    from sentiment.reports.model_page import render_model_page
+    from sentiment.reports.model_page import (  # type: ignore[import-not-found, unused-ignore]
+        render_model_page,
+    )
 
     return render_model_page(bundle)
 

@@ -67,7 +67,7 @@ def main() -> None:
     """Print the folder of the model that the command line names."""
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    answer = {"folder": None, "kind": None, "fact": None, "hint": None}
+    answer: dict[str, str | None] = {"folder": None}
     try:
         answer["folder"] = str(resolve.resolve_model(sys.argv[1], find_project()).folder.absolute())
     except SentimentError as error:

@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 from sentiment.errors import SentimentError
 from sentiment.serving import logs
@@ -36,7 +37,7 @@ class ModelWatch(threading.Thread):
         number = 0
         while not self._stop_event.wait(self._seconds):
             number += 1
-            content = {"number": number, "folder": None, "error": None}
+            content: dict[str, Any] = {"number": number, "folder": None, "error": None}
             try:
                 content["folder"] = str(find_folder(self._name, self._stop_event))
             except SentimentError as error:

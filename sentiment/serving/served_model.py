@@ -5,6 +5,7 @@ import stat
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
@@ -73,6 +74,7 @@ def manifest_digest(folder: Path) -> str:
 def describe(model: ServedModel) -> ModelResponse:
     """Return what the model's manifest says, and its card."""
     manifest = model.bundle.manifest
+    band: Any = manifest.neutral_band
     run, data = asdict(manifest.run), asdict(manifest.data)
     return ModelResponse(
         name=model.name,
@@ -84,7 +86,7 @@ def describe(model: ServedModel) -> ModelResponse:
         data={key: data[key] for key in ("dataset", "folder", "digests", "reviews")},
         settings=manifest.settings,
         temperature=manifest.temperature,
-        neutral_band=manifest.neutral_band and asdict(manifest.neutral_band),
+        neutral_band=band and asdict(band),
         metrics=manifest.metrics,
         measured_on=manifest.measured_on,
         card=_read_card(model.bundle.folder / _CARD),
@@ -97,7 +99,7 @@ def _read_card(path: Path) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | _NO_LINKS)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
         return file.read(_MAX_CARD).decode("utf-8", "replace")

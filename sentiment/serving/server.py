@@ -8,9 +8,9 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from multiprocessing import connection
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from sentiment.serving.settings import ServiceSettings
 from sentiment.utils.processes import accept_signals, hold_signals
 
 _KEEP_ALIVE_SECONDS = 75  # that a connection may be idle; longer than the pool of most clients
-_DRAIN_SECONDS = 1.0  # in which clients learn that their connection closes
+_DRAIN_SECONDS = 0.5  # in which clients learn that their connection closes
 _TICK = 0.02
 _SWITCH_SECONDS = 0.0005  # a thread leaves the interpreter to the event loop after this time
 BACKLOG = 2048
@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
     """uvicorn's server, which tells clients first that it will close their connections."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Also end in good order if the terminal is closed."""
         with super().capture_signals():
             number = getattr(signal, "SIGHUP", None)
@@ -48,17 +48,47 @@ class Server(uvicorn.Server):
                     signal.signal(number, before)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer for a moment with `Connection: close`; then end as uvicorn does."""
+        """Answer for a moment with `Connection: close`; then end as uvicorn does.
+
+        uvicorn closes idle connections at once, on which a client may just have sent a request.
+        """
         app: Application = self.config.loaded_app
         app.service.draining = True
         # Requests under way have this very list.
         self.server_state.default_headers.append((b"connection", b"close"))
-        deadline = asyncio.get_running_loop().time() + _DRAIN_SECONDS
-        while self.server_state.connections and not self.force_exit:
-            await asyncio.sleep(_TICK)
-            if asyncio.get_running_loop().time() > deadline:
-                break
+        await self._wait_for_clients()
+        await self._stop_listening(sockets or [])
+        await self._wait_for_clients()
         await super().shutdown(sockets)
+
+    async def _wait_for_clients(self) -> None:
+        """Wait until all connections have ended, at most `_DRAIN_SECONDS`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _DRAIN_SECONDS
+        while self.server_state.connections and loop.time() < deadline and not self.force_exit:
+            await asyncio.sleep(_TICK)
+
+    async def _stop_listening(self, listeners: list[socket.socket]) -> None:
+        """Accept who waits for it, and stop: closing a socket resets what it has not accepted."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            loop.remove_reader(listener)
+        await asyncio.sleep(_TICK)  # asyncio drops what it has accepted if its server closes first
+        waiting = []
+        for listener in listeners:
+            with suppress(OSError):  # nobody is left
+                while True:
+                    waiting.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            connection.setblocking(False)
+            await loop.connect_accepted_socket(self._make_protocol, connection)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 def serve(
@@ -115,7 +145,7 @@ def _supervise(settings: ServiceSettings, listener: socket.socket) -> None:
         while True:
             while len(workers) < settings.workers:
                 workers.append(_start_worker(settings, listener))
-            connection.wait([worker.sentinel for worker in workers])
+            wait([worker.sentinel for worker in workers])
             for worker in [each for each in workers if not each.is_alive()]:
                 workers.remove(worker)
                 forget_worker(worker.pid or 0)

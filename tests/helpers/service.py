@@ -24,9 +24,9 @@ from tests.helpers.service import PAGE
 
 environment.configure_libraries()
 options = json.loads(sys.argv[1])
-reload_every, name = options.pop("reload_every", 0), options.pop("name", None)
 options["limits"] = Limits(**options.pop("limits", {}))
-options["folder"] = Path(options["folder"])
+for name_of_path in {"folder", "choice"} & options.keys():
+    options[name_of_path] = Path(options[name_of_path])
 if "hosts" in options:
     options["hosts"] = frozenset(options["hosts"])
 listener = bound_socket(0)
@@ -34,7 +34,7 @@ listener.listen()
 print(listener.getsockname()[1], flush=True)
 settings = ServiceSettings(render_page=lambda bundle: PAGE, **options)
 try:
-    server.serve(settings, listener, name, reload_every)
+    server.serve(settings, listener, None, 0)
 except KeyboardInterrupt:
     pass
 """

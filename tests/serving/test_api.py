@@ -1,4 +1,4 @@
-"""Each endpoint answers as the command line does, and refuses what it can't read in one sentence."""
+"""Endpoints answer as the command line does, and refuse what they can't read in one sentence."""
 
 import json
 

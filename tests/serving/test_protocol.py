@@ -1,9 +1,9 @@
 """Clients that are slow, stop or speak no HTTP are let go; all others go on."""
 
-import os
 import resource
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -112,7 +112,7 @@ def test_there_are_no_more_connections_than_may_be(served):
     try:
         for _ in range(MAX_CONNECTIONS + 20):
             connections.append(served.connect())
-        files = len(os.listdir(f"/proc/{served.process.pid}/fd"))
+        files = len(list(Path(f"/proc/{served.process.pid}/fd").iterdir()))
         assert files < MAX_CONNECTIONS + 50
         assert connections[-1].recv(1) == b""
     except ConnectionResetError:
