@@ -1,12 +1,15 @@
 """Run the service: listen, answer, and end without losing a request."""
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +19,7 @@ from pathlib import Path
 
 import uvicorn
 
+from sentiment.serving import logs
 from sentiment.serving.app import Application, create_app
 from sentiment.serving.metrics import FOLDER_VARIABLE, forget_worker
 from sentiment.serving.protocol import STALL_SECONDS, bounded
@@ -26,6 +30,7 @@ from sentiment.utils.processes import accept_signals, hold_signals
 _KEEP_ALIVE_SECONDS = 75  # that a connection may be idle; longer than the pool of most clients
 _DRAIN_SECONDS = 0.5  # in which clients learn that their connection closes
 _TICK = 0.02
+_RESTART_SECONDS = 1.0  # before a worker that has died is replaced
 _SWITCH_SECONDS = 0.0005  # a thread leaves the interpreter to the event loop after this time
 BACKLOG = 2048
 
@@ -140,6 +145,7 @@ def _run(settings: ServiceSettings, listener: socket.socket) -> None:
 
 def _supervise(settings: ServiceSettings, listener: socket.socket) -> None:
     """Keep `settings.workers` processes running, and end them with this one."""
+    logs.configure(settings.log)
     workers: list[SpawnProcess] = []
     try:
         while True:
@@ -147,8 +153,10 @@ def _supervise(settings: ServiceSettings, listener: socket.socket) -> None:
                 workers.append(_start_worker(settings, listener))
             wait([worker.sentinel for worker in workers])
             for worker in [each for each in workers if not each.is_alive()]:
+                logs.log_event("worker ended", level=logging.ERROR, status=worker.exitcode)
                 workers.remove(worker)
                 forget_worker(worker.pid or 0)
+            time.sleep(_RESTART_SECONDS)
     finally:
         listener.close()
         for worker in workers:
@@ -168,4 +176,13 @@ def _start_worker(settings: ServiceSettings, listener: socket.socket) -> SpawnPr
 def _work(settings: ServiceSettings, listener: socket.socket) -> None:
     """Answer requests in a worker."""
     accept_signals()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _run(settings, listener)
+
+
+def _end_with_parent() -> None:
+    """End this worker in good order if its supervisor is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

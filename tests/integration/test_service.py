@@ -188,6 +188,18 @@ def test_a_worker_that_is_killed_is_replaced(project):
         assert started.request("GET", "/readyz").status == 200
 
 
+def test_workers_end_with_a_supervisor_that_is_killed(project):
+    with serve(project, "--workers", "2") as started:
+        while sum("serving" in line for line in started.log) < 2:
+            time.sleep(0.05)
+        pids = list(filter(is_worker, children(started)))
+        started.process.kill()
+        deadline = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def children(started):
     pid = started.process.pid
     return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
