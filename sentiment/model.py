@@ -8,7 +8,7 @@ import numpy as np
 
 from sentiment.inference import predict, resolve
 from sentiment.inference.classifier import Classifier
-from sentiment.inference.predict import LabelRule, Prediction
+from sentiment.inference.predict import Prediction
 from sentiment.inference.texts import check_text, check_texts
 from sentiment.inspection import explain
 from sentiment.inspection.explain import Trace, WordEffects
@@ -50,16 +50,7 @@ class Model:
         model's own band for short texts. A text without a word has no label: its `wrong` says why.
         Raises ValueError if these are not such numbers, or if the model has no band.
         """
-        if neutral == "auto":
-            if (own := self.classifier.bundle.manifest.neutral_band) is None:
-                raise ValueError("the model has no neutral band: give one, such as (0.3, 0.7)")
-            neutral = own.low, own.high
-        low, high = neutral if neutral is not None else (threshold, threshold)
-        if not 0 <= low <= high <= 1:
-            raise ValueError(f"expected probabilities from 0 to 1, got {neutral or threshold}")
-        if neutral is not None and threshold != 0.5:
-            raise ValueError("`neutral` replaces `threshold`: give only one of them")
-        rule = LabelRule(threshold, neutral)
+        rule = predict.make_rule(threshold, neutral, self.classifier.bundle.manifest.neutral_band)
         return predict.predict(self.classifier, rule, list(check_texts(texts)))
 
     def states(self, text: str) -> np.ndarray:

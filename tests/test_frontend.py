@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BIOME = ROOT / "node_modules" / ".bin" / "biome"
+FOLDERS = ["sentiment/reports/static", "sentiment/serving/static", "tests/pages"]
 MISSING = [
     *([] if shutil.which("node") else ["Node.js is not installed"]),
     *([] if BIOME.exists() else ["node_modules lacks Biome; type npm ci"]),
@@ -28,9 +29,8 @@ def run(*command):
 
 
 def test_biome_accepts_every_script_and_style_sheet():
-    folders = ("sentiment/reports/static", "tests/pages")
-    printed = run(BIOME, "ci", "--error-on-warnings", "--colors=off", *folders)
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    printed = run(BIOME, "ci", "--error-on-warnings", "--colors=off", *FOLDERS)
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.[jc]s*")]
     assert f"Checked {len(files)} files" in printed
 
 

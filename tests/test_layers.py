@@ -16,7 +16,7 @@ LAYERS = [
     {"data", "tracking"},
     {"inference"},
     {"_legacy", "evaluation", "inspection", "spark"},
-    {"reports"},
+    {"reports", "serving"},
     {"nn"},
     {"training"},
     {"experiments"},
@@ -37,6 +37,11 @@ OWNERS = {
     "optuna": {"experiments"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "fastapi": {"serving"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
+    "pydantic": {"serving"},
+    "prometheus_client": {"serving"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

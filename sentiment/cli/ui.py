@@ -16,7 +16,7 @@ from sentiment.cli._options import ExperimentOption, HostOption, PortOption, ref
 from sentiment.errors import InputError
 from sentiment.utils.credentials import without_credentials
 from sentiment.utils.paths import find_project
-from sentiment.utils.ports import free_port
+from sentiment.utils.ports import base_url, free_port, is_public
 
 if TYPE_CHECKING:
     from sentiment.tracking.server import Login
@@ -64,12 +64,12 @@ def command(
         _show_address(server.ui_url(paths, experiment, base), browser)
         return
     port = free_port(port, host)
-    base = server.base_url(host, port)
+    base = base_url(host, port)
     address = server.ui_url(paths, experiment, base)
     with tempfile.TemporaryDirectory() as tmp:
         login = _login(Path(tmp)) if auth else None
         if login is None:
-            _warn_open(host, is_public=server.is_public(host))
+            _warn_open(host, is_public=is_public(host))
         process = server.start_ui(paths, port, server.Access(host, names, login))
         with server.running(process, f"{base}/health"):
             _show_address(address, browser)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.labels import UNKNOWN_LABEL
 from sentiment.data.tokenizer import UNKNOWN
 from sentiment.inference.classifier import Classifier
+from sentiment.inference.manifest import NeutralBand
 
 WARNINGS = {
     "cut": "too long for the model: the beginning was left out",
@@ -56,6 +57,28 @@ class LabelRule:
         if self.neutral and low <= probability <= high:
             return "neutral"
         return "positive" if probability >= high else "negative"
+
+
+def make_rule(
+    threshold: float,
+    neutral: tuple[float, float] | Literal["auto"] | None,
+    band: NeutralBand | None,
+) -> LabelRule:
+    """Return the rule that a program asks for; with "auto", that of the model's `band`.
+
+    Raises ValueError if these are no probabilities, if both a threshold and a band are given, and
+    for "auto" if the model has no band.
+    """
+    if neutral == "auto":
+        if band is None:
+            raise ValueError("the model has no neutral band: give one, such as (0.3, 0.7)")
+        neutral = band.low, band.high
+    low, high = neutral if neutral is not None else (threshold, threshold)
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"expected probabilities from 0 to 1, got {neutral or threshold}")
+    if neutral is not None and threshold != 0.5:
+        raise ValueError("`neutral` replaces `threshold`: give only one of them")
+    return LabelRule(threshold, neutral)
 
 
 def predict(classifier: Classifier, rule: LabelRule, texts: Sequence[str]) -> list[Prediction]:

@@ -16,6 +16,7 @@ from sentiment.utils.paths import ProjectPaths, expand_user
 
 MODEL_VARIABLE = "SENTIMENT_MODEL"
 _MAX_NAMES = 3  # that a message lists
+_ADDRESSES = _REGISTERED, _OF_RUN = ("models:/", "runs:/")  # in MLflow
 PRETRAINED = Path(str(resources.files("sentiment"))) / "pretrained"
 
 
@@ -58,19 +59,32 @@ def requested_model(name: str | None) -> str | None:
     return name or os.environ.get(MODEL_VARIABLE)
 
 
-def _folder(name: str, paths: ProjectPaths) -> Path:
-    """Return the folder of the model `name`."""
+def local_folder(name: str, paths: ProjectPaths) -> Path | None:
+    """Return the folder of the model `name` if it is a folder, or that of one in the project.
+
+    None if it may be the name of something in MLflow, whose import takes seconds and memory.
+    """
     if name == BUNDLED:
         return PRETRAINED
-    if name.startswith("models:/"):
-        return _registered(name, paths)
-    if name.startswith("runs:/"):
-        return _of_run(name.removeprefix("runs:/").partition("/")[0], paths)
+    if name.startswith(_ADDRESSES):
+        return None
     folder = expand_user(name, "the model")
     if (folder / trained_models.MANIFEST).is_file():
         return folder
     if is_plain_name(name) and path_inside(paths.models, name, "a model name").is_dir():
         return paths.models / name
+    return None
+
+
+def _folder(name: str, paths: ProjectPaths) -> Path:
+    """Return the folder of the model `name`."""
+    if (local := local_folder(name, paths)) is not None:
+        return local
+    if name.startswith(_REGISTERED):
+        return _registered(name, paths)
+    if name.startswith(_OF_RUN):
+        return _of_run(name.removeprefix(_OF_RUN).partition("/")[0], paths)
+    folder = expand_user(name, "the model")
     if folder.exists() or Path(name).name != name:
         beside = [str(folder.parent / each) for each in trained_models.names(folder.parent)]
         if folder.exists() or not beside:

@@ -93,15 +93,6 @@ def log_model(run_id: str, bundle: Path, step: int) -> str:
     return logged.model_id
 
 
-def save_model(bundle: Path, target: Path) -> None:
-    """Save the bundle in the folder `bundle` as an MLflow model in the new folder `target`."""
-    with tempfile.TemporaryDirectory() as tmp, environment.suppress_stderr():
-        copy = Path(tmp) / _BUNDLE
-        shutil.copytree(bundle, copy)
-        with locations.own_folder(copy):
-            mlflow.pyfunc.save_model(path=str(target), **_model_arguments(copy, Path(tmp)))
-
-
 def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:
     """Return what MLflow makes a model from; its code is copied to a folder in `tmp`."""
     code = tmp / _PACKAGE.name

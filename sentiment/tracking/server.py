@@ -1,11 +1,9 @@
 """Start MLflow's servers, and end them with every process that they have started."""
 
 import importlib.util
-import ipaddress
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -107,15 +105,6 @@ def _require_password(login: Login) -> dict[str, str]:
     }
 
 
-def start_model(model: Path, port: int, host: str = LOCALHOST) -> Server:
-    """Start MLflow's scoring server on `host` for the MLflow model in the folder `model`."""
-    options = ["models", "serve", "--model-uri", str(model), "--env-manager", "local"]
-    options += ["--host", host, "--port", str(port)]
-    # It looks for uvicorn on PATH, where the environment is missing unless it is activated.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return _start(options, PATH=path)
-
-
 def _start(options: list[str], folder: Path | None = None, **variables: str) -> Server:
     """Start `mlflow …` in a process group of its own, so that the whole group can be ended."""
     return subprocess.Popen(
@@ -166,20 +155,6 @@ def _end(server: Server) -> None:
             time.sleep(0.05)
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()
-
-
-def base_url(host: str, port: int) -> str:
-    """Return the URL that reaches a server on `host` from this machine."""
-    return f"http://{LOCALHOST if _ip_address(host).is_unspecified else host}:{port}"
-
-
-def is_public(host: str) -> bool:
-    """Return True if other machines can reach a server on `host`."""
-    return not _ip_address(host).is_loopback
-
-
-def _ip_address(host: str) -> ipaddress.IPv4Address:
-    return ipaddress.IPv4Address(socket.gethostbyname(host))
 
 
 def ui_url(paths: ProjectPaths, experiment: str, base: str) -> str:

@@ -10,10 +10,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from sentiment.inference.classifier import Classifier
-from sentiment.tracking import registry, server
-from sentiment.utils.ports import free_port
+from sentiment.tracking import server
+from sentiment.utils.ports import base_url, free_port
 from tests.helpers.build import tiny_bundle
-from tests.helpers.logged import load_logged
+from tests.helpers.logged import load_logged, save_model, start_model
 
 TEXTS = ["a good film", "a bad heart, a bad film"]
 TITLES = ["bad", "good"]
@@ -25,7 +25,7 @@ JSON, CSV = "application/json", "text/csv"
 def folder(tmp_path_factory):
     """The folder of a saved model."""
     tmp = tmp_path_factory.mktemp("saved")
-    registry.save_model(tiny_bundle(tmp / "bundle").folder, tmp / "model")
+    save_model(tiny_bundle(tmp / "bundle").folder, tmp / "model")
     return tmp / "model"
 
 
@@ -45,8 +45,8 @@ def expected(folder):
 def url(folder, paths):
     """The address of a server of the model."""
     port = free_port(0)
-    base = server.base_url("127.0.0.1", port)
-    with server.running(server.start_model(folder, port), f"{base}/health"):
+    base = base_url("127.0.0.1", port)
+    with server.running(start_model(folder, port), f"{base}/health"):
         yield f"{base}/invocations"
 
 

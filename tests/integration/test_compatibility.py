@@ -81,16 +81,17 @@ def test_a_program_loads_a_model_of_then_with_mlflow(here):
 
 
 def test_a_model_of_then_is_served(here):
-    process = start("serve", "--port", "5137", home=here)
+    words = ["--model", "models:/sentiment@champion", "--port", "5137"]
+    process = start("serve", *words, home=here)
     line = next(line for line in iter(process.stdout.readline, "") if line.startswith("curl "))
     request = urllib.request.Request(
         line.split()[1],
-        json.dumps({"inputs": TEXTS}).encode(),
+        json.dumps({"texts": TEXTS}).encode(),
         {"Content-Type": "application/json"},
     )
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
-            answers = json.load(response)["predictions"]
+            answers = [each["probability"] for each in json.load(response)["results"]]
     finally:
         interrupt(process)
     np.testing.assert_allclose(answers, ANSWERS, atol=1e-6)

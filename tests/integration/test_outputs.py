@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.tracking import registry
 from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import TINY, tiny_bundle
+from tests.helpers.logged import save_model
 from tests.helpers.stored import add_run
 
 CSV = "text\nA good film.\nA bad film.\n"
@@ -207,7 +207,7 @@ def test_hidden_names_of_long_names_differ_and_fit(tmp_path):
 
 def test_a_logged_model_has_the_permissions_that_the_umask_allows(tmp_path, umask, monkeypatch):
     opened = tiny_bundle(tmp_path / "tiny")
-    registry.save_model(opened.folder, tmp_path / "saved")
+    save_model(opened.folder, tmp_path / "saved")
     wrong = {
         str(path): oct(mode(path))
         for path in (tmp_path / "saved").rglob("*")

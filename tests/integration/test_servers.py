@@ -16,10 +16,9 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.errors import InputError, UnavailableError
-from sentiment.inference import resolve
-from sentiment.tracking import registry, server, store
+from sentiment.tracking import server, store
 from sentiment.utils.paths import ProjectPaths
-from sentiment.utils.ports import free_port
+from sentiment.utils.ports import base_url, free_port
 from tests.helpers.commands import interrupt, start
 from tests.helpers.stored import register_model_with_code
 
@@ -39,7 +38,6 @@ def run_command(tmp_path, monkeypatch):
         raise UnavailableError("not started in a test")
 
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
-    monkeypatch.setattr(registry, "save_model", lambda bundle, folder: None)
     monkeypatch.setattr(server, "ui_url", lambda paths, experiment, base: base)
     monkeypatch.setattr(server, "_start", start)
 
@@ -61,14 +59,6 @@ def test_the_pages_say_who_can_do_what(run_command):
     assert run_command("ui", "--host", "0.0.0.0", "--auth") == ("", "0.0.0.0")
 
 
-def test_a_scoring_server_listens_to_others_only_if_asked_and_then_warns(run_command):
-    words = ["serve", "--model", str(resolve.PRETRAINED)]
-    assert run_command(*words) == ("", "127.0.0.1")
-    assert run_command(*words, "--host", "localhost") == ("", "localhost")
-    public = WARNING.format("0.0.0.0", "classify texts")
-    assert run_command(*words, "--host", "0.0.0.0") == (public, "0.0.0.0")
-
-
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "::1"])
 def test_an_address_that_is_not_of_this_machine_is_refused(host):
     with pytest.raises(InputError) as caught:
@@ -78,8 +68,8 @@ def test_an_address_that_is_not_of_this_machine_is_refused(host):
 
 
 def test_a_server_on_every_address_is_reached_from_here_at_the_local_one():
-    assert server.base_url("0.0.0.0", 5000) == "http://127.0.0.1:5000"
-    assert server.base_url("127.0.0.2", 5000) == "http://127.0.0.2:5000"
+    assert base_url("0.0.0.0", 5000) == "http://127.0.0.1:5000"
+    assert base_url("127.0.0.2", 5000) == "http://127.0.0.2:5000"
 
 
 @pytest.mark.parametrize("names", ["*", "example.org,*.org", "http://example.org", "a b"])
@@ -182,15 +172,16 @@ def test_serve_runs_no_code_that_came_with_a_model(tmp_path):
     mark = tmp_path / "executed"
     register_model_with_code(paths, tmp_path, mark)
     port = free_port(0)
-    process = start("serve", "--port", str(port), home=tmp_path)
+    words = ["--model", "models:/sentiment@champion", "--port", str(port)]
+    process = start("serve", *words, home=tmp_path)
     try:
         line = next((line for line in process.stdout if line.startswith("curl ")), "")
-        request = urllib.request.Request(line.split()[1], b'{"inputs": ["A superb film."]}')
+        request = urllib.request.Request(line.split()[1], b'{"texts": ["A superb film."]}')
         request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request) as answer:
-            (probability,) = json.load(answer)["predictions"]
+            (result,) = json.load(answer)["results"]
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
-    assert probability > 0.5
+    assert result["probability"] > 0.5
     assert not mark.exists()

@@ -186,7 +186,8 @@ def served(trained, paths):
     """Run `sentiment serve` as a process; give the curl command that it prints."""
     # PATH is that of a shell in which no environment is activated.
     port = str(free_port(0))
-    process = start("serve", "--port", port, home=paths.root, PATH="/usr/bin:/bin")
+    words = ["--port", port, "--model", CHAMPION]
+    process = start("serve", *words, home=paths.root, PATH="/usr/bin:/bin")
     line = next((line for line in process.stdout if line.startswith("curl ")), "")
     yield line
     rest, errors = interrupt(process)
@@ -197,8 +198,9 @@ def served(trained, paths):
 
 
 def post(served, body):
-    """Send `body`; return the status and the content of the answer."""
-    request = urllib.request.Request(served.split()[1], body, {"Content-Type": "application/json"})
+    """Send `body` to /invocations; return the status and the content of the answer."""
+    url = served.split()[1].replace("/v1/classify", "/invocations")
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request) as answer:
             return answer.status, json.load(answer)
@@ -210,11 +212,15 @@ def test_the_server_predicts_as_the_model_does(served, trained):
     assert served.startswith("curl http://127.0.0.1:")
     status, answer = post(served, json.dumps({"inputs": TEXTS}).encode())
     assert status == 200
-    np.testing.assert_allclose(answer["predictions"], expected(trained[0]), atol=1e-6)
+    np.testing.assert_allclose(probabilities(answer), expected(trained[0]), atol=1e-6)
+
+
+def probabilities(answer):
+    return [row["probability"] for row in answer["predictions"]]
 
 
 def test_the_server_listens_on_this_machine_alone(served):
-    port = int(served.split()[1].partition("/invocations")[0].rpartition(":")[2])
+    port = int(served.split()[1].partition("/v1/")[0].rpartition(":")[2])
     # All of 127.x.x.x is this machine: a server on every address would answer here too.
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), 5):
         pass
@@ -222,7 +228,7 @@ def test_the_server_listens_on_this_machine_alone(served):
 
 def test_the_command_that_the_server_prints_works(served):
     result = subprocess.run(served, shell=True, capture_output=True, text=True)
-    assert len(json.loads(result.stdout)["predictions"]) == 1
+    assert len(json.loads(result.stdout)["results"]) == 1
 
 
 def test_no_texts_and_ten_thousand_are_answered(served, trained):
@@ -230,7 +236,7 @@ def test_no_texts_and_ten_thousand_are_answered(served, trained):
     status, answer = post(served, json.dumps({"inputs": TEXTS * 5000}).encode())
     assert status == 200
     np.testing.assert_allclose(
-        answer["predictions"], np.tile(expected(trained[0]), 5000), atol=1e-6
+        probabilities(answer), np.tile(expected(trained[0]), 5000), atol=1e-6
     )
 
 
@@ -239,12 +245,13 @@ def test_no_texts_and_ten_thousand_are_answered(served, trained):
 )
 def test_a_malformed_request_is_refused_and_the_next_one_answered(body, served):
     status, answer = post(served, body)
-    assert status == 400, answer
+    assert status == 422, answer
     assert post(served, b'{"inputs": ["A film."]}')[0] == 200
 
 
 @pytest.mark.parametrize(
-    "words", [["serve"], ["predict", "--model", CHAMPION, "A film."], ["promote"]]
+    "words",
+    [["serve", "--model", CHAMPION], ["predict", "--model", CHAMPION, "A film."], ["promote"]],
 )
 def test_without_a_store_commands_name_the_next_step_and_create_none(words, tmp_path, monkeypatch):
     monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))

@@ -1,0 +1,1 @@
+"""The HTTP service: classify and explain texts, and show a model, over HTTP."""
