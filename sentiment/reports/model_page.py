@@ -22,6 +22,7 @@ _STYLES = (
 )
 _MODULES = (
     *("entities", "token_rules", "vocabulary", "network", "model", "unpack", "delimited"),
+    "slices",
     *("elements", "drawing", "text_panel", "what_if", "sharing", "file_scoring", "model_page"),
 )
 _READOUT_NOTES = {

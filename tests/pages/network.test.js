@@ -46,8 +46,8 @@ for (const readout of ["last", "mean", "max"]) {
       const each = [1, 2, 3, 4].map((count) =>
         network.logit(network.run(inputs.subarray(0, count), count).final),
       );
-      near(network.logitsAfterEach(inputs, 4), each);
-      near(network.logitsAfterEach(inputs, 4, 2), each.slice(2));
+      near([...network.logitsAfterEach(inputs, 4)], each);
+      near([...network.logitsAfterEach(inputs, 4, 2)], each.slice(2));
     });
   }
 }

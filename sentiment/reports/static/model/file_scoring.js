@@ -2,7 +2,7 @@
 import { readTable, writeTable } from "./delimited.js";
 import { drawHistogram } from "./drawing.js";
 import { countOf, withText } from "./elements.js";
-import { SLICE } from "./text_panel.js";
+import { inSlices } from "./slices.js";
 
 const SHOWN = 200; // rows that the table shows, and that a click adds
 
@@ -69,18 +69,18 @@ export class FileScoring {
     const progress = this.find("progress");
     this.results = [];
     progress.hidden = this.find(".cancel").hidden = false;
-    let start = performance.now();
-    for (const row of rows) {
+    const { results } = this;
+    const take = (row) => {
       const text = row[column] ?? "";
-      const prediction = this.page.model.predict(text);
-      this.results.push({ index: this.results.length + 1, text, ...prediction });
-      if (performance.now() - start < SLICE) continue;
-      progress.value = this.results.length / rows.length;
-      this.say(`${this.results.length.toLocaleString("en")} of ${countOf(rows.length, "text")}`);
-      await new Promise((resolve) => setTimeout(resolve));
-      if (job !== this.job) break;
-      start = performance.now();
-    }
+      results.push({ index: results.length + 1, text, ...this.page.model.predict(text) });
+      return results.length;
+    };
+    await inSlices(rows, take, (count) => {
+      progress.value = count / rows.length;
+      this.say(`${count.toLocaleString("en")} of ${countOf(rows.length, "text")}`);
+      return job === this.job;
+    });
+    if (results !== this.results) return; // another file was opened meanwhile
     progress.hidden = this.find(".cancel").hidden = true;
     this.show();
   }

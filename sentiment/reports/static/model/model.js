@@ -57,13 +57,14 @@ export class Model {
     return this.network.logit(this.network.run(this.inputs(tokens), tokens.length).final);
   }
 
-  // The log-odds after each word from `first` on, and the states of the last layer, T × S.
-  trace(tokens, first = 0) {
-    const inputs = this.inputs(tokens);
-    return {
-      logits: this.network.logitsAfterEach(inputs, tokens.length, first),
-      states: this.network.run(inputs, tokens.length).states,
-    };
+  // The states of the last layer at each word, T × S.
+  states(tokens) {
+    return this.network.run(this.inputs(tokens), tokens.length).states;
+  }
+
+  // Yields the log-odds after each word from `first` on.
+  logitsAfterEach(tokens, first = 0) {
+    return this.network.logitsAfterEach(this.inputs(tokens), tokens.length, first);
   }
 
   // Yields the log-odds without the first token, without the second and so on.

@@ -71,12 +71,10 @@ export class Network {
     return sum / this.temperature;
   }
 
-  // The log-odds after each word from `first` on, each of the text that ends with it.
-  logitsAfterEach(inputs, length, first = 0) {
+  // Yields the log-odds after each word from `first` on, each of the text that ends with it.
+  *logitsAfterEach(inputs, length, first = 0) {
     const finalOf = this.beginnings(inputs, length);
-    return Array.from({ length: length - first }, (_, index) =>
-      this.logit(finalOf(first + index + 1)),
-    );
+    for (let count = first + 1; count <= length; count++) yield this.logit(finalOf(count));
   }
 
   // A function from a number of words to what the classifier reads of so many first words.

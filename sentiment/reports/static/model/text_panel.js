@@ -3,16 +3,16 @@ import { drawReading } from "./drawing.js";
 import { countOf, signed, table, withText } from "./elements.js";
 import { sigmoid } from "./network.js";
 import { Sharing } from "./sharing.js";
+import { inSlices } from "./slices.js";
 import { WhatIf } from "./what_if.js";
 
-export const SLICE = 12; // milliseconds of work after which the page may answer to a key
 const QUIET = 700; // milliseconds without a key before the verdict is read out
 
 export class TextPanel {
   // page: has the model, the band, the colours and the texts of warnings.
   constructor(page, title) {
     this.page = page;
-    this.reading = { tokens: [], logits: [] };
+    this.reading = { tokens: [], logits: [], probabilities: [] };
     this.effects = [];
     this.update = 0;
     this.chosen = -1;
@@ -38,6 +38,11 @@ export class TextPanel {
     return this.element.querySelector(selector);
   }
 
+  // A long text is traced a slice at a time.
+  get isTraced() {
+    return this.reading.probabilities.length === this.reading.tokens.length;
+  }
+
   get text() {
     return this.textarea.value;
   }
@@ -53,24 +58,53 @@ export class TextPanel {
     const { tokens } = model.encode(this.text);
     const before = this.reading;
     let same = 0;
-    while (same < tokens.length && tokens[same] === before.tokens[same]) same++;
-    const { logits, states } = model.trace(tokens, same);
+    while (same < before.logits.length && tokens[same] === before.tokens[same]) same++;
     this.reading = {
       tokens,
-      states,
+      states: model.states(tokens),
       network: model.network,
-      logits: [...before.logits.slice(0, same), ...logits],
+      logits: before.logits.slice(0, same),
+      probabilities: [],
     };
-    this.reading.probabilities = this.reading.logits.map(sigmoid);
     this.prediction = model.predict(this.text);
     this.chosen = -1;
     this.effects = [];
     this.showVerdict();
     this.showWords();
+    this.whatIf.reset();
+    this.measure();
+  }
+
+  // Reads the beginnings of the text, then the text without each word; a later text ends it.
+  async measure() {
+    this.update++;
+    const { model } = this.page;
+    const { tokens, logits } = this.reading;
+    const add = (numbers) => (number) => {
+      numbers.push(number);
+      return `word ${numbers.length} of ${tokens.length}`;
+    };
+    if (!(await this.collect(model.logitsAfterEach(tokens, logits.length), add(logits)))) return;
+    this.reading.probabilities = logits.map(sigmoid);
     this.showDrawing();
     this.showTables();
-    this.whatIf.reset();
-    this.measureEffects();
+    const whole = logits[logits.length - 1];
+    const effect = add(this.effects);
+    const isDone = await this.collect(model.withoutEach(tokens), (logit) => effect(whole - logit));
+    if (isDone) this.showEffects();
+  }
+
+  // Passes numbers on while the text stays; returns whether it did.
+  async collect(numbers, take) {
+    const { update } = this;
+    const progress = this.find(".effects-progress");
+    await inSlices(numbers, take, (text) => {
+      progress.textContent = text;
+      return update === this.update;
+    });
+    if (update !== this.update) return false;
+    progress.textContent = "";
+    return true;
   }
 
   showVerdict() {
@@ -119,27 +153,6 @@ export class TextPanel {
     this.find(".note").textContent = this.page.readoutNote;
   }
 
-  // Reads the text without each word, a slice at a time; a later text ends it.
-  async measureEffects() {
-    const update = ++this.update;
-    const { tokens, logits } = this.reading;
-    const whole = logits[logits.length - 1];
-    const progress = this.find(".effects-progress");
-    let start = performance.now();
-    for (const logit of this.page.model.withoutEach(tokens)) {
-      this.effects.push(whole - logit);
-      if (performance.now() - start < SLICE) continue;
-      if (this.effects.length > 1) {
-        progress.textContent = `word ${this.effects.length} of ${tokens.length}`;
-      }
-      await new Promise((resolve) => setTimeout(resolve));
-      if (update !== this.update) return;
-      start = performance.now();
-    }
-    progress.textContent = "";
-    this.showEffects();
-  }
-
   showEffects() {
     const largest = Math.max(...this.effects.map(Math.abs), 1e-9);
     this.words().forEach((word, index) => {
@@ -157,7 +170,7 @@ export class TextPanel {
 
   clicked(event) {
     const index = this.words().indexOf(event.target.closest("button"));
-    if (index >= 0) this.choose(index === this.chosen ? -1 : index);
+    if (index >= 0 && this.isTraced) this.choose(index === this.chosen ? -1 : index);
   }
 
   // Arrow keys move between words, so that Tab leaves them at once.
@@ -183,6 +196,7 @@ export class TextPanel {
   // Tables are filled only while they are open: that of the units may have thousands of numbers.
   showTables() {
     const { tokens, probabilities, states, network } = this.reading;
+    if (!this.isTraced) return;
     if (this.find(".numbers").open) {
       const header = ["", "word", "P(positive) after it", "adds to the log-odds"];
       const rows = tokens.map((token, index) => {
