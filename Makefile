@@ -8,7 +8,7 @@ export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 .DEFAULT_GOAL := train
 .PHONY: help train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained \
   pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale \
-  bench-short bench-sure
+  bench-short bench-sure bench-serve
 
 help:  ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ bench-sure: setup  ## accuracy on short sentences by evidence and outside of the
 
 bench-predict: peers  ## time predict, from start to exit and in reviews a second
 	$(bin)/python benchmarks/predict.py
+
+bench-serve: setup  ## time serve beside MLflow's server and Keras; needs wrk; half an hour
+	$(bin)/python benchmarks/serve.py $(ARGS)
 
 bench-scale: .venv/scale/installed  ## time files of a thousand to a million texts, here and on Spark
 	$(scale)/bin/python benchmarks/scale.py

@@ -17,7 +17,6 @@ from sentiment.inference.predict import LabelRule, Prediction, predict
 DIRECT = 10_000  # characters that are classified on the event loop, in about 5 ms
 _CHUNK = 50_000  # characters that a thread classifies before other requests have their turn
 _PER_TEXT = 20  # characters that read as long as what a text takes beside its characters
-_THREADS = 2
 
 Result = TypeVar("Result")
 
@@ -36,7 +35,8 @@ class Scorer:
 
     def __init__(self) -> None:
         self._waiting: list[_Job] = []
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="score")
+        # One: more would take the interpreter from each other, and from the event loop.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="score")
 
     async def classify(
         self, classifier: Classifier, rule: LabelRule, texts: Sequence[str]
@@ -56,12 +56,12 @@ class Scorer:
         return await job.answer
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        """Return what `work` returns. It runs in a thread, and ends even if nobody waits for it."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        """Return what `work` returns. It runs in the thread, and ends even if nobody waits."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """End the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _classify_waiting(self) -> None:
         """Classify waiting jobs up to a size that does not hold the event loop up."""

@@ -1,5 +1,6 @@
 """The pages for people: that of the model, and the list of endpoints."""
 
+import asyncio
 import hashlib
 from importlib import resources
 
@@ -29,7 +30,8 @@ async def model_page(request: Request) -> Response:
     """Return the page of the model."""
     service = service_of(request)
     model = service.model
-    content = await service.scorer.run(model.page, service.settings.render_page)
+    # Not in the thread that classifies: it takes seconds.
+    content = await asyncio.to_thread(model.page, service.settings.render_page)
     return _cached(request, content, "text/html", _HEADERS)
 
 

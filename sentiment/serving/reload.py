@@ -73,7 +73,7 @@ async def _change(service: Service, folder: Path) -> None:
     if manifest_digest(folder) == service.model.digest:
         return
     try:
-        model: ServedModel = await service.scorer.run(open_model, folder)
+        model: ServedModel = await asyncio.to_thread(open_model, folder)
     except (SentimentError, OSError, MemoryError) as error:
         _report(service, "refused", logs.message_of(error))
         return
