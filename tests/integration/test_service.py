@@ -20,6 +20,7 @@ from sentiment.cli import app
 from sentiment.tracking import registry, store
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
+from tests.helpers.browser import chromium, needs_browser
 from tests.helpers.build import tiny_bundle
 from tests.helpers.commands import interrupt, start
 from tests.helpers.service import running
@@ -263,3 +264,26 @@ def test_the_process_that_serves_imports_neither_mlflow_nor_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@needs_browser
+def test_a_browser_types_into_the_page_and_reads_the_list_of_endpoints(project):
+    complaints = []
+    with serve(project, "--model", str(project / "data" / "models" / "tiny")) as service:
+        with chromium() as browser:
+            page = browser.new_page()
+            page.on("console", lambda message: complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(f"http://127.0.0.1:{service.port}/#text=a+good+film")
+            page.wait_for_selector("body[data-ready=yes]")
+            page.locator(".share summary").click()
+            page.locator("[data-copy=curl]").click()
+            command = page.locator(".snippet").inner_text()
+            assert f"http://127.0.0.1:{service.port}/v1/classify" in command
+            shown = page.locator(".probability").first.inner_text()
+            page.goto(f"http://127.0.0.1:{service.port}/docs")
+            page.get_by_role("heading", name="POST /v1/classify").wait_for()
+        answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+        [result] = json.loads(answer.stdout)["results"]
+        assert f"{result['probability']:.3f}" == shown
+    assert complaints == []
