@@ -28,6 +28,7 @@ from sentiment.cli._options import (
 from sentiment.cli._predict_report import STANDARD_INPUT, Display, report, report_bad_rows
 from sentiment.cli._terminal import StandardOutput, print_message, stdout_is_utf8
 from sentiment.errors import InputError
+from sentiment.inference import trained_models
 from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ _QuietOption = Annotated[bool, typer.Option("--quiet", help="print errors only")
 def epilog() -> str:
     """Return what the bundled model is known to get wrong, by kind, for the end of the help."""
     from sentiment.inference.known_failures import read_known_failures
-    from sentiment.inference.resolve import PRETRAINED
 
-    shares = read_known_failures(PRETRAINED)
+    # Not `resolve.PRETRAINED`: completion asks for the epilog too, and does without NumPy.
+    shares = read_known_failures(Path(__file__).parents[1] / trained_models.BUNDLED)
     kinds = ", ".join(f"{kind} {share}" for kind, share in shares)
     return (
         f"Short sentences are hard. Right answers of the bundled model, by what turns the verdict: "
