@@ -23,6 +23,7 @@ from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 from tests.helpers.commands import ALONE, start
+from tests.helpers.slow import SLOW
 
 # All random parts of a training: dropout of units, words and n-grams.
 SMALL = ModelSettings(units=4, embedding=4, dropout=0.3, word_dropout=0.2, ngram_dropout=0.7)
@@ -288,8 +289,8 @@ def test_resume_refuses_settings_and_lists_the_runs_that_can_be_resumed(paths, w
     assert "whole has nothing left to train" in finished.output
 
 
-# When a process is killed: once it prints a line, or once a file appears. The first three are a
-# checkpoint half written, one written but not logged yet, and the end of a round.
+# When a process is killed: once it prints a line, or once a file appears. Without --slow the
+# first two: a checkpoint half written, and one written but not logged yet. Each starts TensorFlow.
 MOMENTS = [
     ("file", "checkpoints/killed/.epoch-0002.*"),
     ("file", "checkpoints/killed/epoch-0003"),
@@ -302,10 +303,9 @@ MOMENTS = [
     ("file", "checkpoints/killed/.epoch-0004.*"),
     ("file", "models/.killed.*"),
 ]
-ALL = bool(os.environ.get("SENTIMENT_SLOW"))  # each starts TensorFlow
 
 
-@pytest.mark.parametrize(("kind", "pattern"), MOMENTS if ALL else MOMENTS[:2])
+@pytest.mark.parametrize(("kind", "pattern"), MOMENTS if SLOW else MOMENTS[:2])
 def test_a_process_killed_at_any_moment_is_resumed_to_the_same_weights(
     sample, whole, tmp_path, kind, pattern
 ):
@@ -331,7 +331,7 @@ def test_a_process_killed_at_any_moment_is_resumed_to_the_same_weights(
 
 
 # Seconds from the first signal to the second, which comes while the process saves and ends.
-@pytest.mark.skipif(not ALL, reason="SENTIMENT_SLOW=1 runs it: each starts TensorFlow")
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1, 0.4, 0.9])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_a_process_at_once_and_leaves_no_partial_model(
