@@ -1,6 +1,6 @@
 """Measure the test accuracy of the recipes and of other methods.
 
-Run by `make bench-accuracy`; writes benchmarks/accuracy.md. Each recipe is trained with three
+Run by `make bench-accuracy`; writes docs/benchmarks/accuracy.md. Each recipe is trained with three
 seeds, each in its own process. The other methods learn from the labelled reviews in the same run.
 All choices are made on a tenth of the training reviews. fastText is skipped if it is not installed.
 `--rows` measures some of them; `--seeds` trains fewer networks.
@@ -276,6 +276,8 @@ def main() -> None:
         rows.append(row)
         print(f"{row.name}: {statistics.mean(row.accuracies):.2%}", flush=True)
     lines = [
+        "# Accuracy beside other methods",
+        "",
         "| method | test accuracy | 95 % interval | runs | time | model | memory |",
         "|---|---|---|---|---|---|---|",
         *(table_line(row, len(data.test_texts)) for row in rows),
@@ -285,7 +287,7 @@ def main() -> None:
         *skipped,
     ]
     text = "\n".join(lines) + "\n"
-    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    (Path(__file__).parents[1] / "docs" / "benchmarks" / "accuracy.md").write_text(text, "utf-8")
     print(text)
 
 

@@ -1,6 +1,6 @@
 """Measure how time and accuracy grow with the number of reviews and of units.
 
-Run by `make bench-growth`; writes benchmarks/growth.md and benchmarks/growth.png. 12,500 reviews
+Run by `make bench-growth`; writes docs/benchmarks/growth.md and growth.png. 12,500 reviews
 are half of the training split. 75,000 are the training split and the 50,000 unlabelled reviews,
 labelled with the probabilities that the model of 25,000 gives them. The test reviews are always the
 official ones. A tenth of the training split is always left out for validation.
@@ -156,13 +156,14 @@ def main() -> None:
         growth.train(growth.with_unlabelled(split, trained), model, 75_000)
         for units in UNITS:
             growth.train(split, replace(model, units=units), 25_000)
-    lines = ["| reviews | units | training time | test accuracy |", "|---|---|---|---|"]
+    lines = ["# Time and accuracy against reviews and units", ""]
+    lines += ["| reviews | units | training time | test accuracy |", "|---|---|---|---|"]
     lines += [
         f"| {point.reviews:,} | {point.units} | {point.seconds:.0f} s | {point.accuracy:.2%} |"
         for point in growth.points
     ]
     text = "\n".join([*lines, "", NOTE]) + "\n"
-    path = Path(__file__)
+    path = Path(__file__).parents[1] / "docs" / "benchmarks" / "growth"
     path.with_suffix(".md").write_text(text, "utf-8")
     draw(growth.points, path.with_suffix(".png"))
     print(text)

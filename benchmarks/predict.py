@@ -1,6 +1,7 @@
 """Measure the start-up time and the speed of `sentiment predict` with the bundled model.
 
-Run by `make bench-predict`; writes benchmarks/predict.md. Whole processes are timed from start to
+Run by `make bench-predict`; writes docs/benchmarks/predict.md.
+Whole processes are timed from start to
 exit, in turn; the tables have medians. fastText is skipped if it is not installed.
 """
 
@@ -195,7 +196,7 @@ def main() -> None:
     dataset, _ = prepare(default_recipe().prepare, find_project())
     test = dataset.split("test")
     texts = [test.text(row) for row in range(len(test))]
-    lines = [*one_text_lines(options.repeats), ""]
+    lines = ["# Classifying, timed", "", *one_text_lines(options.repeats), ""]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "test.csv"
         with source.open("w", encoding="utf-8", newline="") as file:
@@ -218,7 +219,7 @@ def main() -> None:
     lines += ["", f"{len(texts):,} test reviews in {seconds:.1f} s.", "", *profile, ""]
     lines += ["`make bench-predict`, two cores, medians."]
     text = "\n".join(lines) + "\n"
-    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    (Path(__file__).parents[1] / "docs" / "benchmarks" / "predict.md").write_text(text, "utf-8")
     print(text)
 
 

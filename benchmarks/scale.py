@@ -1,6 +1,6 @@
 """Compare scoring files of up to a million texts on this machine and on Spark.
 
-Run by `make bench-scale`; writes benchmarks/scale.md and benchmarks/scale.png. The texts, in JSONL,
+Run by `make bench-scale`; writes docs/benchmarks/scale.md and scale.png. The texts, in JSONL,
 are windows of 30 words from the 360 reviews of the sample. Each time is that of a whole process;
 start-up is the time for one text. Spark's executors are processes with one core each on this
 machine (`local-cluster`).
@@ -28,7 +28,7 @@ ENGINES = {
     "Spark, 2 executors": ["--engine", "spark", "--master", "local-cluster[2,1,1024]"],
 }
 ESTIMATED_ROWS, ESTIMATED_EXECUTORS = (10**7, 10**9), (1, 10, 100)
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
 PAGE = """# Files scored on this machine and on Spark
 
 `make bench-scale` on {cores} cores. Seconds of a whole process, one run each. `loop` is `sentiment
@@ -134,7 +134,7 @@ def measured_tables(seconds: dict[str, dict[int, float]]) -> dict[str, str]:
 
 
 def page(seconds: dict[str, dict[int, float]]) -> str:
-    """Return benchmarks/scale.md."""
+    """Return docs/benchmarks/scale.md."""
     last = ROWS[-1]
     per_row = {name: (by_rows[last] - by_rows[1]) / last for name, by_rows in seconds.items()}
     loop_start, one_start, two_start = (

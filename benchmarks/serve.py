@@ -1,6 +1,7 @@
 """Measure `sentiment serve` beside MLflow's scoring server and a FastAPI app around Keras.
 
-Run by `make bench-serve`; writes benchmarks/serve.md. All three answer with the bundled model, each
+Run by `make bench-serve`; writes docs/benchmarks/serve.md.
+All three answer with the bundled model, each
 in one process, and take turns: requests of 1 and 100 texts, of 20 and 200 words, on 1, 16 and 64
 connections. The load comes from wrk (`apt-get install wrk`). Then a soak: many requests to one
 process, whose memory has to stay within 5 %. What can't be measured is named and left out.
@@ -270,7 +271,8 @@ def main() -> None:
         return
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing, so nothing is measured: apt-get install wrk")
-    lines = [f"`make bench-serve`, {os.cpu_count()} cores, medians of {options.rounds}.", ""]
+    lines = ["# Serving, timed", ""]
+    lines += [f"`make bench-serve`, {os.cpu_count()} cores, medians of {options.rounds}.", ""]
     with tempfile.TemporaryDirectory() as tmp, ExitStack() as stack:
         folder = Path(tmp)
         peers = {name: stack.enter_context(SERVERS[name](folder)) for name in options.peers}
@@ -282,7 +284,7 @@ def main() -> None:
         stack.close()
         lines += soak(options.requests, folder)
     text = "\n".join(lines) + "\n"
-    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    (ROOT / "docs" / "benchmarks" / "serve.md").write_text(text, "utf-8")
     print(text)
 
 

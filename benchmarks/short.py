@@ -1,6 +1,7 @@
 """Measure models on short sentences, by what turns the verdict.
 
-Run by `make bench-short`; writes benchmarks/short.md. The sentences are the 300 minimal pairs of
+Run by `make bench-short`; writes docs/benchmarks/short.md.
+The sentences are the 300 minimal pairs of
 tests/data/sentences.csv and, if the folder is there, the three files of ../shared/short_texts. No
 model learns from any of them. Beside the models stand VADER, if it is installed, and logistic
 regression on TF-IDF, fitted to the labelled IMDB reviews.
@@ -27,6 +28,7 @@ from sentiment.utils.paths import find_project
 
 ROOT = Path(__file__).parents[1]
 PAIRS = ROOT / "tests" / "data" / "sentences.csv"
+TABLE = ROOT / "docs" / "benchmarks" / "short.md"
 TEXTS = ROOT.parent / "shared" / "short_texts"
 LABELS = {"positive": True, "negative": False, "1": True, "0": False}
 NOTE = """\
@@ -176,7 +178,8 @@ def page(methods: list[Method], files: list[Sentences], skipped: list[str]) -> s
     results = {each.name: [measure(each, file) for file in files] for each in methods}
     arguments = shlex.join(sys.argv[1:])
     command = "make bench-short" + (f" ARGS={shlex.quote(arguments)}" if arguments else "")
-    lines = [f"`{command}`, {date.today():%-d %B %Y}.", *skipped, ""]
+    lines = ["# Short sentences, by kind", ""]
+    lines += [f"`{command}`, {date.today():%-d %B %Y}.", *skipped, ""]
     lines += [*overview(results), "", NOTE, ""]
     lines += [f"- {method.about}" for method in methods]
     for name, (pairs, *_) in results.items():
@@ -200,7 +203,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, default=TEXTS, help="a folder of CSV files")
     parser.add_argument("--no-peers", action="store_true", help="the models alone")
     parser.add_argument("--mistakes", action="store_true", help="print what the models get wrong")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args()
     models = [model_method(name) for name in options.model]
     pairs, skipped = read(PAIRS), []

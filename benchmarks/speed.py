@@ -1,6 +1,7 @@
 """Compare the speed of training with stock Keras, PyTorch and bare NumPy products.
 
-Run by `make bench-speed`; writes benchmarks/speed.md. All run in one process, in turn; the tables
+Run by `make bench-speed`; writes docs/benchmarks/speed.md.
+All run in one process, in turn; the tables
 have medians. PyTorch is skipped if it is not installed.
 """
 
@@ -191,7 +192,7 @@ def main() -> None:
     seconds = median_seconds(runs, warm_ups, options.repeats)
     step_seconds = {name: median / STEPS_PER_REPEAT for name, median in seconds.items()}
     title = f"One training step, {ROWS} reviews × {STEPS} words × {SIZE} units"
-    lines = table(title, step_seconds, ROWS)
+    lines = ["# Training, timed", "", *table(title, step_seconds, ROWS)]
     share = step_seconds[limit] / step_seconds["sentiment"]
     lines += [f"A step reaches {share:.0%} of the speed of its matrix products alone.", ""]
     batches = real_batches()
@@ -206,7 +207,7 @@ def main() -> None:
         lines.append("PyTorch is not installed: skipped.")
     lines.append(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, `make bench-speed`.")
     text = "\n".join(lines) + "\n"
-    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    (Path(__file__).parents[1] / "docs" / "benchmarks" / "speed.md").write_text(text, "utf-8")
     print(text)
 
 

@@ -1,6 +1,7 @@
 """Measure how often verdicts on short sentences are right that are surer than others.
 
-Run by `make bench-sure`; writes benchmarks/sure.md. The sentences are those of `make bench-short`.
+Run by `make bench-sure`; writes docs/benchmarks/sure.md.
+The sentences are those of `make bench-short`.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from sentiment.inference.resolve import resolve_model
 from sentiment.inference.trained_models import BUNDLED
 from sentiment.utils.paths import find_project
 
+TABLE = Path(__file__).parents[1] / "docs" / "benchmarks" / "sure.md"
 NOTE = """\
 Each cell has the share of the sentences that are right, and in brackets the share of all sentences
 that are such. A sentence counts as positive if its probability is 0.5 or more. Evidence is the
@@ -60,12 +62,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", nargs="+", default=[BUNDLED], help="names or folders")
     parser.add_argument("--texts", type=Path, default=TEXTS, help="a folder of CSV files")
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args()
     files = [read(path) for path in (PAIRS, *sorted(options.texts.glob("*.csv")))]
     arguments = shlex.join(sys.argv[1:])
     command = "make bench-sure" + (f" ARGS={shlex.quote(arguments)}" if arguments else "")
-    lines = [f"`{command}`, {date.today():%-d %B %Y}.", "", NOTE]
+    lines = ["# Short sentences, by evidence and neutral band", ""]
+    lines += [f"`{command}`, {date.today():%-d %B %Y}.", "", NOTE]
     for name in options.model:
         try:
             bundle = resolve_model(name, find_project())
