@@ -6,7 +6,7 @@ shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
 .DEFAULT_GOAL := train
-.PHONY: help train test test-slow test-scale coverage mutants audit setup lock clean peers pretrained \
+.PHONY: help train test docs test-slow test-scale coverage mutants audit setup lock clean peers pretrained \
   pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale \
   bench-short bench-sure bench-serve
 
@@ -22,6 +22,9 @@ test: setup  ## run the linters, the type checker and all tests; a part with ARG
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+
+docs: setup  ## build the documentation, its links checked and its notebook run: docs/_build/html
+	$(bin)/sphinx-build --builder html --fail-on-warning --keep-going docs docs/_build/html
 
 # `make test` runs these with fewer examples, or in part.
 slow := disk endings fuzz load pairs resume sync

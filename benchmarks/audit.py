@@ -25,13 +25,20 @@ COMPILE = [
 # As SPDX names and as trove classifiers. All allow use, change and distribution with other
 # programs; the Mozilla licence asks for the source of changes to its own files only.
 ALLOWED = {
-    "0BSD", "3-Clause BSD License", "Apache License 2.0", "Apache Software License", "Apache-2.0",
-    "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC License (ISCL)",
-    "MIT", "MIT License", "MIT-0", "MIT-CMU", "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",
-    "PSF-2.0", "Python Software Foundation License", "Zlib",
+    "0BSD", "3-Clause BSD License", "Apache 2.0", "Apache License 2.0", "Apache Software License",
+    "Apache-2.0", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0",
+    "ISC License (ISCL)", "MIT", "MIT License", "MIT-0", "MIT-CMU", "MPL-2.0",
+    "Mozilla Public License 2.0 (MPL 2.0)", "PSF-2.0", "Public Domain",
+    "Python Software Foundation License", "Zlib",
 }  # fmt: skip
-# Packages whose metadata names no licence; read from their licence files.
-READ_BY_HAND = {"huey": "MIT", "namex": "Apache-2.0", "skops": "MIT"}
+# Packages whose metadata names no licence, read from their licence files. That of docutils also names
+# the GPL, which is that of one file for Emacs, and the wheel does not have it.
+READ_BY_HAND = {
+    "docutils": "Public Domain AND BSD License",
+    "huey": "MIT",
+    "namex": "Apache-2.0",
+    "skops": "MIT",
+}
 
 
 def is_lock_current() -> bool:
@@ -75,9 +82,8 @@ def licence(package: metadata.Distribution) -> str:
         if classifier.startswith("License :: ") and not classifier.endswith("OSI Approved")
     ]
     text = (package.metadata.get("License") or "").strip().partition("\n")[0]
-    return (
-        expression or " AND ".join(classifiers) or text or READ_BY_HAND.get(package.name, "UNKNOWN")
-    )
+    by_hand = READ_BY_HAND.get(package.name)
+    return by_hand or expression or " AND ".join(classifiers) or text or "UNKNOWN"
 
 
 def is_allowed(expression: str) -> bool:
