@@ -8,8 +8,10 @@ and checkpoints that were written before a setting existed.
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import cache
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,31 @@ class Recipe:
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     name: str = DEFAULT
+
+    def with_settings(self, **values: Any) -> "Recipe":
+        """Return the recipe with other values of some settings, by their names in `config.py`.
+
+        Paths and NumPy's numbers are taken as text and as Python's numbers. Raises TypeError for an
+        unknown name, and InputError for a value of the wrong type or out of its range.
+        """
+        parts = {}
+        for table in TABLES:
+            part = getattr(self, table)
+            own = [setting.name for setting in fields(part) if setting.name in values]
+            parts[table] = replace(part, **{name: _plain(values.pop(name)) for name in own})
+        for name in values:
+            known = [setting.name for part in parts.values() for setting in fields(part)]
+            close = get_close_matches(name, known)
+            suggestion = f"; is it {' or '.join(close)}" if close else ""
+            raise TypeError(f"there is no setting {shown_name(name)}{suggestion}")
+        return replace(self, **parts)
+
+
+def _plain(value: Any) -> Any:
+    """Return a path as text, and a NumPy number as one of Python's."""
+    if isinstance(value, PathLike):
+        return fspath(value)
+    return value.item() if hasattr(value, "item") else value
 
 
 def shipped_recipes() -> list[str]:

@@ -13,9 +13,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from sentiment.utils.credentials import mask
-from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, Progress
-from sentiment.utils.text import escape_control, shorten
+from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, LineProgress, Progress
+from sentiment.utils.text import escape_control
 
 _REFRESH = 0.1  # seconds between two updates of a progress line
 _BAR_WIDTH = 20  # characters
@@ -33,48 +32,26 @@ def console(*, err: bool = False) -> Console:
 def show_progress(*, err: bool = False) -> Iterator[Progress]:
     """Yield a live display for a terminal, or one that prints lines for anything else."""
     target = console(err=err)
-    progress = LiveProgress(target) if target.is_terminal else LineProgress(target)
+    if not target.is_terminal:
+        yield LineProgress(lambda line: _print_line(target, line))
+        return
+    progress = LiveProgress(target)
     try:
         yield progress
     finally:
         progress.close()
 
 
-class LineProgress(Progress):
-    """Prints a line for each note, each long task and each epoch."""
-
-    def __init__(self, target: Console):
-        self._console = target
-
-    def note(self, text: str) -> None:
-        """Print a note, without passwords."""
-        self._console.print(escape_control(shorten(mask(text))), markup=False, soft_wrap=True)
-
-    def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-        """Print the name and the size of a task."""
-        self.note(f"{what}: {total:,}")
-        yield from items
-
-    def epoch(self, report: EpochMetrics) -> None:
-        """Print the results of an epoch."""
-        best = "  best so far" if report.best else ""
-        self.note(
-            f"epoch {report.epoch}/{report.epochs}  "
-            f"train loss {report.train_loss:.4f} accuracy {percent(report.train_accuracy)}  "
-            f"validation loss {report.validation_loss:.4f} "
-            f"accuracy {percent(report.validation_accuracy)}  "
-            f"{report.seconds:.1f} s  {report.reviews_per_second:,.0f} reviews/s{best}"
-        )
-
-    def close(self) -> None:
-        """Do nothing: lines stay."""
+def _print_line(target: Console, line: str) -> None:
+    target.print(line, markup=False, soft_wrap=True)
 
 
 class LiveProgress(LineProgress):
     """Draws a progress bar and removes it at the end; lines stay."""
 
     def __init__(self, target: Console):
-        super().__init__(target)
+        super().__init__(lambda line: _print_line(target, line))
+        self._console = target
         self._live: Live | None = None
         self._drawn = 0.0
 

@@ -1,10 +1,13 @@
 """Report the progress of long work, without saying how it is displayed."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+
+from sentiment.utils.credentials import mask
+from sentiment.utils.text import escape_control, shorten
 
 Item = TypeVar("Item")
 
@@ -87,3 +90,30 @@ class Progress:
 
     def epoch(self, report: EpochMetrics) -> None:
         """Show the metrics after an epoch."""
+
+
+class LineProgress(Progress):
+    """Hand a line to `show` for each note, each long task and each epoch."""
+
+    def __init__(self, show: Callable[[str], None]):
+        self._show = show
+
+    def note(self, text: str) -> None:
+        """Show a note, without passwords."""
+        self._show(escape_control(shorten(mask(text))))
+
+    def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+        """Show the name and the size of a task."""
+        self.note(f"{what}: {total:,}")
+        yield from items
+
+    def epoch(self, report: EpochMetrics) -> None:
+        """Show the results of an epoch."""
+        best = "  best so far" if report.best else ""
+        self.note(
+            f"epoch {report.epoch}/{report.epochs}  "
+            f"train loss {report.train_loss:.4f} accuracy {100 * report.train_accuracy:.1f} %  "
+            f"validation loss {report.validation_loss:.4f} "
+            f"accuracy {100 * report.validation_accuracy:.1f} %  "
+            f"{report.seconds:.1f} s  {report.reviews_per_second:,.0f} reviews/s{best}"
+        )

@@ -61,11 +61,9 @@ def test_a_tracked_task_yields_its_items(screen):
     assert "reading" in screen.file.getvalue() and "3/3" in screen.file.getvalue()
 
 
-def test_without_a_terminal_progress_is_printed_as_lines():
-    target = Console(file=io.StringIO(), width=20)
-    progress = _console.LineProgress(target)
-    assert [*progress.track("abc", "reading", 3000)] == ["a", "b", "c"]
-    progress.batch(batch(1))
-    progress.epoch(EPOCH)
-    progress.close()
-    assert target.file.getvalue() == f"reading: 3,000\n{EPOCH_LINE}\n"
+def test_without_a_terminal_progress_is_printed_as_lines(capsys):
+    with _console.show_progress() as progress:
+        assert [*progress.track("abc", "reading", 3000)] == ["a", "b", "c"]
+        progress.batch(batch(1))
+        progress.epoch(EPOCH)
+    assert capsys.readouterr().out == f"reading: 3,000\n{EPOCH_LINE}\n"
