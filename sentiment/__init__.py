@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
 
+    from sentiment.api.export import ExportedModel, export
+    from sentiment.api.stages import compare, evaluate, prepare, train
+    from sentiment.data.prepared import PreparedDataset
     from sentiment.errors import (
         DamagedFileError,
         DivergedError,
@@ -22,29 +25,52 @@ if TYPE_CHECKING:
         SentimentError,
         UnavailableError,
     )
+    from sentiment.evaluation.evaluate import Evaluation
+    from sentiment.evaluation.run_comparison import Comparison
     from sentiment.inference.predict import Prediction
     from sentiment.inspection.explain import Trace, WordEffects
     from sentiment.model import Model
+    from sentiment.training.results import TrainingResult
 
 __version__ = "0.1.0"
 __all__ = [
+    "Comparison",
     "DamagedFileError",
     "DivergedError",
+    "Evaluation",
+    "ExportedModel",
     "InputError",
     "MissingFileError",
     "Model",
     "Prediction",
+    "PreparedDataset",
     "SentimentError",
     "Trace",
+    "TrainingResult",
     "UnavailableError",
     "WordEffects",
+    "compare",
+    "evaluate",
+    "export",
     "load",
+    "prepare",
+    "train",
 ]
 _MODULES = {
+    "Comparison": "evaluation.run_comparison",
+    "Evaluation": "evaluation.evaluate",
+    "ExportedModel": "api.export",
     "Model": "model",
     "Prediction": "inference.predict",
+    "PreparedDataset": "data.prepared",
     "Trace": "inspection.explain",
+    "TrainingResult": "training.results",
     "WordEffects": "inspection.explain",
+    "compare": "api.stages",
+    "evaluate": "api.stages",
+    "export": "api.export",
+    "prepare": "api.stages",
+    "train": "api.stages",
 }
 # Models that version 0.1.0 logged to MLflow import sentiment.bundle and sentiment.runtime.
 __path__.append(f"{__path__[0]}/_legacy")

@@ -38,6 +38,8 @@ def check_ranges(settings: Any) -> None:
             )
 
 
+MAX_COMPARED = 10  # runs in a comparison if none are named
+
 # The settings that say how a file is read.
 READ_SETTINGS = ("format", "delimiter", "quoting", "header", "encoding")
 

@@ -21,6 +21,7 @@ LAYERS = [
     {"training"},
     {"experiments"},
     {"model"},
+    {"api"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -6,8 +6,10 @@ import sys
 import sentiment
 
 NAMES = [
-    "DamagedFileError", "DivergedError", "InputError", "MissingFileError", "Model",
-    "Prediction", "SentimentError", "Trace", "UnavailableError", "WordEffects", "load",
+    "Comparison", "DamagedFileError", "DivergedError", "Evaluation", "ExportedModel", "InputError",
+    "MissingFileError", "Model", "Prediction", "PreparedDataset", "SentimentError", "Trace",
+    "TrainingResult", "UnavailableError", "WordEffects", "compare", "evaluate", "export", "load",
+    "prepare", "train",
 ]  # fmt: skip
 
 

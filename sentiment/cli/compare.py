@@ -7,6 +7,7 @@ import typer
 
 from sentiment.cli._options import ExperimentOption, JsonOption, refuse_ignored
 from sentiment.cli._terminal import print_json, print_message
+from sentiment.config import MAX_COMPARED
 from sentiment.errors import InputError
 from sentiment.utils.paths import ProjectPaths, find_project
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from sentiment.tracking.history import RunRecord
 
 _PANEL = "Comparison of readouts"
-_ROWS = 10  # runs shown if none are named
 _CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
 
 
@@ -48,7 +48,9 @@ _ColumnsOption = Annotated[
 ]
 _LimitOption = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help=f"maximum number of runs; {_ROWS} if none are named"),
+    typer.Option(
+        metavar="N", min=1, help=f"maximum number of runs; {MAX_COMPARED} if none are named"
+    ),
 ]
 _HtmlOption = Annotated[
     Path | None,
@@ -107,8 +109,6 @@ def command(
 
     query, paths = _query(runs, filters, sort, columns, limit), find_project()
     comparison = compare_runs(paths, experiment, query)
-    if not comparison.runs:
-        raise InputError(f"no run matches {' and '.join(filters or ())}", hint="sentiment compare")
     _show(paths, comparison, query, experiment, as_json=as_json)
     if html:
         _write_page(paths, comparison, query, experiment, html)
@@ -122,17 +122,15 @@ def _query(
     columns: str | None,
     limit: int | None,
 ) -> "Query":
-    from sentiment.evaluation.run_query import Condition, Query
+    from sentiment.evaluation.run_query import Query
 
-    try:
-        conditions = tuple(map(Condition.parse, filters or ()))
-    except InputError as error:
-        raise typer.BadParameter(error.fact, param_hint="--filter") from error
-    if sort in ("", "-"):
-        raise typer.BadParameter("expected the name of a setting or a metric", param_hint="--sort")
     names = (name.strip() for name in (columns or "").split(","))
-    named = tuple(runs or ())
-    return Query(named, conditions, sort, limit or len(named) or _ROWS, tuple(filter(None, names)))
+    extra = tuple(filter(None, names))
+    try:
+        return Query.create(runs or (), filters or (), sort=sort, limit=limit, columns=extra)
+    except InputError as error:
+        option = "--sort" if sort in ("", "-") else "--filter"
+        raise typer.BadParameter(error.fact, param_hint=option) from error
 
 
 def _show(

@@ -17,16 +17,12 @@ from sentiment.cli._options import (
 )
 from sentiment.cli._terminal import print_json
 from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE, label_name
-from sentiment.errors import SentimentError
-from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from sentiment.data.readers import ReadOptions
-    from sentiment.evaluation.evaluate import Evaluation, LabelledTexts, Mistake
-    from sentiment.evaluation.overlap import TrainingOverlap
-    from sentiment.inference.bundle import Bundle
+    from sentiment.evaluation.evaluate import Evaluation, Mistake
 
 UNBALANCED = 0.55  # share of the majority class from which accuracies are shown beside it
 _EXCERPT = 300  # characters of a mistake in the table
@@ -67,84 +63,41 @@ def command(
     reading: "ReadOptions",
 ) -> None:
     """Measure a model on the official test reviews or on your own labelled file."""
-    from sentiment.data.label_mapping import LabelMapping
+    from sentiment.api import stages
     from sentiment.data.labelled_folders import is_labelled_folder
-    from sentiment.evaluation.evaluate import load_labelled_file, load_test_split
-    from sentiment.inference import resolve
 
     if data is None:
         labels = ("label_column", "positive", "negative", "on_error")
         refuse_ignored(ctx, labels, "only with --data FILE")
     if data is None or not is_labelled_folder(data):
         refuse_ignored_reading(ctx, data, reading)
-    paths = find_project()
-    bundle = resolve.resolve_model(model, paths)
-    if data is None:
-        texts = load_test_split(bundle, paths)
-    else:
-        mapping = LabelMapping.parse(positive, negative)
-        texts = load_labelled_file(
-            data, text_column, label_column, mapping=mapping, on_error=on_error, options=reading
-        )
-    evaluation = evaluate_and_save(bundle, texts, worst=mistakes, track=track, as_json=as_json)
+    with _console.show_progress(err=as_json) as progress:
+        evaluation = stages.evaluate(
+            model, data, text_column=text_column, label_column=label_column, positive=positive,
+            negative=negative, on_error=on_error, mistakes=mistakes, tracking=track,
+            progress=progress, **asdict(reading),
+        )  # fmt: skip
     if as_json:
-        overlap = _find_overlap(bundle, texts, evaluation)
-        fields = {"notes": list(texts.notes), "in_training_data": overlap and asdict(overlap)}
-        print_json(evaluation_fields(bundle, texts, evaluation) | fields)
+        print_json(evaluation_fields(evaluation))
         return
     target = _console.console()
-    for table in tables(bundle, texts, evaluation):
+    for table in tables(evaluation):
         target.print(table)
-    overlap = _find_overlap(bundle, texts, evaluation)
-    for line in (*texts.notes, *([overlap.describe()] if overlap and overlap.seen else [])):
+    overlap = evaluation.overlap
+    for line in (*evaluation.notes, *([overlap.describe()] if overlap and overlap.seen else [])):
         target.print(line, highlight=False, markup=False)
 
 
-def _find_overlap(
-    bundle: "Bundle", data: "LabelledTexts", evaluation: "Evaluation"
-) -> "TrainingOverlap | None":
-    """Compare the texts with the training texts; None if these are not on this machine."""
-    from sentiment.evaluation import overlap
-
-    training = overlap.find_training_data(bundle, find_project())
-    if training is None:
-        return None
-    return overlap.measure_overlap(training, data.texts, data.labels, evaluation.probabilities)
-
-
-def evaluate_and_save(
-    bundle: "Bundle", data: "LabelledTexts", *, worst: int, track: bool, as_json: bool = False
-) -> "Evaluation":
-    """Evaluate a model; save the results with the model and, if wanted, in its run."""
-    from sentiment.evaluation import evaluate
-
-    paths = find_project()
-    with _console.show_progress(err=as_json) as progress:
-        evaluation = evaluate.evaluate(bundle, data, worst=worst, progress=progress)
-        try:
-            evaluate.save_metrics(bundle, evaluation, data, paths)
-        except SentimentError as error:
-            if bundle.folder.resolve().parent == paths.models.resolve():
-                raise  # what belongs to the model is missing there
-            progress.note(f"the metrics are not saved: {error.fact}")
-        has_run = track and bundle.manifest.run.id
-        if has_run and not evaluate.log_evaluation(bundle, evaluation, data, paths, progress):
-            progress.note(f"not logged: the run {bundle.name} is not in this tracking store")
-    return evaluation
-
-
-def evaluation_fields(
-    bundle: "Bundle", data: "LabelledTexts", evaluation: "Evaluation"
-) -> dict[str, Any]:
+def evaluation_fields(evaluation: "Evaluation") -> dict[str, Any]:
     """Return the JSON object of an evaluation, without the probability of each text."""
-    fields = {"model": bundle.name, "data": data.name, **asdict(evaluation)}
+    fields = asdict(evaluation)
     del fields["probabilities"]
-    return fields
+    return fields | {"in_training_data": fields.pop("overlap")}
 
 
-def tables(bundle: "Bundle", data: "LabelledTexts", evaluation: "Evaluation") -> list["Table"]:
+def tables(evaluation: "Evaluation") -> list["Table"]:
     """Return the tables of metrics, confusion and, if there are any, mistakes."""
-    title = f"{bundle.name} on {evaluation.scores.reviews:,} reviews ({data.name})"
+    title = f"{evaluation.model} on {evaluation.scores.reviews:,} reviews ({evaluation.data})"
     result = [_metrics_table(title, evaluation), _confusion_table(evaluation.scores.confusion)]
     return result + ([_mistakes_table(evaluation.mistakes)] if evaluation.mistakes else [])
 

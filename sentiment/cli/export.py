@@ -7,7 +7,6 @@ import typer
 
 from sentiment.cli import _terminal
 from sentiment.cli._options import ModelOption
-from sentiment.utils.paths import find_project
 
 
 def command(
@@ -20,11 +19,8 @@ def command(
     model: ModelOption = None,
 ) -> None:
     """Write a trained model as one page to type into."""
-    from sentiment.inference import resolve
-    from sentiment.reports.model_page import render_model_page
-    from sentiment.utils import files, opening
+    from sentiment.api.export import export
 
-    bundle = resolve.resolve_model(model, find_project())
-    page = render_model_page(bundle)
-    files.write_text(opening.output_path(html), page)
-    _terminal.print_message(f"{html}: {len(page) / 1e6:.1f} MB, the model {bundle.name}", err=False)
+    exported = export(model, html, "html")
+    size = f"{exported.size / 1e6:.1f} MB"
+    _terminal.print_message(f"{html}: {size}, the model {exported.model}", err=False)

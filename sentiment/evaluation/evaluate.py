@@ -14,6 +14,7 @@ from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.readers import ReadOptions
 from sentiment.evaluation import metrics
+from sentiment.evaluation.overlap import TrainingOverlap
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
@@ -95,15 +96,21 @@ class Mistake:
 class Evaluation:
     """The result of an evaluation.
 
-    scores: metrics over all texts; uncalibrated: the log loss and the calibration error without the
-    bundle's temperature; mistakes: the most confident ones, the worst first; probabilities:
-    P(positive) of each text, float32 (N,).
+    model: name of the model; data: name of the texts, see `LabelledTexts`; scores: metrics over all
+    texts; uncalibrated: the log loss and the calibration error without the bundle's temperature;
+    mistakes: the most confident ones, the worst first; probabilities: P(positive) of each text,
+    float32 (N,); notes: sentences about how the texts were read; overlap: how many of the texts are
+    also training texts, None if it was not measured.
     """
 
+    model: str
+    data: str
     scores: metrics.Scores
     uncalibrated: dict[str, float]
     mistakes: list[Mistake]
     probabilities: np.ndarray
+    notes: tuple[str, ...] = ()
+    overlap: TrainingOverlap | None = None
 
     def as_metrics(self, part: str) -> dict[str, float]:
         """Return the scores as `part/name`, without counts and the interval of the accuracy."""
@@ -148,6 +155,8 @@ def evaluate_logits(
         for row in wrong[by_confidence][:worst]
     ]
     return Evaluation(
+        bundle.name,
+        data.name,
         metrics.score(labels, probabilities),
         {
             "log_loss": metrics.log_loss(labels, uncalibrated),
@@ -155,6 +164,7 @@ def evaluate_logits(
         },
         mistakes,
         probabilities.astype(np.float32),
+        data.notes,
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from sentiment.errors import DamagedFileError
+from sentiment.errors import DamagedFileError, InputError
 from sentiment.evaluation.metrics import mcnemar, paired_difference
 from sentiment.evaluation.run_query import Query, format_value, select_runs
 from sentiment.tracking import history
@@ -80,14 +80,17 @@ class Comparison:
 def compare_runs(paths: ProjectPaths, experiment: str, query: Query) -> Comparison:
     """Return a comparison of the runs of an experiment that match a query.
 
-    Raises MissingFileError if the experiment has no runs, and InputError for a name that no run
-    has.
+    Raises MissingFileError if the experiment has no runs, and InputError if no run meets all
+    conditions or for a name that no run has.
     """
     candidates = history.list_runs(paths, experiment)
     if query.named:
         named = [history.match_run(candidates, name) for name in query.named]
         candidates = list({run.id: run for run in named}.values())
     matching = select_runs(candidates, query)
+    if not matching:
+        filters = (f"{one.name}{one.comparator}{one.value}" for one in query.conditions)
+        raise InputError(f"no run matches {' and '.join(filters)}", hint="sentiment compare")
     runs = matching[: query.limit]
     losses = {run.id: history.metric_curve(paths, run, LOSS) for run in runs}
     predictions = {run.id: load_predictions(paths, run) for run in runs}

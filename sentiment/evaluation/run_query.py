@@ -3,10 +3,11 @@
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from sentiment.config import MAX_COMPARED
 from sentiment.errors import InputError
 from sentiment.tracking.history import RunRecord
 
@@ -65,6 +66,25 @@ class Query:
     sort: str | None = None
     limit: int | None = None
     columns: tuple[str, ...] = ()
+
+    @classmethod
+    def create(
+        cls,
+        named: Iterable[str] = (),
+        filters: Iterable[str] = (),
+        *,
+        sort: str | None = None,
+        limit: int | None = None,
+        columns: Iterable[str] = (),
+    ) -> "Query":
+        """Return the query of these words; without a limit and names, that of the newest ten runs.
+
+        Raises InputError if a filter is no condition, or if there is nothing to sort by.
+        """
+        names, conditions = tuple(named), tuple(map(Condition.parse, filters))
+        if sort in ("", "-"):
+            raise InputError("expected the name of a setting or a metric to sort by")
+        return cls(names, conditions, sort, limit or len(names) or MAX_COMPARED, tuple(columns))
 
 
 def run_values(run: RunRecord) -> dict[str, str | float]:

@@ -1,12 +1,13 @@
 """Results of a training: the metrics of every epoch, and the weights of the best one."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sentiment.evaluation.evaluate import Evaluation
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.utils.progress import EpochMetrics
 from sentiment.utils.typed_json import typed
@@ -80,7 +81,9 @@ class RoundResult:
 class TrainingResult:
     """A finished training: the model's folder, its run, and the metrics of all epochs.
 
-    majority: accuracy on the validation reviews of always predicting the more frequent label.
+    run_id: MLflow's, empty if the run is not tracked; best: of the saved network; majority:
+    accuracy on the validation reviews of always predicting the more frequent label; evaluation: on
+    the test reviews, None if they were not read; seconds: of each part of the work, by its name.
     """
 
     folder: Path
@@ -89,3 +92,5 @@ class TrainingResult:
     epochs: list[EpochMetrics]
     best: EpochMetrics
     majority: float
+    evaluation: Evaluation | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The stages and the scikit-learn estimator, for programs and notebooks."""
