@@ -22,7 +22,6 @@ from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
 from sentiment.inspection import explain
-from sentiment.reports import explanation
 from sentiment.utils import files, opening
 from sentiment.utils.colors import TERMINAL_NEGATIVE, TERMINAL_NEUTRAL, TERMINAL_POSITIVE
 from sentiment.utils.text import escape_control
@@ -85,6 +84,8 @@ def _explain(classifier: Classifier, text: str, prediction: Prediction, options:
         if shown_effects:
             show_effects(target, shown_effects)
     if options.html and trace and effects:
+        from sentiment.reports import explanation
+
         page = explanation.page(trace, effects, label=prediction.label or "", model=model)
         files.write_text(opening.output_path(options.html), page)
         print_message(f"explanation written to {options.html}")

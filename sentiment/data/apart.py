@@ -5,7 +5,6 @@ films flatter a model that remembers names. Reviews of the same film share rare 
 """
 
 import numpy as np
-from scipy import sparse
 
 from sentiment.data.encoded_texts import EncodedTexts
 
@@ -20,6 +19,8 @@ def unrelated(encoded: EncodedTexts, validation: np.ndarray, train: np.ndarray) 
     Two reviews share too much if the sum of log(N / n) over their shared words exceeds 15, for the
     words that are in n = 2 to 50 of the N reviews.
     """
+    from scipy import sparse  # not above: a prepared dataset can be split and read without SciPy
+
     if not len(encoded.tokens):
         return train
     rows = np.repeat(np.arange(len(encoded)), encoded.lengths)

@@ -1,6 +1,5 @@
 """Place sections with Bokeh plots on one self-contained HTML page."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +9,8 @@ from bokeh.plotting import figure as Figure  # noqa: N812 (a class, whatever Bok
 from bokeh.resources import Resources
 from markupsafe import Markup
 
-from sentiment.reports.templating import render_page
+from sentiment.reports.templating import render_page, script_json
 from sentiment.utils.colors import NEGATIVE, NEUTRAL, POSITIVE, hex_color
-from sentiment.utils.text import finite
 
 _STYLES = (
     "base.css",
@@ -78,15 +76,3 @@ def _embedded(plots: Sequence[Figure]) -> dict[str, Markup]:
         "figures": script_json({"page": holder.to_json(deferred=False)}),
         "places": script_json([{"docid": "page", "roots": roots, "root_ids": list(roots)}]),
     }
-
-
-def script_json(value: Any) -> Markup:
-    """Return `value` as JSON that can stand in a <script> element; no text can end the element.
-
-    Infinite and NaN numbers, which JSON lacks, become null.
-    """
-    try:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        text = json.dumps(finite(value), separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 (JSON without "<" holds no markup)

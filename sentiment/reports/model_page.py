@@ -11,9 +11,8 @@ from sentiment.data.labels import label_of
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import WARNINGS
-from sentiment.reports.document import script_json
 from sentiment.reports.packed_model import pack_model
-from sentiment.reports.templating import join_modules, render_page
+from sentiment.reports.templating import join_modules, render_page, script_json
 from sentiment.utils.colors import NEGATIVE, POSITIVE, UNIT_NEGATIVE, UNIT_POSITIVE
 
 _STYLES = (

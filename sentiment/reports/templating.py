@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -9,8 +10,9 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from sentiment.utils.text import replace_control
+from sentiment.utils.text import finite, replace_control
 
 # As Biome formats them.
 _IMPORT = re.compile(r'^import \{[^}]*\} from "[^"]*";\n', re.MULTILINE)
@@ -81,6 +83,18 @@ def join_modules(names: Sequence[str]) -> str:
     """
     modules = [_EXPORT.sub("", _IMPORT.sub("", static(name))) for name in names]
     return '"use strict";\n' + "".join(modules)
+
+
+def script_json(value: Any) -> Markup:
+    """Return `value` as JSON that can stand in a <script> element; no text can end the element.
+
+    Infinite and NaN numbers, which JSON lacks, become null.
+    """
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(finite(value), separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 (JSON without "<" holds no markup)
 
 
 def script_hash(source: str) -> str:

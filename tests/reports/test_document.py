@@ -5,7 +5,8 @@ import pytest
 from jinja2 import ChoiceLoader, DictLoader
 
 from sentiment.reports import charts, run_report, templating
-from sentiment.reports.document import Section, render_sections, script_json
+from sentiment.reports.document import Section, render_sections
+from sentiment.reports.templating import script_json
 from sentiment.reports.training_report import TrainingReport
 from sentiment.utils.progress import EpochMetrics
 from tests.helpers.browser import needs_browser, open_page
