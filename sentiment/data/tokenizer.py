@@ -171,7 +171,7 @@ class Tokenizer:
         if rules not in token_rules.RULES:
             raise DamagedFileError(
                 f"{folder} has token rules {rules!r}; this program knows 1 to {RULES}",
-                hint="pip install --upgrade sentiment",
+                hint="a newer version of sentiment-rnn",
             )
         with files.read_errors(folder / "words.txt", hint=hint):
             words = files.read_text(folder / "words.txt").split("\n")[:-1]

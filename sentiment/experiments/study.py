@@ -260,7 +260,7 @@ def import_optuna() -> Any:
     except ImportError as error:
         raise UnavailableError(
             "a sweep needs Optuna, which is not installed",
-            hint='pip install "sentiment[sweep]"',
+            hint='pip install "sentiment-rnn[sweep]"',
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -138,7 +138,7 @@ def _parse(path: Path, content: dict[str, Any]) -> tuple[Manifest, ModelSettings
         newer = isinstance(version, int) and version > FORMAT
         raise DamagedFileError(
             f"{path} has bundle format {shown(version)}; this program reads format {FORMAT}",
-            hint="pip install --upgrade sentiment" if newer else damage_hint(path.parent),
+            hint="a newer version of sentiment-rnn" if newer else damage_hint(path.parent),
         )
     try:
         manifest = from_json(content)

@@ -97,7 +97,7 @@ def damage_hint(folder: Path) -> str:
     """Return what leads out of a damaged model in `folder`: another training would not mend it."""
     other = "--model with another model"
     if folder.resolve() == _BUNDLED.resolve():
-        return f"{other}, or pip install --force-reinstall --no-deps sentiment"
+        return f"{other}, or install sentiment-rnn again"
     return f"rm -r {shlex.quote(str(folder))}, or {other}"
 
 

@@ -23,7 +23,7 @@ def run(command: list[str], workers: int, master: str) -> int:
         except ImportError as error:
             raise UnavailableError(
                 "training on Spark needs spark-tensorflow-distributor, which is not installed",
-                hint='pip install "sentiment[spark]"',
+                hint='pip install "sentiment-rnn[spark]"',
             ) from error
         home = str(find_project().root)
 

@@ -66,7 +66,7 @@ def require_spark() -> None:
     except ImportError as error:
         raise UnavailableError(
             "Spark needs pyspark, which is not installed",
-            hint='pip install "sentiment[spark]"',
+            hint='pip install "sentiment-rnn[spark]"',
         ) from error
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise UnavailableError(

@@ -92,7 +92,7 @@ def _require_password(login: Login) -> dict[str, str]:
     if importlib.util.find_spec("flask_wtf") is None:
         raise UnavailableError(
             "a password for MLflow's pages needs Flask-WTF, which is not installed",
-            hint='pip install "sentiment[auth]"',
+            hint='pip install "sentiment-rnn[auth]"',
         )
     config = login.folder / "basic_auth.ini"
     users = f"sqlite:///{login.folder}/users.db"

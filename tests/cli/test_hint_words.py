@@ -96,5 +96,5 @@ def test_every_extra_that_a_hint_installs_exists():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
-    named = {name for _, text in HINTS for name in re.findall(r"sentiment\[(\w+)\]", text)}
+    named = {name for _, text in HINTS for name in re.findall(r"sentiment-rnn\[(\w+)\]", text)}
     assert named and named <= extras.keys()

@@ -192,7 +192,7 @@ def test_a_manifest_that_is_newer_or_not_valid_is_refused(tiny, changes, message
     verb = "has" if "format" in changes else "can't" if message.startswith("can't") else "is"
     assert caught.value.fact.startswith(f"{tiny.folder}/bundle.json {verb} ")
     newer, hint = changes.get("format") == 3, damaged_hint(tiny.folder)
-    assert caught.value.hint == ("pip install --upgrade sentiment" if newer else hint)
+    assert caught.value.hint == ("a newer version of sentiment-rnn" if newer else hint)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_forged_bundle_is_refused(tiny, name, change, message):
 
 def test_the_hint_depends_on_whether_the_bundle_or_the_program_is_older(tiny):
     content = bundle_json(tiny.folder)
-    for version, hint in ((3, "pip install --upgrade sentiment"), (1, damaged_hint(tiny.folder))):
+    for version, hint in ((3, "a newer version of sentiment-rnn"), (1, damaged_hint(tiny.folder))):
         (tiny.folder / "bundle.json").write_text(json.dumps(content | {"format": version}))
         with pytest.raises(DamagedFileError) as caught:
             bundle.read(tiny.folder)

@@ -86,7 +86,7 @@ def test_a_short_password_and_a_missing_library_are_told_at_once(home, monkeypat
     monkeypatch.setenv(PASSWORD, "long enough for MLflow")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = CliRunner().invoke(app, ["ui", "--auth"])
-    assert result.exit_code == 1 and 'pip install "sentiment[auth]"' in result.stderr
+    assert result.exit_code == 1 and 'pip install "sentiment-rnn[auth]"' in result.stderr
 
 
 @pytest.mark.parametrize("option", [["--auth"], ["--allowed-hosts", "example.org"]])

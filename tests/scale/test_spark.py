@@ -195,7 +195,7 @@ def test_an_existing_output_stays_and_a_failure_leaves_nothing(tmp_path):
     ("change", "hint"),
     [
         ({"PATH": "missing"}, "Try: apt-get install openjdk"),
-        ({"PYTHONPATH": "missing"}, 'Try: pip install "sentiment[spark]"'),
+        ({"PYTHONPATH": "missing"}, 'Try: pip install "sentiment-rnn[spark]"'),
     ],
 )
 def test_a_missing_library_is_reported_with_the_command_that_installs_it(change, hint, tmp_path):

@@ -281,7 +281,7 @@ def test_without_optuna_one_message_says_what_to_install(tmp_path):
     (tmp_path / "optuna.py").write_text("raise ImportError")
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     output = wait(start("sweep", home=tmp_path, PYTHONPATH=paths), status=1)
-    assert 'Try: pip install "sentiment[sweep]"' in output
+    assert 'Try: pip install "sentiment-rnn[sweep]"' in output
 
 
 def test_settings_that_end_their_process_twice_are_not_retried(tmp_path):
