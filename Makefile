@@ -49,15 +49,18 @@ node_modules/.package-lock.json: package-lock.json .npmrc
 	@command -v npm >/dev/null || exit 0; \
 	  npm ci --silent && touch $@ || echo "Biome and axe can't be installed, so their tests are skipped" >&2
 
-compile := $(bin)/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade \
+compile := $(bin)/uv pip compile --universal --python-version 3.11 --upgrade \
   --generate-hashes --no-emit-index-url --no-annotate --no-header
 
+# The other locks have the versions of the first, but for the older pandas that Spark supports.
 lock:  ## resolve the pinned versions in requirements*.lock again
 	$(bin)/pip install --quiet uv
-	$(compile) --extra dev --output-file requirements.lock
+	$(compile) pyproject.toml --extra dev --output-file requirements.lock
 	sed -n 's/^\([a-z0-9._-]*==[^\\]*[^ \\]\).*/\1/p' requirements.lock | grep -v '^pandas==' > .venv/pins.txt
-	$(compile) --extra dev --extra spark --extra sweep --constraint .venv/pins.txt \
+	$(compile) pyproject.toml --extra dev --extra spark --extra sweep --constraint .venv/pins.txt \
 	  --output-file requirements-scale.lock
+	$(compile) --group predict --constraint .venv/pins.txt --output-file requirements-predict.lock
+	$(compile) --group serve --constraint .venv/pins.txt --output-file requirements-serve.lock
 
 # An environment on top of .venv: its pandas is older, and only here are Spark and Optuna.
 scale := .venv/scale

@@ -1,4 +1,4 @@
-"""The lock has exactly the packages that pyproject.toml requires, and they are installed.
+"""The locks have exactly the packages that pyproject.toml requires, and they are installed.
 
 No network is needed: the requirements of a package are read from its installed metadata. `make
 audit` also compares versions and hashes with the package index.
@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 SCALE_LOCK = (ROOT / "requirements-scale.lock").read_text("utf-8")  # with Spark and Optuna
+# Those of light installations, by the dependency group that each of them pins.
+LIGHT_LOCKS = {
+    group: (ROOT / f"requirements-{group}.lock").read_text("utf-8")
+    for group in ("predict", "serve")
+}
 # A package with its version, perhaps a marker, and at least one hash; without a hash it is no pin.
 PIN = re.compile(
     r"^(?P<pin>[\w.-]+==\S+)(?: ; (?P<marker>[^\\]+?))?(?: \\\n    --hash=sha256:[0-9a-f]{64})+$",
@@ -65,10 +70,23 @@ def requirements_of(name):
         return []
 
 
-def all_requirements(environment):
-    """Return all requirements of pyproject.toml, direct and indirect, by the package's name."""
+def direct_requirements():
+    """Return the requirements in pyproject.toml that the first lock pins."""
     project = PROJECT["project"]
-    direct = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    return [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+
+
+def group_requirements(name):
+    """Return the requirements of a dependency group, with those of the groups that it includes."""
+    for entry in PROJECT["dependency-groups"][name]:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from group_requirements(entry["include-group"])
+
+
+def all_requirements(direct, environment):
+    """Return the direct and the indirect requirements, by the package's name."""
     queue, requirements, visited = [(Requirement(text), "") for text in direct], {}, set()
     while queue:
         requirement, extra = queue.pop()
@@ -84,9 +102,9 @@ def all_requirements(environment):
     return requirements
 
 
-def errors(lock, environment):
+def errors(lock, direct, environment):
     """Yield each error of a lock in an environment."""
-    pinned, required = pins(lock, environment), all_requirements(environment)
+    pinned, required = pins(lock, environment), all_requirements(direct, environment)
     yield from (f"{name} is missing" for name in sorted(required.keys() - pinned.keys()))
     yield from (f"{name} is not required" for name in sorted(pinned.keys() - required.keys()))
     for name in sorted(required.keys() & pinned.keys()):
@@ -97,10 +115,28 @@ def errors(lock, environment):
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_the_lock_has_exactly_the_required_packages(name):
-    assert not list(errors(LOCK, ENVIRONMENTS[name]))
+    assert not list(errors(LOCK, direct_requirements(), ENVIRONMENTS[name]))
 
 
-@pytest.mark.parametrize("lock", [LOCK, SCALE_LOCK])
+@pytest.mark.parametrize("group", LIGHT_LOCKS)
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_light_lock_has_exactly_the_packages_of_its_group(name, group):
+    lock, environment = LIGHT_LOCKS[group], ENVIRONMENTS[name]
+    assert not list(errors(lock, group_requirements(group), environment))
+    assert pins(lock, environment).items() <= pins(LOCK, environment).items()
+
+
+@pytest.mark.parametrize("lock", LIGHT_LOCKS.values(), ids=LIGHT_LOCKS)
+def test_a_light_lock_has_the_same_hashes(lock):
+    assert {pin[0] for pin in PIN.finditer(lock)} <= {pin[0] for pin in PIN.finditer(LOCK)}
+
+
+@pytest.mark.parametrize("group", LIGHT_LOCKS)
+def test_the_packages_of_a_light_installation_are_dependencies(group):
+    assert set(group_requirements(group)) <= set(PROJECT["project"]["dependencies"])
+
+
+@pytest.mark.parametrize("lock", [LOCK, SCALE_LOCK, *LIGHT_LOCKS.values()])
 def test_every_line_of_a_lock_is_a_pin_with_hashes(lock):
     assert "".join(f"{pin[0]}\n" for pin in PIN.finditer(lock)) == lock
 
@@ -139,5 +175,5 @@ def test_the_build_requirements_are_pinned():
 def test_errors_in_a_lock_are_found(pattern, replacement, error):
     changed, count = re.subn(pattern, lambda _: replacement, LOCK, flags=re.M)
     assert count == 1
-    (found,) = errors(changed, ENVIRONMENTS["linux-3.11"])
+    (found,) = errors(changed, direct_requirements(), ENVIRONMENTS["linux-3.11"])
     assert found.startswith(error)
