@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from sentiment.cli._missing import describe_missing
 from sentiment.cli._terminal import discard_output, print_message
 from sentiment.errors import SentimentError
 from sentiment.utils.credentials import mask
@@ -102,11 +103,7 @@ class ErrorHandlingGroup(TyperGroup):
             if os.environ.get("SENTIMENT_DEBUG"):
                 _print_traceback(error)
                 raise typer.Exit(FAILURE) from error
-            _print_lines(
-                "Error: unexpected error: "
-                f"{type(error).__name__}: {first_line(error, _MAX_CHARACTERS)}",
-                "Try: the same command with SENTIMENT_DEBUG=1, which prints a traceback to report",
-            )
+            _print_lines(*_describe_unexpected(error, ctx.invoked_subcommand))
             raise typer.Exit(FAILURE) from error
 
 
@@ -114,6 +111,16 @@ def _escape_message(error: Exception) -> None:
     """Escape control characters in a usage error, which Typer prints."""
     if isinstance(getattr(error, "message", None), str):
         error.message = escape_control(shorten(error.message))  # type: ignore[attr-defined]
+
+
+def _describe_unexpected(error: Exception, command: str) -> tuple[str, str]:
+    """Return the lines of a message: a light installation lacks libraries, the rest are faults."""
+    if isinstance(error, ModuleNotFoundError) and (lines := describe_missing(error, command)):
+        return lines
+    return (
+        f"Error: unexpected error: {type(error).__name__}: {first_line(error, _MAX_CHARACTERS)}",
+        "Try: the same command with SENTIMENT_DEBUG=1, which prints a traceback to report",
+    )
 
 
 def _describe(error: OSError) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment.cli import _console, _workers
+from sentiment.cli._missing import require
 from sentiment.cli._options import (
     ExperimentOption,
     option_names,
@@ -91,6 +92,7 @@ def command(
         typer.echo(to_toml(recipe), nl=False)
         return
     refuse_ignored_rows(ctx, recipe.prepare)
+    require("tensorflow")  # before minutes of preparing
     if _workers.should_start(workers, master):
         _workers.run(workers, master)
         return
