@@ -75,16 +75,22 @@ class PrepareSettings:
     )
     quoting: Literal["auto", "csv", "none"] = setting(
         "auto",
-        "csv: quotes enclose cells; none: they are text; auto: csv, but between tabs a quote is "
-        "text unless it opens and closes a cell",
+        "meaning of quotes; csv: they enclose cells; none: they are text; auto: csv, but between "
+        "tabs a quote is text unless it opens and closes a cell",
     )
-    header: bool = setting(True, "the first row names the columns; otherwise they are 1, 2, …")
+    header: bool = setting(
+        True, "names of the columns in the first row; otherwise they are 1, 2, …"
+    )
     encoding: str = setting(
-        "", "such as cp1252; default: UTF-8, or UTF-16 or UTF-32 with a byte-order mark"
+        "",
+        "encoding of a file, such as cp1252; default: UTF-8, or UTF-16 or UTF-32 with a "
+        "byte-order mark",
     )
     positive: str = setting("", "labels that are positive, such as 4,5; default: the known ones")
-    negative: str = setting("", "labels that are negative, such as 1,2")
-    on_error: Literal["fail", "skip"] = setting("fail", "what to do about rows that can't be read")
+    negative: str = setting("", "labels that are negative, such as 1,2; default: the known ones")
+    on_error: Literal["fail", "skip"] = setting(
+        "fail", "on a row that can't be read: stop, or leave it out"
+    )
     test: str = setting("", "labelled file with the test reviews")
     test_share: float = setting(
         0.2, "share of a file without test reviews that is used for the test", 0.01, 0.9
@@ -107,8 +113,8 @@ class ModelSettings:
     """The shape of the network."""
 
     cell: str = setting("simple_rnn", "recurrent cell")
-    units: int = setting(16, "hidden units in each SimpleRNN layer", 1, 1024)
-    layers: int = setting(1, "number of SimpleRNN layers", 1, 8)
+    units: int = setting(16, "hidden units in each recurrent layer", 1, 1024)
+    layers: int = setting(1, "number of recurrent layers", 1, 8)
     bidirectional: bool = setting(True, "also read the review backwards")
     embedding: int = setting(16, "size of the vector of a word", 1, 1024)
     ngrams: int = setting(3, "longest n-gram with its own vector; 1: words only", 1, 3)
@@ -146,8 +152,8 @@ class ModelSettings:
 class TrainSettings:
     """How the network is trained."""
 
-    epochs: int = setting(2, "passes over the training reviews", 1, 1000)
-    batch_size: int = setting(64, "reviews per training step", 1, 4096)
+    epochs: int = setting(2, "number of passes over the training reviews", 1, 1000)
+    batch_size: int = setting(64, "number of reviews in a training step", 1, 4096)
     learning_rate: float = setting(
         0.002, "learning rate of Adam; it falls to zero over the epochs", 1e-7, 1.0
     )
@@ -172,12 +178,12 @@ class TrainSettings:
         "which also sets one unit of the saved network; off: the network alone learns",
     )
     members: int = setting(
-        1, "networks in each round, merged into one recurrent layer at the end", 1, 64
+        1, "number of networks in each round, merged into one recurrent layer at the end", 1, 64
     )
     sentence_members: int = setting(
         0,
-        "further networks, merged with the others, that learn from single sentences of the "
-        "reviews; they help with short texts",
+        "number of further networks, merged with the others, that learn from single sentences of "
+        "the reviews; they help with short texts",
         0,
         16,
     )
@@ -187,13 +193,14 @@ class TrainSettings:
     clip: float = setting(0.0, "maximum norm of the whole gradient; 0: no limit", 0.0, 1e6)
     own_labels: int = setting(
         1,
-        "extra rounds on unlabelled reviews, labelled by the networks so far",
+        "number of extra rounds on unlabelled reviews, labelled by the networks so far",
         0,
         10,
     )
     validation: Literal["random", "apart"] = setting(
         "random",
-        "apart: leave out training reviews that share many rare words with a validation review",
+        "choice of the validation reviews; apart: also leave out training reviews that share "
+        "many rare words with one of them",
     )
     validation_share: float = setting(
         0.0,
@@ -203,10 +210,12 @@ class TrainSettings:
     )
     fold: int = setting(0, "which of the reviews are used for validation: 0, 1 or 2", 0, 2)
     class_weight: Literal["none", "balanced"] = setting(
-        "none", "balanced: both labels weigh the same in the loss, however many texts have them"
+        "none",
+        "weight of the labels in the loss; balanced: both weigh the same, however many texts "
+        "have them",
     )
     patience: int = setting(
-        2, "epochs without a better validation loss until training stops", 1, 1000
+        2, "number of epochs without a better validation loss until training stops", 1, 1000
     )
     seed: int = setting(0, "random seed", 0, 2**31 - 1)
 

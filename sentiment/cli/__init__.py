@@ -15,17 +15,39 @@ import typer
 
 from sentiment import __version__
 from sentiment.cli._errors import ErrorHandlingGroup, end_on_signals
+from sentiment.cli._help import HelpCommand, HelpPage, epilog
 from sentiment.cli._terminal import open_closed_streams
 from sentiment.utils import environment
 
-COMMANDS = (
-    *("prepare", "train", "evaluate", "predict", "states", "formats"),
-    *("sweep", "runs", "compare", "promote", "export", "serve", "ui", "lecture", "sync"),
-)
+# The groups of commands on the first page of the help.
+PANELS = {
+    "Classify": ("predict", "evaluate", "formats"),
+    "Train": ("train", "prepare", "sweep"),
+    "Look inside": ("states", "lecture"),
+    "Runs and models": ("runs", "compare", "promote", "ui", "sync", "export"),
+    "Serve": ("serve",),
+}
+COMMANDS = tuple(name for names in PANELS.values() for name in names)
+_EXAMPLES = {
+    'sentiment predict "An unforgettable film."': "classify a text: works at once",
+    "sentiment train --dataset sample": "train on 360 short reviews, in seconds",
+    "sentiment train": "train on the 50,000 reviews of IMDB",
+    "sentiment predict --help": "explain a command, with examples",
+}
 
 
-class LazyGroup(ErrorHandlingGroup):
+_COMPLETION_HELP = {
+    "install_completion": "complete words on Tab in this shell from now on, and exit",
+    "show_completion": "print the script that --install-completion would install, and exit",
+}
+
+
+class LazyGroup(HelpPage, ErrorHandlingGroup):
     """Commands that are imported when they are used: `predict` does without Rich."""
+
+    def __init__(self, **attributes: Any):
+        super().__init__(**attributes)
+        self.commands = dict.fromkeys(COMMANDS, self)  # Typer looks for similar names among them
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands in the order of `--help`."""
@@ -35,19 +57,39 @@ class LazyGroup(ErrorHandlingGroup):
         """Return a command, or None if there is no such command."""
         if cmd_name not in COMMANDS:
             return None
-        single = typer.Typer(add_completion=False)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
         module = import_module(f"sentiment.cli.{cmd_name}")
-        parser = getattr(module, "COMMAND_CLASS", None)  # None: Typer's own
-        epilog = getattr(module, "epilog", lambda: None)()  # what the help ends with
-        single.command(cmd_name, cls=parser, epilog=epilog)(module.command)
-        return typer.main.get_command(single)
+        single.command(
+            cmd_name,
+            cls=getattr(module, "COMMAND_CLASS", HelpCommand),
+            epilog=epilog(module.EXAMPLES, getattr(module, "note", str)()),
+            rich_help_panel=next(panel for panel, names in PANELS.items() if cmd_name in names),
+        )(module.command)
+        command: Any = typer.main.get_command(single)
+        if common := getattr(module, "COMMON", None):
+            command.limit_page(common)
+        return command
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options before the name of a command, with help texts in one style."""
+        parameters: list[Any] = super().get_params(ctx)
+        for parameter in parameters:
+            parameter.help = _COMPLETION_HELP.get(parameter.name, parameter.help)
+        return parameters
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the page; it begins with a command that works at once."""
+        formatter.write(f"Try it: {next(iter(_EXAMPLES))}\n\n")
+        super().format_help(ctx, formatter)
 
 
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    epilog=epilog(_EXAMPLES),
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
@@ -62,14 +104,17 @@ def sentiment(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="print the version, and exit",
         ),
     ] = False,
 ) -> None:
     """Train, inspect and use a recurrent sentiment classifier.
 
-    Start with `sentiment predict "An unforgettable film."`, which needs no training, or with
-    `sentiment train --dataset sample`, which takes seconds.
+    A trained model is included. It answers without any training, on this machine.
     """
 
 

@@ -72,6 +72,7 @@ class ErrorHandlingGroup(TyperGroup):
         try:
             return super().make_context(*args, **options)
         except Exception as error:
+            _suggest_option(error)
             _escape_message(error)
             raise
 
@@ -98,6 +99,7 @@ class ErrorHandlingGroup(TyperGroup):
         except Exception as error:
             # Typer's own errors (usage, Exit, Abort) have an exit code, and Typer reports them.
             if hasattr(error, "exit_code"):
+                _suggest_option(error)
                 _escape_message(error)
                 raise
             if os.environ.get("SENTIMENT_DEBUG"):
@@ -105,6 +107,13 @@ class ErrorHandlingGroup(TyperGroup):
                 raise typer.Exit(FAILURE) from error
             _print_lines(*_describe_unexpected(error, ctx.invoked_subcommand))
             raise typer.Exit(FAILURE) from error
+
+
+def _suggest_option(error: Any) -> None:
+    """Name the option that is nearest to an unknown one, as Typer does for commands."""
+    if nearest := getattr(error, "possibilities", None):  # best first
+        error.message += f". Did you mean {nearest[0]!r}?"
+        error.possibilities = None
 
 
 def _escape_message(error: Exception) -> None:

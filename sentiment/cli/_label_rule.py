@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from sentiment.cli._help import HelpCommand
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError
 
@@ -17,20 +17,21 @@ _TYPICAL = "--neutral 0.3 0.7"  # about what models get
 
 ThresholdOption = Annotated[
     float,
-    typer.Option(metavar="FLOAT", min=0, max=1, help="lowest probability of a positive text"),
+    typer.Option(
+        metavar="X", min=0, max=1, help="lowest probability, P(positive), of a positive text"
+    ),
 ]
 NeutralOption = Annotated[
     tuple[str, str] | None,
     typer.Option(
         metavar="LOW HIGH|auto",
-        help="probabilities from LOW to HIGH are neutral; auto: the model's band for short texts, "
-        "outside of which 9 of 10 closing sentences of validation reviews were right; replaces "
-        "--threshold",
+        help="probabilities between which a text is neutral, such as 0.3 0.7; auto: the model's "
+        "own, outside of which 9 of 10 short texts were right",
     ),
 ]
 
 
-class NeutralCommand(TyperCommand):
+class NeutralCommand(HelpCommand):
     """A command whose option --neutral takes two numbers, or the one word auto."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

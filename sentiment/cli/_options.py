@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from sentiment.cli._completion import complete_dataset, complete_model, complete_recipe
 from sentiment.config import (
     READ_SETTINGS,
     ModelSettings,
@@ -22,54 +23,57 @@ from sentiment.config import (
     TrainSettings,
     setting_field,
 )
-from sentiment.errors import InputError, SentimentError
+from sentiment.errors import InputError
 from sentiment.inference import trained_models
-from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
     from sentiment.data.readers import ReadOptions
 
+FILES = "Files"  # the group of options about files of texts
+
 TextsArgument = Annotated[
     list[str] | None,
-    typer.Argument(help="texts, or - for standard input with one text per line"),
+    typer.Argument(
+        metavar="[TEXT]...", help="texts, or - for standard input with one text per line"
+    ),
 ]
-TextColumnOption = Annotated[str, typer.Option(help="column with the text")]
+TextColumnOption = Annotated[
+    str, typer.Option(metavar="COLUMN", help="column with the text", rich_help_panel=FILES)
+]
 InputOption = Annotated[
     str | None,
     typer.Option(
         "--input",
+        "-i",
         metavar="FILE",
         help="file of texts, or a folder of such files, in any format of `sentiment formats`; "
         "- for standard input, with --format",
+        rich_help_panel=FILES,
     ),
 ]
-
-
-def _complete_model(incomplete: str) -> list[str]:
-    """Return the names of models that begin with what was typed: trained ones, the bundled one."""
-    try:
-        known = [*trained_models.names(find_project().models), trained_models.BUNDLED]
-    except (SentimentError, OSError):
-        return []
-    return [name for name in known if name.startswith(incomplete)]
-
-
 ModelOption = Annotated[
     str | None,
     typer.Option(
+        "--model",
+        "-m",
         metavar="MODEL",
-        autocompletion=_complete_model,
-        help="pretrained, a folder, the name or id of a run, models:/NAME@ALIAS, "
-        "models:/NAME/VERSION, or runs:/ID/model; default: SENTIMENT_MODEL, else the newest model "
-        f"of at least {trained_models.MIN_REVIEWS:,} reviews, else pretrained",
+        autocompletion=complete_model,
+        help="name or folder of a model, name or id of a run, or an address in MLflow such as "
+        "models:/sentiment@champion; default: SENTIMENT_MODEL, else the newest model of at least "
+        f"{trained_models.MIN_REVIEWS:,} reviews, else pretrained",
     ),
 ]
 ExperimentOption = Annotated[
-    str, typer.Option(envvar="MLFLOW_EXPERIMENT_NAME", help="name of the MLflow experiment")
+    str,
+    typer.Option(
+        metavar="NAME", envvar="MLFLOW_EXPERIMENT_NAME", help="name of the MLflow experiment"
+    ),
 ]
 PortOption = Annotated[
     int,
-    typer.Option(metavar="N", min=1, max=65535, help="port; any free one if it is taken"),
+    typer.Option(
+        metavar="N", min=1, max=65535, help="port to listen on; any free one if it is taken"
+    ),
 ]
 HostOption = Annotated[
     str,
@@ -79,7 +83,19 @@ HostOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
-_METAVARS: dict[Any, str] = {int: "INT", float: "FLOAT"}
+_TYPES: dict[Any, str] = {int: "N", float: "X"}
+_METAVARS = {
+    "dataset": "DATASET",
+    "text_column": "COLUMN",
+    "label_column": "COLUMN",
+    "format": "FORMAT",
+    "delimiter": "CHAR",
+    "encoding": "ENCODING",
+    "positive": "LABELS",
+    "negative": "LABELS",
+    "test": "FILE",
+    "cell": "CELL",
+}
 _PANELS = {PrepareSettings: "Reviews", ModelSettings: "Network", TrainSettings: "Training"}
 
 Part = TypeVar("Part", bound=Settings)
@@ -99,7 +115,11 @@ def settings_options(command: Callable) -> Callable:
     parameters = [_keyword("ctx", typer.Context, inspect.Parameter.empty)]
     if takes_recipe:
         shipped = ", ".join(recipe.shipped_recipes())
-        option = typer.Option(help=f"{shipped}, or a TOML file; the options below override it")
+        option = typer.Option(
+            metavar="RECIPE",
+            autocompletion=complete_recipe,
+            help=f"{shipped}, or a TOML file; the options below override it",
+        )
         parameters.append(_keyword("recipe", Annotated[str, option], recipe.DEFAULT))
     parameters += [
         _keyword(parameter.name, parameter.annotation, parameter.default)
@@ -142,7 +162,7 @@ def reading_options(command: Callable) -> Callable:
         if name != "reading"
     ]
     read = [setting_field(PrepareSettings, name) for name in READ_SETTINGS]
-    parameters += [_option(setting, "Files", setting.default) for setting in read]
+    parameters += [_option(setting, FILES, setting.default) for setting in read]
 
     @functools.wraps(command)
     def run(*arguments: Any, **values: Any) -> Any:
@@ -245,7 +265,8 @@ def _option(setting: Field, panel: str, default: Any) -> inspect.Parameter:
     """Return the parameter that Typer turns into the option of a setting."""
     option = typer.Option(
         help=setting.metadata["meaning"],
-        metavar=_METAVARS.get(setting.type),  # shorter than Typer's, which leaves room to the help
+        metavar=_METAVARS.get(setting.name, _TYPES.get(setting.type)),
+        autocompletion=complete_dataset if setting.name == "dataset" else None,
         min=setting.metadata["least"],
         max=setting.metadata["most"],
         rich_help_panel=panel,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentiment.cli._completion import complete_recipe, complete_run
 from sentiment.cli._options import ExperimentOption, JsonOption, refuse_ignored
 from sentiment.cli._terminal import print_json, print_message
 from sentiment.config import MAX_COMPARED
@@ -21,10 +22,20 @@ _PANEL = "Comparison of readouts"
 _CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
 
 
+EXAMPLES = {
+    "sentiment compare": "compare the newest runs",
+    "sentiment compare first second": "two runs by name, with a paired test",
+    "sentiment compare --filter units=16 --sort validation/loss": "choose and sort runs",
+    "sentiment compare first second --html pair.html": "with curves and hidden states, as a page",
+}
+
+
 _RunsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        help="names or ids of runs, compared with the first one; default: the newest runs"
+        metavar="[RUN]...",
+        autocompletion=complete_run,
+        help="names or ids of runs, compared with the first one; default: the newest runs",
     ),
 ]
 _FiltersOption = Annotated[
@@ -33,7 +44,7 @@ _FiltersOption = Annotated[
         "--filter",
         metavar="NAME=VALUE",
         help="only runs with this setting or metric, such as units=16 or "
-        "'validation/loss<0.3'; also != <= > >=; can be repeated",
+        "'validation/loss<0.3'; can be repeated; other signs are != <= > >=",
     ),
 ]
 _SortOption = Annotated[
@@ -54,7 +65,9 @@ _LimitOption = Annotated[
 ]
 _HtmlOption = Annotated[
     Path | None,
-    typer.Option(help="write a page with curves and hidden states, which works offline"),
+    typer.Option(
+        metavar="FILE", help="write a page with curves and hidden states, which works offline"
+    ),
 ]
 _ReadoutOption = Annotated[
     bool,
@@ -65,7 +78,13 @@ _ReadoutOption = Annotated[
     ),
 ]
 _RecipeOption = Annotated[
-    str, typer.Option(help="recipe for these trainings", rich_help_panel=_PANEL)
+    str,
+    typer.Option(
+        metavar="RECIPE",
+        autocompletion=complete_recipe,
+        help="recipe of these trainings",
+        rich_help_panel=_PANEL,
+    ),
 ]
 _SeedsOption = Annotated[
     int, typer.Option(metavar="N", min=1, help="trainings per readout", rich_help_panel=_PANEL)
@@ -90,7 +109,10 @@ def command(
     track: _TrackOption = True,
     experiment: ExperimentOption = "sentiment",
 ) -> None:
-    """Compare runs: settings, curves, and paired tests on the same reviews."""
+    """Compare runs: settings, curves, and paired tests.
+
+    Without names, the newest runs are compared. The tests are on the same reviews.
+    """
     if readout:
         if runs or filters or sort or columns or limit or html:
             raise typer.BadParameter(

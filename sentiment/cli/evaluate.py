@@ -8,6 +8,7 @@ import typer
 
 from sentiment.cli import _console
 from sentiment.cli._options import (
+    FILES,
     JsonOption,
     ModelOption,
     TextColumnOption,
@@ -28,17 +29,44 @@ UNBALANCED = 0.55  # share of the majority class from which accuracies are shown
 _EXCERPT = 300  # characters of a mistake in the table
 
 
+EXAMPLES = {
+    "sentiment evaluate": "measure the default model on the official test reviews",
+    "sentiment evaluate --data mine.csv": "measure it on your own texts: columns text and label",
+    "sentiment evaluate --data stars.csv --positive 4,5 --negative 1,2": "with labels of your own",
+    "sentiment evaluate -m pretrained --json": "all numbers of the bundled model, for a script",
+}
+
+
 _DataOption = Annotated[
     Path | None,
-    typer.Option(help="labelled file or folder, see `sentiment formats`; default: the test split"),
+    typer.Option(
+        metavar="FILE",
+        help="labelled file or folder, see `sentiment formats`; default: the test reviews of the "
+        "dataset that the model learnt from",
+    ),
 ]
-_LabelColumnOption = Annotated[str, typer.Option(help="column with the label")]
+_LabelColumnOption = Annotated[
+    str, typer.Option(metavar="COLUMN", help="column with the label", rich_help_panel=FILES)
+]
 _PositiveOption = Annotated[
-    str, typer.Option(help="labels that are positive, such as 4,5; default: the known ones")
+    str,
+    typer.Option(
+        metavar="LABELS",
+        help="labels that are positive, such as 4,5; default: the known ones",
+        rich_help_panel=FILES,
+    ),
 ]
-_NegativeOption = Annotated[str, typer.Option(help="labels that are negative, such as 1,2")]
+_NegativeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="LABELS",
+        help="labels that are negative, such as 1,2; default: the known ones",
+        rich_help_panel=FILES,
+    ),
+]
 _OnErrorOption = Annotated[
-    Literal["fail", "skip"], typer.Option(help="what to do about rows that can't be read")
+    Literal["fail", "skip"],
+    typer.Option(help="on a row that can't be read: stop, or leave it out", rich_help_panel=FILES),
 ]
 _MistakesOption = Annotated[
     int,
@@ -57,12 +85,12 @@ def command(
     negative: _NegativeOption = "",
     on_error: _OnErrorOption = "fail",
     mistakes: _MistakesOption = 5,
-    track: Annotated[bool, typer.Option(help="log to the model's MLflow run")] = True,
+    track: Annotated[bool, typer.Option(help="log the results to the model's MLflow run")] = True,
     as_json: JsonOption = False,
     *,
     reading: "ReadOptions",
 ) -> None:
-    """Measure a model on the official test reviews or on your own labelled file."""
+    """Measure a model on the test reviews or on your own labelled file."""
     from sentiment.api import stages
     from sentiment.data.labelled_folders import is_labelled_folder
 

@@ -8,6 +8,11 @@ import typer
 from sentiment.cli import _terminal
 from sentiment.cli._options import ModelOption
 
+EXAMPLES = {
+    "sentiment export --html model.html": "the default model, as a page that works offline",
+    "sentiment export --html model.html -m pretrained": "the bundled model",
+}
+
 
 def command(
     html: Annotated[

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from sentiment.data.formats import FileFormat
 
 
+EXAMPLES = {"sentiment formats": "list the formats of --input, --data and --dataset"}
+
+
 def command() -> None:
     """List the formats of files of texts."""
     from sentiment.data.compression import COMPRESSORS

@@ -20,26 +20,32 @@ if TYPE_CHECKING:
 
 _SENTENCE = "It begins badly, yet the ending is wonderful."
 _HINT = f'sentiment lecture --html lecture.html --text "{_SENTENCE}"'
+EXAMPLES = {
+    "sentiment lecture": "five units and three steps, in the terminal",
+    "sentiment lecture --html lecture.html": "every number, step by step, as a page",
+    'sentiment lecture --html lecture.html --text "A dull start."': "with a text of your own",
+}
 _DECIMALS = 4  # of the numbers of a state
 
 
 def command(
     seed: Annotated[
         int,
-        typer.Option(
-            metavar="INT", min=0, help="random seed of the samples and the initial weights"
-        ),
+        typer.Option(metavar="N", min=0, help="random seed of the samples and the initial weights"),
     ] = 0,
     html: Annotated[
         Path | None,
-        typer.Option(help="write every number, step by step, as a page that works offline"),
+        typer.Option(
+            metavar="FILE", help="write every number, step by step, as a page that works offline"
+        ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="sentence that a trained model reads on the page")
+        str | None,
+        typer.Option(metavar="TEXT", help="sentence that a trained model reads on the page"),
     ] = None,
     model: ModelOption = None,
 ) -> None:
-    """Show how a hidden state becomes the classifier's input, with small numbers."""
+    """Show, with small numbers, how a hidden state feeds the classifier."""
     if html is None and (text is not None or model is not None):
         raise typer.BadParameter("--text and --model need --html FILE")
     # Before the lecture, so that a bad sentence, model or path is reported at once.

@@ -16,6 +16,7 @@ from sentiment.cli._label_rule import (
     model_rule,
 )
 from sentiment.cli._options import (
+    FILES,
     InputOption,
     ModelOption,
     TextColumnOption,
@@ -38,66 +39,106 @@ if TYPE_CHECKING:
 
 _EXAMPLE = 'sentiment predict "An unforgettable film."'
 COMMAND_CLASS = NeutralCommand
-
+EXAMPLES = {
+    _EXAMPLE: "classify a text",
+    'sentiment predict --why "Not bad at all."': "show which words decided",
+    "sentiment predict -i reviews.csv -o labelled.csv": "add label and probability to a file",
+    "cat reviews.txt | sentiment predict - --json": "one text per line in, JSON out",
+}
+_EXPLAIN = "Explanations"
+_SPARK = "Spark"
 
 _WriteToOption = Annotated[
     str | None,
     typer.Option(
         "--output",
-        help="file to write, compressed if it ends in .gz, .bz2, .xz or .zst: the input with label "
-        "and probability added, in JSON and Parquet warnings as well; a name that is taken becomes "
-        "predicted_label and so on",
+        "-o",
+        metavar="FILE",
+        help="file to write: the input with the columns label and probability added; compressed "
+        "if its name ends in .gz, .bz2, .xz or .zst",
+        rich_help_panel=FILES,
     ),
 ]
 _EvidenceOption = Annotated[
     bool,
     typer.Option(
-        "--evidence", help="add how many different known words carry the label of each text"
+        "--evidence", help="add how many different words speak for the label of each text"
     ),
 ]
-_TraceOption = Annotated[bool, typer.Option("--trace", help="show P(positive) after every word")]
+_TraceOption = Annotated[
+    bool,
+    typer.Option("--trace", help="show P(positive) after every word", rich_help_panel=_EXPLAIN),
+]
 _WhyOption = Annotated[
-    bool, typer.Option("--why", help="show the effect of the most important words")
+    bool,
+    typer.Option(
+        "--why", help="show the effect of the most important words", rich_help_panel=_EXPLAIN
+    ),
 ]
 _HtmlOption = Annotated[
-    Path | None, typer.Option(help="write a page that explains one text and works offline")
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="write a page that explains one text and works offline",
+        rich_help_panel=_EXPLAIN,
+    ),
 ]
 _OnErrorOption = Annotated[
     Literal["fail", "skip", "null"] | None,
     typer.Option(
         help="on a bad row: stop, leave it out, or write it without a label; default: fail, but "
         "null and exit code 1 for lines of standard input",
+        rich_help_panel=FILES,
     ),
 ]
 _WarningsOption = Annotated[
-    bool, typer.Option("--warnings", help="add a column with the warnings to CSV and TSV files")
+    bool,
+    typer.Option(
+        "--warnings",
+        help="add the column warnings to CSV and TSV files; other formats have it always",
+        rich_help_panel=FILES,
+    ),
 ]
 _DefuseOption = Annotated[
     bool,
     typer.Option(
         "--defuse-formulas",
-        help="put ' before CSV and TSV cells that a spreadsheet would run as a formula: those "
-        "that begin with = + - @, a tab or a line end and are not numbers",
+        help="put ' before CSV and TSV cells that a spreadsheet would run as a formula",
+        rich_help_panel=FILES,
     ),
 ]
-_ResumeOption = Annotated[bool, typer.Option("--resume", help="continue an interrupted job")]
+_ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="continue a file that an interruption left unfinished",
+        rich_help_panel=FILES,
+    ),
+]
 _EngineOption = Annotated[
     Literal["local", "spark"],
-    typer.Option(help="where to score --input: here, or with Spark, which writes folders"),
+    typer.Option(
+        help="what scores --input: this machine, or Spark, which writes folders",
+        rich_help_panel=_SPARK,
+    ),
 ]
 _MasterOption = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Spark master; default: that of SPARK_HOME, or local[*]"),
+    typer.Option(
+        metavar="URL",
+        help="Spark master; default: that of SPARK_HOME, or local[*]",
+        rich_help_panel=_SPARK,
+    ),
 ]
 _AsJsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object per text")]
 _QuietOption = Annotated[bool, typer.Option("--quiet", help="print errors only")]
 
 
-def epilog() -> str:
-    """Return what the bundled model is known to get wrong, by kind, for the end of the help."""
+def note() -> str:
+    """Return what the bundled model is known to get wrong, by kind, for its help page."""
     from sentiment.inference.known_failures import read_known_failures
 
-    # Not `resolve.PRETRAINED`: completion asks for the epilog too, and does without NumPy.
+    # Not `resolve.PRETRAINED`: completion asks for the page too, and does without NumPy.
     shares = read_known_failures(Path(__file__).parents[1] / trained_models.BUNDLED)
     kinds = ", ".join(f"{kind} {share}" for kind, share in shares)
     return (
@@ -131,7 +172,7 @@ def command(
     *,
     reading: "ReadOptions",
 ) -> None:
-    """Print the label and probability of each text, or add them to a file of texts."""
+    """Classify texts, or add label and probability to a file of texts."""
     rule = check_rule(threshold, neutral)
     if engine == "spark" or master is not None:
         from sentiment.cli import _predict_spark

@@ -16,16 +16,28 @@ if TYPE_CHECKING:
     from sentiment.data.prepared import PreparedDataset
 
 
+EXAMPLES = {
+    "sentiment prepare": "prepare the 50,000 reviews of IMDB",
+    "sentiment prepare --dataset sample": "prepare the 360 short reviews of the package",
+    "sentiment prepare --dataset mine.csv": "prepare your own texts: columns text and label",
+}
+
+
 @settings_options
 def command(
     settings: PrepareSettings,
     ctx: typer.Context,
     archive: Annotated[
-        Path | None, typer.Option(help="aclImdb_v1.tar.gz if you have downloaded it yourself")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="archive aclImdb_v1.tar.gz, if you have downloaded it yourself"
+        ),
     ] = None,
-    again: Annotated[bool, typer.Option(help="prepare again even if it is already done")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="prepare the reviews again, even if they are prepared")
+    ] = False,
 ) -> None:
-    """Tokenize the reviews, build the vocabulary and encode every split."""
+    """Tokenize reviews, build the vocabulary and encode every split."""
     refuse_ignored_rows(ctx, settings)
     from sentiment.data.prepare import prepare
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentiment.cli._completion import complete_run
 from sentiment.cli._options import ExperimentOption
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError, MissingFileError
@@ -26,17 +27,29 @@ _METRICS = {
 }
 
 
+EXAMPLES = {
+    "sentiment promote": "promote the newest finished run, if it is better",
+    "sentiment promote my-run": "promote a run by its name",
+    'sentiment predict -m models:/sentiment@champion "A film."': "predict with the champion",
+}
+
+
 def command(
     run: Annotated[
-        str | None, typer.Argument(help="name or id of a run; default: the newest finished run")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            autocompletion=complete_run,
+            help="name or id of a run; default: the newest finished run",
+        ),
     ] = None,
     experiment: ExperimentOption = "sentiment",
     force: Annotated[
         bool,
-        typer.Option("--force", help="promote it even if it is worse, or can't be compared"),
+        typer.Option("--force", help="promote the run even if it is worse, or can't be compared"),
     ] = False,
 ) -> None:
-    """Make a run's model the champion, unless the current champion is better."""
+    """Make a run's model the champion, unless the champion is better."""
     from sentiment.cli import _console, _runs_view
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry

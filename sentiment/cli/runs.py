@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from sentiment.tracking.stale import StaleRuns
 
 
+EXAMPLES = {
+    "sentiment runs": "list the runs, the newest first",
+    "sentiment runs --stale": "end the runs of processes that were killed",
+    "sentiment runs --json": "the same list with all settings and metrics, for a script",
+}
+
+
 def command(
     stale: Annotated[
         bool,
@@ -26,14 +33,13 @@ def command(
         typer.Option(
             min=0,
             metavar="HOURS",
-            help="with --stale, also runs started more than HOURS ago whose process can't be "
-            "checked from this machine",
+            help="with --stale: end runs of other machines too, if they began more than HOURS ago",
         ),
     ] = None,
     as_json: JsonOption = False,
     experiment: ExperimentOption = "sentiment",
 ) -> None:
-    """List runs, the newest first, or clean up after processes that were killed."""
+    """List runs, the newest first, or end those of killed processes."""
     if older_than is not None and not stale:
         raise typer.BadParameter("--older-than needs --stale")
     if older_than is not None and math.isnan(older_than):

@@ -22,15 +22,23 @@ _RELOAD_SECONDS = 60.0
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MOVING = re.compile(r"models:/.*(@|/latest$)")  # names that lead to another version one day
 
-_WorkersOption = Annotated[int, typer.Option(min=1, max=64, help="processes that answer")]
+EXAMPLES = {
+    "sentiment serve": "an API and a page on this machine, port 5001",
+    "sentiment serve -m models:/sentiment@champion": "the champion, also when it changes",
+    "sentiment serve --port 8080 --workers 4": "another port, and four processes",
+}
+
+_WorkersOption = Annotated[
+    int, typer.Option(metavar="N", min=1, max=64, help="number of processes that answer")
+]
 _ReloadOption = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
         min=0,
         max=86_400,
-        help="take up another model under the same name, looking for it this often; 0: never; "
-        f"default: {_RELOAD_SECONDS:g} for models:/NAME@ALIAS and models:/NAME/latest, else 0",
+        help="how often to look for a newer model of the same name; 0: never; default: "
+        f"{_RELOAD_SECONDS:g} for models:/NAME@ALIAS and models:/NAME/latest, else 0",
     ),
 ]
 _TokenOption = Annotated[
@@ -39,8 +47,8 @@ _TokenOption = Annotated[
         metavar="TOKEN",
         envvar=_TOKEN_VARIABLE,
         show_envvar=False,
-        help=f"what requests must show, better set as {_TOKEN_VARIABLE}: other users of this "
-        "machine see what is typed; needed for other machines",
+        help="secret that requests must have; needed if other machines are let in; better set "
+        f"as {_TOKEN_VARIABLE}, since other users of this machine see what is typed",
     ),
 ]
 _CorsOption = Annotated[
@@ -52,17 +60,23 @@ _CorsOption = Annotated[
 ]
 _LogOption = Annotated[Literal["text", "json"], typer.Option(help="format of the log")]
 _BodyOption = Annotated[
-    int, typer.Option(metavar="MIB", min=1, max=1024, help="largest request in MiB")
+    int, typer.Option(metavar="MIB", min=1, max=1024, help="largest size of a request, in MiB")
 ]
 _TextsOption = Annotated[
-    int, typer.Option(metavar="N", min=1, max=1_000_000, help="most texts of a request")
+    int,
+    typer.Option(metavar="N", min=1, max=1_000_000, help="maximum number of texts in a request"),
 ]
 _TimeoutOption = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.1, max=3600, help="longest time for a request")
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0.1, max=3600, help="longest time for a request, in seconds"
+    ),
 ]
 _InFlightOption = Annotated[
     int,
-    typer.Option(metavar="N", min=1, max=10_000, help="most requests at once in each process"),
+    typer.Option(
+        metavar="N", min=1, max=10_000, help="maximum number of requests at once, in each process"
+    ),
 ]
 
 
@@ -80,10 +94,10 @@ def command(
     timeout: _TimeoutOption = 30.0,
     max_in_flight: _InFlightOption = 128,
 ) -> None:
-    """Serve a model over HTTP on this machine, until Ctrl-C: an API for programs and a page.
+    """Serve a model over HTTP: an API for programs, and a page.
 
-    The model's arrays are served with this program's code. Code that came with the model is not
-    run.
+    Runs until Ctrl-C. The model's arrays are served with this program's code. Code that came with
+    the model is not run.
     """
     origins = tuple(map(_check_origin, cors_origin or ()))
     _check_token(token, host)

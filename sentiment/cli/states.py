@@ -11,6 +11,7 @@ import typer
 
 from sentiment.cli import _console
 from sentiment.cli._options import (
+    FILES,
     InputOption,
     ModelOption,
     TextColumnOption,
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from sentiment.inspection.hidden_states import HiddenStates
 
 _EXAMPLE = 'sentiment states "An unforgettable film."'
+EXAMPLES = {
+    _EXAMPLE: "show the state after every word",
+    'sentiment states --steps last "A dull film."': "show the final state alone",
+    "sentiment states -i reviews.csv -o states.parquet": "write the states of a file of texts",
+}
 
 
 @reading_options
@@ -43,7 +49,11 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            help=".csv, .parquet or .npz file to write; default: a table, or CSV in a pipe"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=".csv, .parquet or .npz file to write; default: a table, or CSV in a pipe",
+            rich_help_panel=FILES,
         ),
     ] = None,
     model: ModelOption = None,

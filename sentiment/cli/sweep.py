@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sentiment.cli import _console
+from sentiment.cli._completion import (
+    complete_dataset,
+    complete_recipe,
+    complete_space,
+    complete_sweep,
+)
 from sentiment.cli._options import option_names, refuse_ignored, typed_parameters
 from sentiment.errors import UnavailableError
 from sentiment.experiments import search_space
@@ -24,19 +30,45 @@ _WITH_RESUME = {"resume", "trials", "minutes", "jobs", "master"}  # parameters a
 _SHIPPED = ", ".join(search_space.shipped_spaces())
 
 
-_SpaceOption = Annotated[str, typer.Option(help=f"settings to try: {_SHIPPED}, or a TOML file")]
-_RecipeOption = Annotated[str, typer.Option(help="recipe with the settings that stay the same")]
+EXAMPLES = {
+    "sentiment sweep --dataset sample --trials 5": "a short search on the sample reviews",
+    "sentiment sweep --minutes 60 --jobs 2": "an hour, two trials at a time",
+    "sentiment sweep --resume last": "continue after an interruption",
+    "sentiment sweep --show-space": "print the settings to try, as a start for your own file",
+}
+
+
+_SpaceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="SPACE",
+        autocompletion=complete_space,
+        help=f"settings to try: {_SHIPPED}, or a TOML file",
+    ),
+]
+_RecipeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="RECIPE",
+        autocompletion=complete_recipe,
+        help="recipe with the settings that stay the same",
+    ),
+]
 _DatasetOption = Annotated[
     str | None,
-    typer.Option(help="imdb, sample, or a file of labelled texts; default: the recipe's"),
+    typer.Option(
+        metavar="DATASET",
+        autocompletion=complete_dataset,
+        help="imdb, sample, or a file of labelled texts; default: that of the recipe",
+    ),
 ]
-_TrialsOption = Annotated[int, typer.Option(metavar="N", min=1, help="number of trials")]
+_TrialsOption = Annotated[int, typer.Option(metavar="N", min=1, help="number of trials in all")]
 _MinutesOption = Annotated[
     float | None,
     typer.Option(metavar="MINUTES", min=0, help="time after which no new trial starts"),
 ]
 _JobsOption = Annotated[
-    int, typer.Option(metavar="N", min=1, max=64, help="trials at the same time")
+    int, typer.Option(metavar="N", min=1, max=64, help="number of trials at the same time")
 ]
 _MasterOption = Annotated[
     str | None,
@@ -46,21 +78,29 @@ _MasterOption = Annotated[
 ]
 _SeedOption = Annotated[
     int,
-    typer.Option(metavar="INT", min=0, help="random seed of the search, not of the trainings"),
+    typer.Option(metavar="N", min=0, help="random seed of the search, not of the trainings"),
 ]
 _ValidationOption = Annotated[
     Literal["apart", "random"],
     typer.Option(
-        help="reviews that trials are judged on; apart: trials don't learn from reviews that share "
-        "many rare words with these"
+        help="reviews that trials are judged on; apart: no trial learns from reviews that share "
+        "many rare words with them"
     ),
 ]
-_NameOption = Annotated[str | None, typer.Option(help="name of the sweep and of its best recipe")]
-_ExperimentOption = Annotated[str, typer.Option(help="name of the MLflow experiment")]
+_NameOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="name of the sweep and of its best recipe")
+]
+_ExperimentOption = Annotated[
+    str, typer.Option(metavar="NAME", help="name of the MLflow experiment")
+]
 _TrackOption = Annotated[bool, typer.Option(help="log the trials to MLflow")]
 _ResumeOption = Annotated[
     str | None,
-    typer.Option(metavar="SWEEP|last", help="continue an interrupted sweep"),
+    typer.Option(
+        metavar="SWEEP|last",
+        autocompletion=complete_sweep,
+        help="continue an interrupted sweep, or the newest one",
+    ),
 ]
 _ShowSpaceOption = Annotated[
     bool, typer.Option("--show-space", help="print the settings to try, and exit")
@@ -84,7 +124,7 @@ def command(
     resume: _ResumeOption = None,
     show_space: _ShowSpaceOption = False,
 ) -> None:
-    """Try many settings; write the best on the validation reviews as a recipe."""
+    """Try many settings; write the best, by validation, as a recipe."""
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
         raise typer.BadParameter(f"--resume uses the sweep's own plan: leave out {names}")

@@ -6,9 +6,14 @@ from sentiment.errors import DamagedFileError, UnavailableError
 from sentiment.utils.paths import find_project
 from sentiment.utils.text import count_of
 
+EXAMPLES = {
+    "sentiment sync": "send what waits in data/spool",
+    "sentiment runs": "list the runs, and how many still wait",
+}
+
 
 def command() -> None:
-    """Send runs to the tracking store that it could not receive before."""
+    """Send runs that were made while the tracking server was away."""
     paths = find_project()
     if not any(paths.spool.glob("[!.]*")):
         typer.echo("Nothing to send: the tracking store has all runs.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentiment.cli import _console, _workers
+from sentiment.cli._completion import complete_unfinished_run
 from sentiment.cli._missing import require
 from sentiment.cli._options import (
     ExperimentOption,
@@ -38,7 +39,24 @@ _TRAINING = (
 _WITH_RESUME = {"resume", "profile", "evaluate", "workers", "master"}
 
 
-_NameOption = Annotated[str | None, typer.Option(help="name of the run and its model folder")]
+EXAMPLES = {
+    "sentiment train --dataset sample": "360 short reviews, in seconds",
+    "sentiment train": "the 50,000 reviews of IMDB",
+    "sentiment train --dataset mine.csv --name mine": "your own texts: columns text and label",
+    "sentiment train --recipe words --units 32 --seed 1": "other settings",
+}
+# Parameters that `--help` shows; `--help-all` shows all.
+COMMON = {
+    *("recipe", "dataset", "name", "resume", "track", "experiment", "evaluate", "show_only"),
+    *("text_column", "label_column", "positive", "negative", "test", "vocabulary"),
+    *("units", "layers", "bidirectional", "embedding", "ngrams", "readout"),
+    *("longest_review", "dropout"),
+    *("epochs", "batch_size", "learning_rate", "teacher", "members", "own_labels", "seed"),
+}
+
+_NameOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="name of the run and its model folder")
+]
 _TrackOption = Annotated[bool, typer.Option(help="log the run to MLflow")]
 _SnapshotsOption = Annotated[
     str,
@@ -48,7 +66,7 @@ _SnapshotsOption = Annotated[
     ),
 ]
 _WorkersOption = Annotated[
-    int, typer.Option(metavar="N", min=1, max=64, help="processes that share each batch")
+    int, typer.Option(metavar="N", min=1, max=64, help="number of processes that share each batch")
 ]
 _MasterOption = Annotated[
     str | None,
@@ -62,6 +80,7 @@ _ResumeOption = Annotated[
     str | None,
     typer.Option(
         metavar="RUN|last",
+        autocompletion=complete_unfinished_run,
         help="continue an interrupted training, or the newest one, from its last finished "
         "epoch with its own settings",
     ),

@@ -28,6 +28,13 @@ _RANDOM_BYTES, _MIN_LENGTH = 15, 12  # of a password; MLflow wants 12 characters
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
+EXAMPLES = {
+    "sentiment ui": "show the runs in a browser",
+    "sentiment ui --experiment sentiment-sweeps": "show the trials of sweeps",
+    "sentiment ui --auth": "ask for a password",
+}
+
+
 def command(
     ctx: typer.Context,
     port: PortOption = 5000,
@@ -36,7 +43,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="host names under which browsers reach this machine, with commas between them",
+            help="host names under which browsers reach this machine, separated by commas",
         ),
     ] = None,
     auth: Annotated[
@@ -49,7 +56,10 @@ def command(
     experiment: ExperimentOption = "sentiment",
     browser: Annotated[bool, typer.Option(help="open a browser if there is a desktop")] = True,
 ) -> None:
-    """Start the MLflow UI with the runs of this project, until Ctrl-C."""
+    """Show the runs of this project in the MLflow UI.
+
+    Runs until Ctrl-C.
+    """
     names = _host_names(allowed_hosts)
     if os.environ.get(_ADDRESS, "").startswith("http"):  # before the slow import of MLflow
         refuse_ignored(ctx, _OF_OWN_SERVER, f"no server is started, as {_ADDRESS} names one")

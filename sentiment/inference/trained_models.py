@@ -97,12 +97,17 @@ def names(models: Path) -> list[str]:
     return [folder.name for folder in _folders(models) if is_plain_name(folder.name)]
 
 
+def bare_name(name: str) -> str:
+    """Return the name of a run without the accuracy that MLflow's list of runs has before it."""
+    return _ACCURACY.sub("", name)
+
+
 def match_models(models: Iterable[Found], named: str) -> list[Found]:
     """Return the models whose run has the id or the name `named`, else an id that begins so.
 
     The accuracy before a name, as MLflow's list shows it, may be there or not.
     """
-    models, bare = list(models), _ACCURACY.sub("", named)
+    models, bare = list(models), bare_name(named)
     same = [model for model in models if named == model.run_id or model.name in (named, bare)]
     if same or len(named) < _MIN_ID:
         return same

@@ -298,7 +298,7 @@ def test_completion_scripts_are_printed(shell):
 @pytest.mark.parametrize(
     ("typed", "suggested"),
     [
-        ("sentiment pre", [b"prepare", b"predict"]),
+        ("sentiment pre", [b"predict", b"prepare"]),
         ("sentiment predict --text-c", [b"--text-column"]),
         ("sentiment predict --on-error n", [b"null"]),
     ],

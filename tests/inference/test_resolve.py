@@ -235,5 +235,5 @@ def test_the_id_of_a_local_run_is_found_without_mlflow(runs):
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "states", "lecture"])
 def test_the_help_says_how_many_reviews_the_default_model_needs(command):
-    help_text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
-    assert f"newest model of at least {MIN_REVIEWS:,} reviews" in help_text
+    help_text = CliRunner().invoke(app, [command, "--help"]).output
+    assert f"newest model of at least {MIN_REVIEWS:,} reviews" in " ".join(help_text.split())
