@@ -31,8 +31,8 @@ ALLOWED = {
     "Mozilla Public License 2.0 (MPL 2.0)", "PSF-2.0", "Public Domain",
     "Python Software Foundation License", "Zlib",
 }  # fmt: skip
-# Packages whose metadata names no licence, read from their licence files. That of docutils also names
-# the GPL, which is that of one file for Emacs, and the wheel does not have it.
+# Packages whose metadata names no licence, read from their licence files. docutils also names the
+# GPL, for one file of Emacs that the wheel does not have.
 READ_BY_HAND = {
     "docutils": "Public Domain AND BSD License",
     "huey": "MIT",

@@ -19,6 +19,7 @@ version = release = sentiment.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
 exclude_patterns = ["_build", "examples"]
 nitpicky = True  # with --fail-on-warning: a link that leads nowhere ends the build
+nitpick_ignore_regex = [("py:class", r"(?!sentiment\.\w+$).*")]  # types that are not described here
 
 html_theme = "furo"  # no font and no script from the network
 html_title = f"sentiment {release}"
