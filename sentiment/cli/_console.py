@@ -1,6 +1,7 @@
 """Show progress and tables in a terminal, or as plain lines elsewhere."""
 
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,18 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from sentiment.utils.progress import BatchMetrics, EpochMetrics, Item, LineProgress, Progress
+from sentiment.utils.progress import (
+    BatchMetrics,
+    EpochMetrics,
+    Item,
+    LineProgress,
+    Progress,
+    describe_epoch,
+)
 from sentiment.utils.text import escape_control
 
 _REFRESH = 0.1  # seconds between two updates of a progress line
-_BAR_WIDTH = 20  # characters
+_BAR_WIDTH, _SHORT_BAR = 20, 8  # characters; the second in narrow terminals
 _WRAPPED = ("text", "meaning", "state", "run")  # headings of columns that may need several lines
 _PLAIN_WIDTH = 100  # characters of a line in a file or a pipe
 
@@ -33,7 +41,7 @@ def show_progress(*, err: bool = False) -> Iterator[Progress]:
     """Yield a live display for a terminal, or one that prints lines for anything else."""
     target = console(err=err)
     if not target.is_terminal:
-        yield LineProgress(lambda line: _print_line(target, line))
+        yield LineProgress(lambda line: target.print(line, markup=False, soft_wrap=True))
         return
     progress = LiveProgress(target)
     try:
@@ -42,22 +50,19 @@ def show_progress(*, err: bool = False) -> Iterator[Progress]:
         progress.close()
 
 
-def _print_line(target: Console, line: str) -> None:
-    target.print(line, markup=False, soft_wrap=True)
-
-
 class LiveProgress(LineProgress):
     """Draws a progress bar and removes it at the end; lines stay."""
 
     def __init__(self, target: Console):
-        super().__init__(lambda line: _print_line(target, line))
+        super().__init__(self._print)
         self._console = target
         self._live: Live | None = None
         self._drawn = 0.0
 
     def track(self, items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         """Draw how many of `total` items are done."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        bar_column = BarColumn(_BAR_WIDTH)
+        columns = (TextColumn("{task.description}"), bar_column, MofNCompleteColumn())
         with Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True) as bar:
             yield from bar.track(items, total=total, description=what)
 
@@ -69,25 +74,58 @@ class LiveProgress(LineProgress):
         if time.monotonic() - self._drawn < _REFRESH:
             return
         self._drawn = time.monotonic()
-        done = _BAR_WIDTH * report.batch // report.batches
-        self._live.update(
-            f"epoch {report.epoch}/{report.epochs}  {'━' * done}{'╌' * (_BAR_WIDTH - done)}  "
-            f"batch {report.batch}/{report.batches}  loss {report.loss:.4f}  "
-            f"accuracy {percent(report.accuracy)}  {report.reviews_per_second:,.0f} reviews/s  "
+        start, loss = f"epoch {report.epoch}/{report.epochs}", f"loss {report.loss:.4f}"
+        batches, left = (
+            f"batch {report.batch}/{report.batches}",
             f"{report.seconds_left:.0f} s left",
-            refresh=True,
         )
+        accuracy = f"accuracy {percent(report.accuracy)}"
+        speed = f"{report.reviews_per_second:,.0f} reviews/s"
+        share = report.batch / report.batches
+        line = self._first_that_fits(
+            "  ".join((start, _bar(share, _BAR_WIDTH), batches, loss, accuracy, speed, left)),
+            "  ".join((start, _bar(share, _SHORT_BAR), batches, loss, accuracy, left)),
+        )
+        # Cut, not wrapped: what is drawn next would leave the first of two lines on the screen.
+        self._live.update(Text(line, no_wrap=True, overflow="crop"), refresh=True)
 
     def epoch(self, report: EpochMetrics) -> None:
         """Remove the bar and print the results of an epoch."""
         self.close()
-        super().epoch(report)
+        short = (
+            f"epoch {report.epoch}/{report.epochs}  loss {report.train_loss:.4f}  "
+            f"validation loss {report.validation_loss:.4f} "
+            f"accuracy {percent(report.validation_accuracy)}  "
+            f"{report.seconds:.1f} s{'  best' if report.best else ''}"
+        )
+        self.note(self._first_that_fits(describe_epoch(report), short))
 
     def close(self) -> None:
         """Remove the bar, also after an interrupted epoch."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _first_that_fits(self, long: str, short: str) -> str:
+        return long if len(long) <= self._console.width else short
+
+    def _print(self, text: str) -> None:
+        """Print lines; one that is too long goes on below, between words and with an indent."""
+        for line in text.split("\n"):
+            indent = " " * (len(line) - len(line.lstrip()) + 2)
+            wrapped = textwrap.fill(
+                line,
+                self._console.width,
+                subsequent_indent=indent,
+                break_long_words=False,  # so that a path can be copied
+                break_on_hyphens=False,
+            )
+            self._console.print(wrapped, markup=False, soft_wrap=True)
+
+
+def _bar(share: float, width: int) -> str:
+    done = int(width * share)
+    return "━" * done + "╌" * (width - done)
 
 
 def percent(share: float, digits: int = 1) -> str:

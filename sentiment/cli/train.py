@@ -190,8 +190,8 @@ def _next_steps(result: "TrainingResult", paths: ProjectPaths) -> list[str]:
     model, lines = trained_models.read_model(result.folder), [""]
     if model.is_small:
         lines.append(
-            "The bundled model stays the default: this one learnt from the sample or from fewer "
-            f"than {trained_models.MIN_REVIEWS:,} reviews."
+            "The bundled model stays the default: this one saw fewer than "
+            f"{trained_models.MIN_REVIEWS:,} reviews."
         )
     return [*lines, f"Try: sentiment predict --model {shlex.quote(argument)} {text}"]
 

@@ -109,11 +109,16 @@ class LineProgress(Progress):
 
     def epoch(self, report: EpochMetrics) -> None:
         """Show the results of an epoch."""
-        best = "  best so far" if report.best else ""
-        self.note(
-            f"epoch {report.epoch}/{report.epochs}  "
-            f"train loss {report.train_loss:.4f} accuracy {100 * report.train_accuracy:.1f} %  "
-            f"validation loss {report.validation_loss:.4f} "
-            f"accuracy {100 * report.validation_accuracy:.1f} %  "
-            f"{report.seconds:.1f} s  {report.reviews_per_second:,.0f} reviews/s{best}"
-        )
+        self.note(describe_epoch(report))
+
+
+def describe_epoch(report: EpochMetrics) -> str:
+    """Return the results of an epoch on one line of about 120 characters."""
+    best = "  best so far" if report.best else ""
+    return (
+        f"epoch {report.epoch}/{report.epochs}  "
+        f"train loss {report.train_loss:.4f} accuracy {100 * report.train_accuracy:.1f} %  "
+        f"validation loss {report.validation_loss:.4f} "
+        f"accuracy {100 * report.validation_accuracy:.1f} %  "
+        f"{report.seconds:.1f} s  {report.reviews_per_second:,.0f} reviews/s{best}"
+    )

@@ -1,6 +1,8 @@
 """Test progress in a terminal, and what stays there afterwards."""
 
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -12,6 +14,7 @@ EPOCH = EpochMetrics(
     epoch=1, epochs=2, seconds=2.5, reviews_per_second=1234.5, train_loss=0.5, train_accuracy=0.75,
     validation_loss=0.25, validation_accuracy=0.875, best=True,
 )  # fmt: skip
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 EPOCH_LINE = (
     "epoch 1/2  train loss 0.5000 accuracy 75.0 %  validation loss 0.2500 accuracy 87.5 %  "
     "2.5 s  1,234 reviews/s  best so far"
@@ -27,7 +30,7 @@ def batch(number):
 
 @pytest.fixture
 def screen():
-    return Console(file=io.StringIO(), force_terminal=True, width=120, highlight=False)
+    return Console(file=io.StringIO(), force_terminal=True, width=130, highlight=False)
 
 
 def test_a_bar_is_updated_at_intervals_and_replaced_by_the_line_of_the_epoch(screen, monkeypatch):
@@ -46,6 +49,35 @@ def test_a_bar_is_updated_at_intervals_and_replaced_by_the_line_of_the_epoch(scr
     assert "\x1b[?25h" in rest and rest.endswith(f"{EPOCH_LINE}\n")
     progress.close()
     assert screen.file.getvalue() == drawn + rest
+
+
+@pytest.mark.parametrize("width", [80, 125, 126])
+def test_no_line_of_a_training_is_wider_than_the_terminal(width):
+    screen = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False)
+    progress = _console.LiveProgress(screen)
+    long = {"epoch": 10, "epochs": 12, "reviews_per_second": 17_623.0}
+    progress.batch(replace(batch(999), batches=1250, seconds_left=123.4, **long))
+    progress.epoch(replace(EPOCH, seconds=123.4, **long))
+    progress.note(f"saved in {'/long' * 30}, and then " + "more of a long note " * 10)
+    progress.note("first\n  second, " + "which is long " * 12)
+    [*progress.track("abc", "encoding unsupervised", 50_000)]
+    lines = _CONTROL.sub("\n", screen.file.getvalue()).splitlines()
+    assert max(len(line) for line in lines if "/long/" not in line) <= width
+    live, *_, last = [line for line in lines if line.startswith("epoch 10/12  ")]
+    assert "123 s left" in live and "accuracy 87.5 %" in last
+    assert ("17,623 reviews/s" in last) is (width == 126) and ("best so far" in last) is (
+        width == 126
+    )
+    assert "first" in lines and lines[lines.index("first") + 1].startswith("  second, which")
+    assert lines[lines.index("first") + 2].startswith("    ")
+    assert "/long" * 30 in screen.file.getvalue() and any(re.match(r"  \w", line) for line in lines)
+
+
+def test_a_live_line_is_cut_rather_than_wrapped():
+    screen = Console(file=io.StringIO(), force_terminal=True, width=30, highlight=False)
+    progress = _console.LiveProgress(screen)
+    progress.batch(batch(1))
+    assert screen.file.getvalue().count("\n") == 0
 
 
 def test_the_cursor_is_shown_again_after_an_interrupted_epoch(screen):
