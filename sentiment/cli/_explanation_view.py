@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
-from sentiment.cli import _console, _sparkline
+from sentiment.cli import _console
 from sentiment.cli._predict_report import Display
 from sentiment.cli._terminal import print_json, print_message
 from sentiment.data import readers
@@ -22,7 +22,7 @@ from sentiment.errors import InputError
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.predict import WARNINGS, LabelRule, Prediction, predict
 from sentiment.inspection import explain
-from sentiment.utils import files, opening
+from sentiment.utils import files, opening, sparkline
 from sentiment.utils.colors import TERMINAL_NEGATIVE, TERMINAL_NEUTRAL, TERMINAL_POSITIVE
 from sentiment.utils.text import escape_control
 
@@ -112,7 +112,7 @@ def show_trace(target: "Console", trace: "Trace") -> None:
     for step in range(1, steps + 1):
         # The last word of each section, so that the line ends with the last word of the text.
         probability = trace.probabilities[step * (last + 1) // steps - 1]
-        line.append(_sparkline.block(probability, rich=rich), _color(probability))
+        line.append(sparkline.block(probability, rich=rich), _color(probability))
     first, final = trace.probabilities[0], trace.probabilities[last]
     _print_line(target, line.append(f" {first:.2f} to {final:.2f}"))
     if not trace.known.all():

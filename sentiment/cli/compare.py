@@ -174,15 +174,15 @@ def _extra_columns(query: "Query") -> list[str]:
 def _write_page(
     paths: ProjectPaths, comparison: "Comparison", query: "Query", experiment: str, html: Path
 ) -> None:
-    from sentiment.cli import _runs_view
+    from sentiment.evaluation import comparison_tables
     from sentiment.reports.comparison import Grid, page
     from sentiment.utils import files, opening
 
     runs = [_compared_run(paths, number, run) for number, run in enumerate(comparison.runs, 1)]
     sheets = [
-        _runs_view.runs_sheet(comparison, _extra_columns(query)),
-        _runs_view.settings_sheet(comparison),
-        _runs_view.pairs_sheet(comparison),
+        comparison_tables.runs_sheet(comparison, _extra_columns(query)),
+        comparison_tables.settings_sheet(comparison),
+        comparison_tables.pairs_sheet(comparison),
     ]
     grids = [
         Grid(sheet.title, [" ".join(heading.split()) for heading in sheet.columns], sheet.rows)

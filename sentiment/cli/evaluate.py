@@ -17,16 +17,10 @@ from sentiment.cli._options import (
     refuse_ignored_reading,
 )
 from sentiment.cli._terminal import print_json
-from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE, label_name
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from sentiment.data.readers import ReadOptions
-    from sentiment.evaluation.evaluate import Evaluation, Mistake
-
-UNBALANCED = 0.55  # share of the majority class from which accuracies are shown beside it
-_EXCERPT = 300  # characters of a mistake in the table
+    from sentiment.evaluation.evaluate import Evaluation
 
 
 EXAMPLES = {
@@ -93,6 +87,7 @@ def command(
     """Measure a model on the test reviews or on your own labelled file."""
     from sentiment.api import stages
     from sentiment.data.labelled_folders import is_labelled_folder
+    from sentiment.evaluation import score_tables
 
     if data is None:
         labels = ("label_column", "positive", "negative", "on_error")
@@ -109,8 +104,8 @@ def command(
         print_json(evaluation_fields(evaluation))
         return
     target = _console.console()
-    for table in tables(evaluation):
-        target.print(table)
+    for sheet in score_tables.sheets(evaluation):
+        target.print(_console.table(sheet.title, sheet.columns, sheet.rows))
     overlap = evaluation.overlap
     for line in (*evaluation.notes, *([overlap.describe()] if overlap and overlap.seen else [])):
         target.print(line, highlight=False, markup=False)
@@ -121,63 +116,3 @@ def evaluation_fields(evaluation: "Evaluation") -> dict[str, Any]:
     fields = asdict(evaluation)
     del fields["probabilities"]
     return fields | {"in_training_data": fields.pop("overlap")}
-
-
-def tables(evaluation: "Evaluation") -> list["Table"]:
-    """Return the tables of metrics, confusion and, if there are any, mistakes."""
-    title = f"{evaluation.model} on {evaluation.scores.reviews:,} reviews ({evaluation.data})"
-    result = [_metrics_table(title, evaluation), _confusion_table(evaluation.scores.confusion)]
-    return result + ([_mistakes_table(evaluation.mistakes)] if evaluation.mistakes else [])
-
-
-def _metrics_table(title: str, evaluation: "Evaluation") -> "Table":
-    scores, uncalibrated = evaluation.scores, evaluation.uncalibrated
-    interval = _console.percent_range(scores.accuracy_low, scores.accuracy_high)
-    rows = [
-        ("accuracy", _console.percent(scores.accuracy, 2), f"95 % interval {interval}"),
-        *_majority_row(scores.majority),
-        ("precision", _console.percent(scores.precision, 2), "correct among predicted positives"),
-        ("recall", _console.percent(scores.recall, 2), "found among true positives"),
-        ("F1", _console.percent(scores.f1, 2), "harmonic mean of precision and recall"),
-        ("ROC AUC", f"{scores.roc_auc:.4f}", "chance that a positive ranks above a negative"),
-        (
-            "log loss",
-            f"{scores.log_loss:.4f}",
-            f"nats; {uncalibrated['log_loss']:.4f} uncalibrated",
-        ),
-        ("Brier score", f"{scores.brier:.4f}", "mean squared error of the probability"),
-        (
-            "calibration error",
-            f"{scores.calibration_error:.4f}",
-            f"15 equal bins; {uncalibrated['calibration_error']:.4f} uncalibrated",
-        ),
-    ]
-    return _console.table(title, {"metric": "left", "value": "right", "meaning": "left"}, rows)
-
-
-def _majority_row(majority: float) -> list[tuple[str, str, str]]:
-    """Return the row of the trivial classifier, if the labels are too uneven to leave it out."""
-    if majority < UNBALANCED:
-        return []
-    return [("majority class", _console.percent(majority, 2), "accuracy of always answering it")]
-
-
-def _confusion_table(confusion: Any) -> "Table":
-    columns = {"label": "left"}
-    columns |= {f"predicted {LABEL_NAMES[label]}": "right" for label in (NEGATIVE, POSITIVE)}
-    rows = [(LABEL_NAMES[label], *confusion[label]) for label in (NEGATIVE, POSITIVE)]
-    return _console.table("Confusion matrix", columns, rows)
-
-
-def _mistakes_table(mistakes: list["Mistake"]) -> "Table":
-    columns = {"label": "left", "P(positive)": "right", "text": "left"}
-    rows = [
-        (label_name(mistake.label), f"{mistake.probability:.4f}", _excerpt(mistake.text))
-        for mistake in mistakes
-    ]
-    return _console.table("Most confident mistakes", columns, rows)
-
-
-def _excerpt(text: str) -> str:
-    flat = " ".join(text.replace("<br />", " ").split())
-    return flat if len(flat) <= _EXCERPT else f"{flat[:_EXCERPT]} …"

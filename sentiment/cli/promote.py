@@ -50,14 +50,15 @@ def command(
     ] = False,
 ) -> None:
     """Make a run's model the champion, unless the champion is better."""
-    from sentiment.cli import _console, _runs_view
+    from sentiment.cli import _console
+    from sentiment.evaluation import comparison_tables
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry
     from sentiment.tracking.store import EXPERIMENT
 
     paths = find_project()
     candidate = history.find_run(paths, experiment, run)
-    name = _runs_view.one_line(candidate.bare_name)
+    name = comparison_tables.one_line(candidate.bare_name)
     champion = registry.get_champion(paths)
     if champion is not None and champion.run_id == candidate.id:
         print_message(f"{name} is already the champion (version {champion.number})", err=False)
@@ -77,7 +78,7 @@ def command(
             words = f"sentiment promote {candidate.id[:8]} --force"
             if experiment != EXPERIMENT:
                 words += f" --experiment {shlex.quote(experiment)}"
-            raise InputError(f"{name} {doubt}", hint=_runs_view.one_line(words))
+            raise InputError(f"{name} {doubt}", hint=comparison_tables.one_line(words))
     version = registry.get_or_register_version(
         paths, candidate.id, candidate.tags.get("model_id"), name=name
     )
@@ -88,15 +89,16 @@ def command(
 
 def _show_metrics(target: "Console", candidate: "RunRecord", champion: "RunRecord | None") -> None:
     """Print the test metrics of the candidate beside those of the champion."""
-    from sentiment.cli import _console, _runs_view
+    from sentiment.cli import _console
+    from sentiment.evaluation import comparison_tables
 
     runs = {"candidate": candidate} | ({"champion": champion} if champion else {})
-    names = {role: _runs_view.one_line(run.bare_name) for role, run in runs.items()}
+    names = {role: comparison_tables.one_line(run.bare_name) for role, run in runs.items()}
     target.print(_console.facts(names))
-    rows = [["accuracy", *(_runs_view.accuracy(run) for run in runs.values())]]
+    rows = [["accuracy", *(comparison_tables.accuracy(run) for run in runs.values())]]
     for metric, name in _METRICS.items():
         values = [run.metrics.get(f"test/{metric}") for run in runs.values()]
-        rows.append([name, *(_runs_view.number(value) for value in values)])
+        rows.append([name, *(comparison_tables.number(value) for value in values)])
     columns = {"test metric": "left"} | dict.fromkeys(runs, "right")
     target.print(_console.table(None, columns, rows))
 
@@ -105,7 +107,7 @@ def _show_paired_test(
     target: "Console", paths: ProjectPaths, candidate: "RunRecord", champion: "RunRecord"
 ) -> "PairedTest | NoPairedTest":
     """Print the paired test of both on the same reviews, or why there is none; return it."""
-    from sentiment.cli import _runs_view
+    from sentiment.evaluation import comparison_tables
     from sentiment.evaluation.run_comparison import (
         NoPairedTest,
         NoPredictions,
@@ -125,14 +127,16 @@ def _show_paired_test(
     elif isinstance(result, NoPairedTest):
         line = "No paired test: the two runs were not evaluated on the same reviews."
     else:
-        difference, interval, p, only_candidate, only_champion = _runs_view.pair_cells(result)
+        difference, interval, p, only_candidate, only_champion = comparison_tables.pair_cells(
+            result
+        )
         line = (
             f"On the same {result.reviews:,} reviews the candidate's accuracy differs by "
             f"{difference} points (95 % interval {interval}, McNemar p-value {p}): "
             f"{only_candidate} reviews are correct only with the candidate, {only_champion} only "
             "with the champion."
         )
-    target.print(_runs_view.one_line(line), markup=False)
+    target.print(comparison_tables.one_line(line), markup=False)
     return result
 
 

@@ -68,16 +68,16 @@ def _list(paths: ProjectPaths, experiment: str, *, as_json: bool) -> None:
 
 
 def _row(run: "RunRecord") -> list[str]:
-    from sentiment.cli import _runs_view
+    from sentiment.evaluation import comparison_tables
 
     return [
-        _runs_view.one_line(run.bare_name),
+        comparison_tables.one_line(run.bare_name),
         run.id[:8],
         run.status,
         _start_time(run.started),
         _duration(run.seconds),
-        _runs_view.accuracy(run, "validation/accuracy"),
-        _runs_view.accuracy(run),
+        comparison_tables.accuracy(run, "validation/accuracy"),
+        comparison_tables.accuracy(run),
     ]
 
 

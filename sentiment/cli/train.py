@@ -17,9 +17,9 @@ from sentiment.cli._options import (
     settings_options,
     typed_parameters,
 )
-from sentiment.cli.evaluate import UNBALANCED
 from sentiment.config import SnapshotSchedule
 from sentiment.errors import InputError
+from sentiment.evaluation.score_tables import UNBALANCED
 from sentiment.recipe import Recipe, to_toml
 from sentiment.training import tf_config
 from sentiment.utils.paths import ProjectPaths, find_project

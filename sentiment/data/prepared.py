@@ -224,6 +224,10 @@ class PreparedDataset:
     folder: Path
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {split.reviews:,}" for name, split in self.splits.items())
+        return f"<PreparedDataset {self.folder.name}: {splits}>"
+
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that it was prepared with."""

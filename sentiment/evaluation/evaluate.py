@@ -13,12 +13,13 @@ from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.readers import ReadOptions
-from sentiment.evaluation import metrics
+from sentiment.evaluation import metrics, score_tables
 from sentiment.evaluation.overlap import TrainingOverlap
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
 from sentiment.utils import files, names
+from sentiment.utils.notebook import draw_sheets
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
@@ -111,6 +112,17 @@ class Evaluation:
     probabilities: np.ndarray
     notes: tuple[str, ...] = ()
     overlap: TrainingOverlap | None = None
+
+    def __repr__(self) -> str:
+        scores = self.scores
+        interval = f"{100 * scores.accuracy_low:.2f}–{100 * scores.accuracy_high:.2f} %"
+        return (
+            f"<Evaluation of {self.model} on {scores.reviews:,} reviews ({self.data}): "
+            f"accuracy {100 * scores.accuracy:.2f} % ({interval})>"
+        )
+
+    def _repr_html_(self) -> str:
+        return draw_sheets(*score_tables.sheets(self))
 
     def as_metrics(self, part: str) -> dict[str, float]:
         """Return the scores as `part/name`, without counts and the interval of the accuracy."""

@@ -13,6 +13,7 @@ from sentiment.evaluation.run_query import Query, format_value, select_runs
 from sentiment.tracking import history
 from sentiment.tracking.history import Predictions, RunRecord
 from sentiment.tracking.metric_names import TEST_ACCURACY, VALIDATION_LOSS
+from sentiment.utils.notebook import draw_sheets
 from sentiment.utils.paths import ProjectPaths
 
 LOSS, ACCURACY = VALIDATION_LOSS, TEST_ACCURACY
@@ -75,6 +76,16 @@ class Comparison:
     losses: dict[str, Curve]
     reference: RunRecord | None
     pairings: dict[str, PairedTest | NoPairedTest]
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(run.bare_name for run in self.runs)}>"
+
+    def _repr_html_(self) -> str:
+        from sentiment.evaluation import comparison_tables as tables  # which imports this module
+
+        return draw_sheets(
+            tables.runs_sheet(self), tables.settings_sheet(self), tables.pairs_sheet(self)
+        )
 
 
 def compare_runs(paths: ProjectPaths, experiment: str, query: Query) -> Comparison:

@@ -10,7 +10,9 @@ from sentiment.data.tokenizer import UNKNOWN
 from sentiment.errors import InputError
 from sentiment.inference.classifier import BATCH_SIZE, Classifier
 from sentiment.inference.weights import directions
+from sentiment.utils.text import count_of
 
+_SHOWN_WORDS = 12  # in the line of text that stands for an explanation
 HINT = 'sentiment predict "A moving film."'
 
 
@@ -36,6 +38,19 @@ class Trace:
     directions: tuple[str, ...]
     deciding: np.ndarray | None
 
+    def __repr__(self) -> str:
+        return f"<Trace of {_summary(self.tokens, self.probabilities, '.2f')}>"
+
+    def _repr_html_(self) -> str:
+        from sentiment.utils.notebook import draw_words  # here, as predictions don't need it
+
+        values = self.probabilities.tolist()
+        words = [
+            (word, bool(known), 2 * value - 1, f"{value:.2f}")
+            for word, known, value in zip(self.tokens, self.known, values, strict=True)
+        ]
+        return draw_words("P(positive) after each word", words, _footnote(self.known))
+
 
 @dataclass(frozen=True)
 class WordEffects:
@@ -53,6 +68,22 @@ class WordEffects:
     probability: float
     without: np.ndarray
     effects: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"<WordEffects of {_summary(self.tokens, self.effects, '+.2f')}>"
+
+    def _repr_html_(self) -> str:
+        from sentiment.utils.notebook import draw_words  # here, as predictions don't need it
+
+        largest = float(np.abs(self.effects).max()) or 1.0
+        words = [
+            (word, bool(known), effect / largest, f"{effect:+.2f}")
+            for word, known, effect in zip(
+                self.tokens, self.known, self.effects.tolist(), strict=True
+            )
+        ]
+        heading = f"Effect of each word in log-odds; P(positive) {self.probability:.2f}"
+        return draw_words(heading, words, _footnote(self.known))
 
     def strongest(self, most: int) -> tuple[list[int], list[int]]:
         """Return the positions of the words with the strongest positive, and negative, effects.
@@ -132,6 +163,18 @@ def encode_text(
     if (encoded.tokens == UNKNOWN).all():
         raise InputError(f"nothing to explain: the model knows no word of {text[:40]!r}", hint=hint)
     return encoded, classifier.bundle.tokenizer.tokenize(text)[-len(encoded.tokens) :]
+
+
+def _summary(tokens: list[str], values: np.ndarray, form: str) -> str:
+    """Return the number of words, and the first and last ones with their values."""
+    words = [f"{word} {value:{form}}" for word, value in zip(tokens, values.tolist(), strict=True)]
+    if len(words) > _SHOWN_WORDS:
+        words = [*words[: _SHOWN_WORDS // 2], "…", *words[-(_SHOWN_WORDS // 2) :]]
+    return f"{count_of(len(tokens), 'word')}: {', '.join(words)}"
+
+
+def _footnote(known: np.ndarray) -> str:
+    return "" if known.all() else "A dotted line marks words that are not in the vocabulary."
 
 
 def _final_states(classifier: Classifier, batches: Iterator[EncodedTexts]) -> np.ndarray:

@@ -36,7 +36,7 @@ class Grid:
 
     title: str
     headings: list[str]
-    rows: list[list[str]]
+    rows: Sequence[Sequence[str]]
 
     @property
     def numeric(self) -> list[bool]:

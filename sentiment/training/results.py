@@ -9,7 +9,9 @@ import numpy as np
 
 from sentiment.evaluation.evaluate import Evaluation
 from sentiment.evaluation.metrics import fit_temperature
+from sentiment.utils.notebook import draw_sheets
 from sentiment.utils.progress import EpochMetrics
+from sentiment.utils.sheet import Sheet
 from sentiment.utils.typed_json import typed
 
 _WEIGHTS = "weights."  # before the names of the weights in `RoundResult.arrays`
@@ -94,3 +96,18 @@ class TrainingResult:
     majority: float
     evaluation: Evaluation | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        facts = "; ".join(f"{name} {value}" for name, value in self._facts())
+        return f"<TrainingResult {self.name}: {facts}>"
+
+    def _repr_html_(self) -> str:
+        columns = {"": "left", " ": "left"}
+        return draw_sheets(Sheet(self.name, columns, self._facts()))
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return names and values of what matters most."""
+        facts = [("validation accuracy", f"{100 * self.best.validation_accuracy:.2f} %")]
+        if self.evaluation:
+            facts.insert(0, ("test accuracy", f"{100 * self.evaluation.scores.accuracy:.2f} %"))
+        return [*facts, ("run", self.run_id or "not tracked"), ("folder", str(self.folder))]

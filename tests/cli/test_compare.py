@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sentiment.cli import _runs_view, app
+from sentiment.cli import app
+from sentiment.evaluation import comparison_tables
 from sentiment.evaluation.run_comparison import Comparison
 from sentiment.reports import comparison
 from sentiment.utils.paths import ProjectPaths
@@ -221,4 +222,4 @@ def test_a_page_gets_runs_and_tables(home, tmp_path, monkeypatch):
 
 def test_without_an_evaluated_run_there_is_no_reference():
     runs = [make_record("a"), make_record("b")]
-    assert _runs_view.pairs_sheet(Comparison(runs, len(runs), {}, None, {})).rows == []
+    assert comparison_tables.pairs_sheet(Comparison(runs, len(runs), {}, None, {})).rows == []

@@ -1,4 +1,4 @@
-from sentiment.cli._sparkline import sparkline
+from sentiment.utils.sparkline import sparkline
 
 
 def test_a_sparkline_spans_the_lowest_and_the_highest():
