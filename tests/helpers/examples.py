@@ -6,6 +6,7 @@ comment directly before a block says how to test it:
 <!-- test: same output -->       the output must be the one shown; `…` stands for any text
 <!-- test: exit 1 -->            the commands end with this status
 <!-- test: add OPTIONS -->       more words for each command, such as a smaller data set
+<!-- test: as prepare -->        `prepare` runs in place of `train`, which reads in the same way
 <!-- test: in background -->     a server: it runs until the page ends
 <!-- not tested: REASON -->      nothing is run
 
@@ -57,7 +58,10 @@ class Example:
     def words(self) -> str:
         """Return the command as the test runs it."""
         found = re.search(r"add ([^;]*)", self.note)
-        return f"{self.command} {found[1]}" if found else self.command
+        command = f"{self.command} {found[1]}" if found else self.command
+        if "as prepare" in self.note:
+            return command.replace("sentiment train", "sentiment prepare")
+        return command
 
     def fits(self, printed: str) -> bool:
         """Return True if what was printed is what the page shows."""
