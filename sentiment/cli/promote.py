@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentiment.cli import _console
 from sentiment.cli._completion import complete_run
 from sentiment.cli._options import ExperimentOption
 from sentiment.cli._terminal import print_message
@@ -50,7 +51,6 @@ def command(
     ] = False,
 ) -> None:
     """Make a run's model the champion, unless the champion is better."""
-    from sentiment.cli import _console
     from sentiment.evaluation import comparison_tables
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry
@@ -89,7 +89,6 @@ def command(
 
 def _show_metrics(target: "Console", candidate: "RunRecord", champion: "RunRecord | None") -> None:
     """Print the test metrics of the candidate beside those of the champion."""
-    from sentiment.cli import _console
     from sentiment.evaluation import comparison_tables
 
     runs = {"candidate": candidate} | ({"champion": champion} if champion else {})
@@ -127,9 +126,8 @@ def _show_paired_test(
     elif isinstance(result, NoPairedTest):
         line = "No paired test: the two runs were not evaluated on the same reviews."
     else:
-        difference, interval, p, only_candidate, only_champion = comparison_tables.pair_cells(
-            result
-        )
+        cells = comparison_tables.pair_cells(result)
+        difference, interval, p, only_candidate, only_champion = cells
         line = (
             f"On the same {result.reviews:,} reviews the candidate's accuracy differs by "
             f"{difference} points (95 % interval {interval}, McNemar p-value {p}): "
