@@ -23,12 +23,11 @@ nitpick_ignore_regex = [("py:class", r"(?!sentiment\.\w+$).*")]  # types that ar
 
 html_theme = "furo"  # no font and no script from the network
 html_title = f"sentiment {release}"
-html_static_path = ["_static"]
-html_css_files = ["wide.css"]
 html_copy_source = False
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+smartquotes = False  # an option keeps its two hyphens
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300  # seconds for a cell
