@@ -1,6 +1,5 @@
-"""Write a trained model for use elsewhere; `FORMATS` has the formats."""
+"""Write a trained model for use elsewhere."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike
@@ -8,23 +7,8 @@ from pathlib import Path
 
 from sentiment.api.options import open_model
 from sentiment.errors import InputError
-from sentiment.inference.bundle import Bundle
+from sentiment.exporting.formats import FORMATS
 from sentiment.model import Model
-from sentiment.utils import files, opening
-
-# Writes the model to a path, which is free or may be replaced.
-Exporter = Callable[[Bundle, Path], None]
-
-
-def _write_html(bundle: Bundle, path: Path) -> None:
-    """Write one page that holds the model, runs it and needs no network."""
-    from sentiment.reports.model_page import render_model_page
-
-    files.write_text(path, render_model_page(bundle))
-
-
-# To add a format, write a function that imports what it needs when it is called.
-FORMATS: dict[str, Exporter] = {"html": _write_html}
 
 
 @dataclass(frozen=True)
@@ -47,12 +31,13 @@ def export(
     *,
     project: str | PathLike[str] | None = None,
 ) -> ExportedModel:
-    """Write a model to `path` in one of `FORMATS`.
+    """Write a model to `path` in one of `FORMATS`, see docs/export.md.
 
-    model: an open model, or any name that `sentiment.load` takes; project: see `stages`. Raises
-    InputError if there is no such format or `path` can't be written, MissingFileError if there is
-    no such model, DamagedFileError if it is damaged, and UnavailableError if a library that the
-    format needs is not installed.
+    `html` writes one file; the others write a folder, which must be new or empty. model: an open
+    model, or any name that `sentiment.load` takes; project: see `stages`. Raises InputError if
+    there is no such format or `path` can't be written, MissingFileError if there is no such model,
+    DamagedFileError if it is damaged, and UnavailableError if a library that the format needs is
+    not installed.
     """
     if format not in FORMATS:
         close = get_close_matches(format, FORMATS)
@@ -61,7 +46,7 @@ def export(
             hint=f"--format {(close or [*FORMATS])[0]}",
         )
     bundle = open_model(model, project).classifier.bundle
-    target = opening.output_path(Path(path))
+    target = Path(path)
     FORMATS[format](bundle, target)
     return ExportedModel(target, format, bundle.name, _size(target))
 
