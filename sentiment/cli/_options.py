@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import Field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -63,6 +63,7 @@ ModelOption = Annotated[
         f"{trained_models.MIN_REVIEWS:,} reviews, else pretrained",
     ),
 ]
+ExportFormat = Literal["html", "keras", "onnx", "safetensors"]
 ExperimentOption = Annotated[
     str,
     typer.Option(

@@ -6,26 +6,32 @@ from typing import Annotated
 import typer
 
 from sentiment.cli import _terminal
-from sentiment.cli._options import ModelOption
+from sentiment.cli._options import ExportFormat, ModelOption
 
 EXAMPLES = {
-    "sentiment export --html model.html": "the default model, as a page that works offline",
-    "sentiment export --html model.html -m pretrained": "the bundled model",
+    "sentiment export --format html -o model.html": "the default model, as a page to type into",
+    "sentiment export --format keras -o model": "a folder with a network that Keras alone loads",
+    "sentiment export --format onnx -o model -m pretrained": "the bundled model, for onnxruntime",
 }
 
 
 def command(
-    html: Annotated[
-        Path,
+    format: Annotated[
+        ExportFormat,
         typer.Option(
-            metavar="FILE", help="page to write: it holds the model, runs it and needs no network"
+            help="html: one page that runs the model offline; keras, onnx, safetensors: a folder "
+            "with the network, its tokenizer and how to use them"
         ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE|DIR", help="file or new folder to write"),
     ],
     model: ModelOption = None,
 ) -> None:
-    """Write a trained model as one page to type into."""
+    """Write a trained model for use without this program."""
     from sentiment.api.export import export
 
-    exported = export(model, html, "html")
+    exported = export(model, output, format)
     size = f"{exported.size / 1e6:.1f} MB"
-    _terminal.print_message(f"{html}: {size}, the model {exported.model}", err=False)
+    _terminal.print_message(f"{output}: {size}, the model {exported.model}", err=False)
