@@ -47,7 +47,7 @@ def write_files(folder):
     write_table(folder / "train.tsv", ["sentence", "label"], rows, 1, 0, "\t")
     write_table(folder / "dev.tsv", ["sentence", "label"], rows[100:140], 1, 0, "\t")
     stars = [
-        {"text": text, "label": 5 - n % 2 if good else 1 + n % 2}
+        {"text": text, "label": 5 - n // 2 % 2 if good else 1 + n // 2 % 2}
         for n, (text, good) in enumerate(rows)
     ]
     stars += [{"text": f"It was film number {n}.", "label": 3} for n in range(30)]
