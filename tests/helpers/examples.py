@@ -3,7 +3,7 @@
 A fenced block with lines that begin with `$ ` is a dialogue: commands and what they print. A
 comment directly before a block says how to test it:
 
-<!-- test: same output -->       the output must be the one shown; `…` stands for any text
+<!-- test: same output -->       the output must be the one shown; `…` is any text, or some lines
 <!-- test: exit 1 -->            the commands end with this status
 <!-- test: add OPTIONS -->       more words for each command, such as a smaller data set
 <!-- test: as prepare -->        `prepare` runs in place of `train`, which reads in the same way
@@ -22,6 +22,8 @@ BLOCK = re.compile(
     r"^(?P<fence>```+)(?P<language>\w*)[^\n]*\n(?P<body>.*?)^(?P=fence)$",
     re.M | re.S,
 )
+
+SOME_LINES = r"(?:.*\n)*"
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ class Example:
 
     def fits(self, printed: str) -> bool:
         """Return True if what was printed is what the page shows."""
-        shown, real = _without_padding(self.output), _without_padding(printed)
-        return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), real, re.S) is not None
+        lines = self.output.strip().splitlines()
+        pattern = "".join(SOME_LINES if line == "…" else _line_pattern(line) for line in lines)
+        real = "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
+        return re.fullmatch(pattern, real) is not None
 
 
-def _without_padding(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+def _line_pattern(line: str) -> str:
+    return ".*".join(map(re.escape, line.rstrip().split("…"))) + "\n"
 
 
 def dialogues(page: Path) -> list[Example]:
