@@ -24,7 +24,7 @@ PANELS = {
     "Classify": ("predict", "evaluate", "formats"),
     "Train": ("train", "prepare", "sweep"),
     "Look inside": ("states", "lecture"),
-    "Runs and models": ("runs", "compare", "promote", "ui", "sync", "export"),
+    "Runs and models": ("models", "runs", "compare", "promote", "ui", "sync", "export"),
     "Serve": ("serve",),
 }
 COMMANDS = tuple(name for names in PANELS.values() for name in names)

@@ -26,7 +26,14 @@ from sentiment.utils.text import escape_control
 
 _REFRESH = 0.1  # seconds between two updates of a progress line
 _BAR_WIDTH, _SHORT_BAR = 20, 8  # characters; the second in narrow terminals
-_WRAPPED = ("text", "meaning", "state", "run")  # headings of columns that may need several lines
+_WRAPPED = (
+    "text",
+    "meaning",
+    "state",
+    "run",
+    "model",
+    "version",
+)  # headings of columns that may need several lines
 _PLAIN_WIDTH = 100  # characters of a line in a file or a pipe
 
 

@@ -1,6 +1,5 @@
 """List the trained models of a project by their manifests, without opening the models."""
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 from sentiment.errors import SentimentError
 from sentiment.inference.manifest import damage_hint
+from sentiment.tracking.metric_names import TEST_ACCURACY
+from sentiment.tracking.run_names import bare_name
 from sentiment.utils import files
 from sentiment.utils.names import is_plain_name
 
@@ -18,7 +19,6 @@ from sentiment.utils.names import is_plain_name
 MIN_REVIEWS = 10_000
 BUNDLED = "pretrained"  # the name of the model in the package
 MANIFEST = "bundle.json"
-_ACCURACY = re.compile(r"^\d+(\.\d+)?% ")  # which MLflow's list of runs has before a name
 _MIN_ID = 4  # characters of the beginning of a run's id
 _SAMPLE = "sample"  # the dataset of the sample, whose oldest models do not say how large it is
 
@@ -28,7 +28,8 @@ class TrainedModel:
     """A trained model, by its manifest.
 
     created: ISO 8601, UTC; name and run_id: those of its run; reviews: how many it was trained on,
-    None in models of older versions.
+    None in models of older versions; cell: empty if the manifest does not say; test_accuracy: 0-1,
+    None if it was not measured; size: bytes of its files.
     """
 
     folder: Path
@@ -37,6 +38,9 @@ class TrainedModel:
     run_id: str
     dataset: str
     reviews: int | None
+    cell: str
+    test_accuracy: float | None
+    size: int
 
     @property
     def is_small(self) -> bool:
@@ -63,7 +67,8 @@ def read_model(folder: Path) -> TrainedModel:
     content = files.read_json(path, hint=hint)
     files.verify_checksum(path, content, hint=hint)
     run, data = _table(content, "run"), _table(content, "data")
-    reviews = data.get("reviews")
+    network = _table(_table(content, "settings"), "model")
+    reviews, accuracy = data.get("reviews"), _table(content, "metrics").get(TEST_ACCURACY)
     return TrainedModel(
         folder=folder,
         created=str(content.get("created", "")),
@@ -71,6 +76,9 @@ def read_model(folder: Path) -> TrainedModel:
         run_id=str(run.get("id", "")),
         dataset=str(data.get("dataset", "")),
         reviews=reviews if isinstance(reviews, int) else None,
+        cell=str(network.get("cell", "")),
+        test_accuracy=accuracy if isinstance(accuracy, float) else None,
+        size=sum(_size(record) for record in _table(content, "files").values()),
     )
 
 
@@ -97,11 +105,6 @@ def names(models: Path) -> list[str]:
     return [folder.name for folder in _folders(models) if is_plain_name(folder.name)]
 
 
-def bare_name(name: str) -> str:
-    """Return the name of a run without the accuracy that MLflow's list of runs has before it."""
-    return _ACCURACY.sub("", name)
-
-
 def match_models(models: Iterable[Found], named: str) -> list[Found]:
     """Return the models whose run has the id or the name `named`, else an id that begins so.
 
@@ -116,6 +119,11 @@ def match_models(models: Iterable[Found], named: str) -> list[Found]:
 
 def _folders(models: Path) -> list[Path]:
     return sorted(path.parent for path in models.glob(f"[!.]*/{MANIFEST}"))
+
+
+def _size(record: Any) -> int:
+    size = record.get("bytes") if isinstance(record, dict) else None
+    return size if isinstance(size, int) else 0
 
 
 def _table(content: dict[str, Any], name: str) -> dict[str, Any]:

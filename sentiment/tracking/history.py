@@ -18,6 +18,7 @@ from sentiment.errors import DamagedFileError, InputError, MissingFileError
 from sentiment.tracking import store
 from sentiment.tracking.metric_names import BEST
 from sentiment.tracking.run import QUEUE_TAG
+from sentiment.tracking.run_names import bare_name
 from sentiment.utils import environment, names, npz
 from sentiment.utils.paths import ProjectPaths
 
@@ -28,7 +29,6 @@ with environment.suppress_stderr():
 RUNNING, FINISHED = "RUNNING", "FINISHED"
 _PAGE = 1000  # runs that the store returns at a time
 _MAX_ARRAYS = 1 << 28  # bytes of an artifact's arrays; ours need a hundredth of that
-_ACCURACY = re.compile(r"^\d+\.\d+% ")  # put before the name of a run by an evaluation
 _SNAPSHOT = re.compile(r"hidden_states/epoch_(\d{1,9})\.npz", re.ASCII)
 
 
@@ -54,7 +54,7 @@ class RunRecord:
     @property
     def bare_name(self) -> str:
         """The name without the accuracy that an evaluation has put before it."""
-        return _ACCURACY.sub("", self.name)
+        return bare_name(self.name)
 
 
 class Predictions(NamedTuple):

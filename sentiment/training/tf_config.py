@@ -3,18 +3,19 @@
 import json
 import os
 from dataclasses import dataclass
-from typing import TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeVar
 
 from sentiment.errors import InputError
+
+if TYPE_CHECKING:  # `sentiment --help` does without NumPy
+    import numpy as np
 
 TF_CONFIG = "TF_CONFIG"
 _EXAMPLE = {
     "cluster": {"worker": ["host0:2222", "host1:2222"]},
     "task": {"type": "worker", "index": 0},
 }
-Rows = TypeVar("Rows", np.ndarray, list[np.ndarray])
+Rows = TypeVar("Rows", "np.ndarray", "list[np.ndarray]")
 
 
 @dataclass(frozen=True)
