@@ -59,7 +59,7 @@ def _import_onnx() -> Any:
     except ImportError as error:
         raise UnavailableError(
             "this needs the package onnx, which is not installed",
-            hint='pip install "sentiment-rnn[onnx]"',
+            hint="pip install onnx",
         ) from error
     return onnx
 

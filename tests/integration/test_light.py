@@ -37,8 +37,10 @@ WORKING = {
     "jsonl": (["predict", "--input", "in.jsonl", "--output", "out.jsonl"], "out.jsonl"),
     "states": (["states", TEXT], None),
     "evaluate": (["evaluate", "--data", "in.csv"], None),
-    "export": (["export", "--html", "model.html"], "model.html"),
+    "export": (["export", "--format", "html", "-o", "model.html"], "model.html"),
+    "safetensors": (["export", "--format", "safetensors", "-o", "st"], "st/README.md"),
     "formats": (["formats"], None),
+    "models": (["models"], None),
     "sync": (["sync"], None),
     "version": (["--version"], None),
 }
@@ -53,6 +55,8 @@ LACKING = {
     "ui": (["ui"], "MLflow", _missing.FULL),
     "sweep": (["sweep"], "Optuna", 'pip install "sentiment-rnn[sweep]"'),
     "serve": (["serve"], "uvicorn", _missing.SERVE),
+    "keras": (["export", "--format", "keras", "-o", "model"], "Keras", _missing.FULL),
+    "onnx": (["export", "--format", "onnx", "-o", "model"], "onnx", "pip install onnx"),
     "parquet": (["predict", "--input", "in.parquet"], "pyarrow", "pip install pyarrow"),
     "excel": (["predict", "--input", "in.xlsx"], "openpyxl", "pip install openpyxl"),
     "zst": (
@@ -128,16 +132,19 @@ def light(tmp_path_factory):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Return a folder with texts in files, which is also the project of this process."""
-    (tmp_path / "in.csv").write_text(CSV)
-    (tmp_path / "in.jsonl").write_text(JSONL)
-    for suffix in ("parquet", "xlsx"):
-        (tmp_path / f"in.{suffix}").write_bytes(b"never read")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SENTIMENT_HOME", str(tmp_path))
+    """Return a folder for the light installation; this process works in another, like it."""
+    light, full = tmp_path / "light", tmp_path / "full"
+    for project in (light, full):
+        project.mkdir()
+        (project / "in.csv").write_text(CSV)
+        (project / "in.jsonl").write_text(JSONL)
+        for suffix in ("parquet", "xlsx"):
+            (project / f"in.{suffix}").write_bytes(b"never read")
+    monkeypatch.chdir(full)
+    monkeypatch.setenv("SENTIMENT_HOME", str(full))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("SENTIMENT_MODEL", raising=False)
-    return tmp_path
+    return light
 
 
 def test_every_command_is_tried():
@@ -149,9 +156,9 @@ def test_a_light_installation_answers_as_the_full_one(light, folder, name):
     words, written = WORKING[name]
     status, output, errors = light.run("sentiment", *words, folder=folder)
     assert status == 0, errors
-    content = (folder / written).read_text("utf-8") if written else ""
     assert output == CliRunner().invoke(app, words).stdout
-    expected = (folder / written).read_text("utf-8") if written else ""
+    content = (folder / written).read_text("utf-8") if written else ""
+    expected = Path(written).read_text("utf-8") if written else ""
     # The page of a model names the model's folder.
     assert content.replace(str(light.package), str(ROOT / "sentiment")) == expected
 
@@ -176,9 +183,10 @@ for name in ("", *COMMANDS):
     assert (status, errors) == (0, "") and output.count("Usage:") == 1 + len(COMMANDS)
 
 
-def test_the_sample_is_prepared(light, folder):
+def test_the_sample_is_prepared(light, folder, monkeypatch):
     status, _, errors = light.run("sentiment", "prepare", "--dataset", "sample", folder=folder)
     assert status == 0, errors
+    monkeypatch.setenv("SENTIMENT_HOME", str(folder))
     result = CliRunner().invoke(app, ["prepare", "--dataset", "sample"])
     assert result.stdout.startswith("Already prepared with these settings")
 
