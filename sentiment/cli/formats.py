@@ -1,5 +1,6 @@
 """`sentiment formats`."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import typer
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from sentiment.data.formats import FileFormat
 
 
+_WIDTH = 80  # columns
 EXAMPLES = {"sentiment formats": "list the formats of --input, --data and --dataset"}
 
 
@@ -18,11 +20,12 @@ def command() -> None:
 
     typer.echo("Formats of --input, --data and --dataset, by the end of the name:\n")
     for name, row in FORMATS.items():
-        typer.echo(f"  .{name:<9}{_meaning(row)}")
+        start, after = f"  .{name:<9}", " " * 12
+        typer.echo(textwrap.fill(start + _meaning(row), _WIDTH, subsequent_indent=after))
     typer.echo(
         f"\nEach may be compressed, and its name then end in {', '.join(COMPRESSORS)} as well.\n"
-        "A folder of files in one format is read as one file. Text is UTF-8, or UTF-16 or\n"
-        "UTF-32 with a byte-order mark; --encoding names another."
+        "A folder of files in one format is read as one file. Text is UTF-8, or UTF-16\n"
+        "or UTF-32 with a byte-order mark; --encoding names another."
     )
 
 

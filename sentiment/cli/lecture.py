@@ -101,14 +101,14 @@ def _show_training(target: "Console", example: "LectureExample") -> None:
         "h_t = tanh(x_t kernel + h_(t-1) recurrent_kernel + bias), h_0 = 0\n"
         "label: 1 if the first feature is larger at the last timestep than at the first\n"
     )
-    target.print("[bold]1. Train on one sample at a time, and print its final state after each")
+    target.print("[bold]1. Train on one sample at a time, and print its hidden state after each")
     for step in example.train():
         # The first pass and the last show the change; those between would fill pages.
         if step.number <= size or step.number > last_pass:
             state = _console.signed(step.state, _DECIMALS)
             target.print(
                 f"step {step.number:3d}  sample {step.sample}  loss {step.loss:.4f}  "
-                f"hidden state [{state}]",
+                f"state [{state}]",
                 markup=False,
             )
         elif step.number == last_pass:
@@ -137,9 +137,9 @@ def _show_readouts(target: "Console", example: "LectureExample") -> None:
     rows = [(name, _console.signed(state, _DECIMALS)) for name, state in states.items()]
     target.print(_console.table("sample 1", {"readout": "left", "five units": "left"}, rows))
     target.print(
-        "The final state is what the recurrence has remembered. The mean gives every step the\n"
-        "same weight. The maximum takes each unit from the step where it was largest, so it is\n"
-        "no state that the network was ever in.\n"
+        "The final state is what the recurrence has remembered. The mean gives every\n"
+        "step the same weight. The maximum takes each unit from the step where it was\n"
+        "largest, so it is no state that the network was ever in.\n"
         f"With return_sequences=True the same {example.parameters} weights are an encoder:\n"
         f"a state for every timestep, {' x '.join(map(str, sequences.shape))}.",
         markup=False,

@@ -22,6 +22,8 @@ EXAMPLES = {
     "sentiment prepare --dataset mine.csv": "prepare your own texts: columns text and label",
 }
 
+_WIDE = 92  # columns from which the table of the splits has lines
+
 
 @settings_options
 def command(
@@ -48,7 +50,7 @@ def command(
     target = _console.console()
     if not is_new:
         target.print("Already prepared with these settings: nothing to do.")
-    target.print(splits_table(data))
+    target.print(splits_table(data, lines=target.width >= _WIDE))
     for line in data.describe():
         target.print(line, highlight=False, markup=False)
     target.print(_console.facts({"Vocabulary": vocabulary_size(data), "Folder": str(data.folder)}))
@@ -63,8 +65,8 @@ def vocabulary_size(data: "PreparedDataset") -> str:
     return f"{size.words:,} words, {size.ngrams:,} {others}"
 
 
-def splits_table(data: "PreparedDataset") -> "Table":
-    """Return a table with a row for each split."""
+def splits_table(data: "PreparedDataset", *, lines: bool = True) -> "Table":
+    """Return a table with a row for each split. Without lines it has 75 columns, for IMDB."""
     columns = {"split": "left", "reviews": "right", "tokens": "right", "median": "right"}
     columns |= {"95 % ≤": "right", "longest": "right", "unknown": "right", "digest": "left"}
     rows = [
@@ -80,4 +82,5 @@ def splits_table(data: "PreparedDataset") -> "Table":
         )
         for name, stats in data.splits.items()
     ]
-    return _console.table(f"{data.folder.name}, review lengths in tokens", columns, rows)
+    title = f"{data.folder.name}, review lengths in tokens"
+    return _console.table(title, columns, rows, lines=lines)

@@ -1,8 +1,12 @@
-"""Run the command line in this process with streams that look like terminals."""
+"""Run the command line with streams that look like terminals, or in a real one."""
 
 import io
+import os
+import pty
 import re
+import subprocess
 import sys
+import termios
 from typing import NamedTuple
 
 from sentiment.cli import app
@@ -47,3 +51,24 @@ def call(*words, fed=b"", terminal=True):
     finally:
         sys.stdin, sys.stdout, sys.stderr = before
     return Result(status, out.output(), err.output())
+
+
+def run_in_terminal(*words, columns=80, **environment):
+    """Return the status and all that a process writes to a real terminal of its own."""
+    master, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, columns))
+    inherited = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "TERM")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sentiment", *words],
+        stdin=terminal, stdout=terminal, stderr=terminal,
+        env=inherited | {"TERM": "xterm-256color"} | environment,
+    )  # fmt: skip
+    os.close(terminal)
+    output = b""
+    try:
+        while part := os.read(master, 65536):
+            output += part
+    except OSError:  # Linux reports the end of the last writer as an error
+        pass
+    os.close(master)
+    return process.wait(), output.decode("utf-8")

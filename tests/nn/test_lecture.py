@@ -60,7 +60,8 @@ def test_the_command_prints_the_same_lecture_for_the_same_seed():
     )
     assert first == second != other
     assert "40 parameters" in first
-    assert first.count("hidden state [") == 16
+    assert first.count("  state [") == 16
+    assert max(map(len, first.splitlines())) <= 80
     for part in ("final state", "mean pooling", "max pooling", "return_sequences=True"):
         assert part in first
 
