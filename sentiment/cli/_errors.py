@@ -72,8 +72,9 @@ class ErrorHandlingGroup(TyperGroup):
         try:
             return super().make_context(*args, **options)
         except Exception as error:
-            _suggest_option(error)
-            _escape_message(error)
+            if type(error).__name__ != "NoArgsIsHelpError":  # its message is the help page
+                _suggest_option(error)
+                _escape_message(error)
             raise
 
     def invoke(self, ctx: Any) -> Any:

@@ -104,6 +104,13 @@ def test_the_first_page_begins_with_a_command_that_works():
     assert titles == [*PANELS, "Options", "Examples"]
 
 
+def test_without_a_command_the_first_page_is_shown_in_full():
+    result = CliRunner().invoke(app, [], env={"COLUMNS": str(WIDTH)})
+    assert result.exit_code == 2 and result.stderr == PAGES[""] and not result.stdout
+    status, shown = run_in_terminal()
+    assert status == 2 and "\x1b[1mClassify\x1b[0m:" in shown
+
+
 def test_the_short_page_of_train_fits_and_counts_what_it_leaves_out():
     short, full = page("train", "--help"), PAGES["train"]
     assert len(short.splitlines()) <= 85
