@@ -1,13 +1,15 @@
 """Errors that a person can act on.
 
-SentimentError
-├── InputError        the input can't be used
-├── MissingFileError  a required file doesn't exist yet
-├── DamagedFileError  a file's content does not match its record
-├── DivergedError     training has diverged
-├── MovedError        the project was moved or removed while a command ran
-├── UnavailableError  a server, a download or a library is not available
-└── WorkerLostError   a process that did a part of the work was killed, or could not be started
+::
+
+    SentimentError
+    ├── InputError        the input can't be used
+    ├── MissingFileError  a required file doesn't exist yet
+    ├── DamagedFileError  a file's content does not match its record
+    ├── DivergedError     training has diverged
+    ├── MovedError        the project was moved or removed while a command ran
+    ├── UnavailableError  a server, a download or a library is not available
+    └── WorkerLostError   a process that did a part of the work was killed, or could not be started
 """
 
 
