@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
 
+    from sentiment.api.estimator import SentimentClassifier
     from sentiment.api.export import ExportedModel, export
     from sentiment.api.stages import compare, evaluate, prepare, train
     from sentiment.data.prepared import PreparedDataset
@@ -44,6 +45,7 @@ __all__ = [
     "Model",
     "Prediction",
     "PreparedDataset",
+    "SentimentClassifier",
     "SentimentError",
     "Trace",
     "TrainingResult",
@@ -63,6 +65,7 @@ _MODULES = {
     "Model": "model",
     "Prediction": "inference.predict",
     "PreparedDataset": "data.prepared",
+    "SentimentClassifier": "api.estimator",
     "Trace": "inspection.explain",
     "TrainingResult": "training.results",
     "WordEffects": "inspection.explain",

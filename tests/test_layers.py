@@ -37,6 +37,7 @@ OWNERS = {
     "pyspark": {"spark"},
     "onnx": {"exporting"},
     "optuna": {"experiments"},
+    "sklearn": {"api"},
     "typer": {"cli"},
     "rich": {"cli"},
     "fastapi": {"serving"},

@@ -7,9 +7,9 @@ import sentiment
 
 NAMES = [
     "Comparison", "DamagedFileError", "DivergedError", "Evaluation", "ExportedModel", "InputError",
-    "MissingFileError", "Model", "Prediction", "PreparedDataset", "SentimentError", "Trace",
-    "TrainingResult", "UnavailableError", "WordEffects", "compare", "evaluate", "export", "load",
-    "prepare", "train",
+    "MissingFileError", "Model", "Prediction", "PreparedDataset", "SentimentClassifier",
+    "SentimentError", "Trace", "TrainingResult", "UnavailableError", "WordEffects", "compare",
+    "evaluate", "export", "load", "prepare", "train",
 ]  # fmt: skip
 
 

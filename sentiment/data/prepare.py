@@ -1,5 +1,6 @@
 """Prepare a dataset: load its reviews, build the vocabulary, encode every split."""
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sentiment.data import labelled_files, prepared, readers, sources, tokenizer
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.label_mapping import parse_labels
 from sentiment.data.prepared import Manifest, PreparedDataset, VocabularySize
-from sentiment.data.reviews import Splits
+from sentiment.data.reviews import Reviews, Splits
 from sentiment.data.sources import DataSource, SourceRequest
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.errors import InputError
@@ -19,6 +20,7 @@ from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
 
+_IN_MEMORY = "texts"  # the name of a dataset that has no file
 # IMDB's training reviews: the labelled ones, and all.
 _REFERENCE_REVIEWS = {"train": 25_000, "all": 75_000}
 
@@ -45,10 +47,45 @@ def prepare(
     if folder.is_dir() and not again:
         return prepared.open_dataset(folder), False
     splits = source.load(request)
+    return _write(folder, splits, settings, recorded, progress, replace=again), True
+
+
+def prepare_texts(
+    reviews: Reviews,
+    settings: PrepareSettings,
+    paths: ProjectPaths,
+    *,
+    progress: Progress | None = None,
+) -> PreparedDataset:
+    """Return texts in memory as the training reviews of a prepared dataset without test reviews.
+
+    Raises InputError for a writing without spaces.
+    """
+    digest = hashlib.sha256(reviews.labels.tobytes())
+    for text in reviews.texts:
+        digest.update(hashlib.sha256(text.encode("utf-8")).digest())
+    recorded = {**asdict(settings), "dataset": f"{_IN_MEMORY}:{digest.hexdigest()}"}
+    folder = paths.prepared / f"{_IN_MEMORY}-{prepared.settings_key(recorded)}"
+    if folder.is_dir():
+        return prepared.open_dataset(folder)
+    splits = {"train": reviews, "test": Reviews([], np.empty(0, np.int8))}
+    return _write(folder, splits, settings, recorded, progress or Progress())
+
+
+def _write(
+    folder: Path,
+    splits: Splits,
+    settings: PrepareSettings,
+    recorded: dict[str, Any],
+    progress: Progress,
+    *,
+    replace: bool = False,
+) -> PreparedDataset:
+    """Build the vocabulary of `splits`, encode them, and write all to `folder`."""
     trainable.check_spaces(splits["train"].texts)
     vocabulary, encoded_splits = _fit_vocabulary(settings, splits, progress)
     # If two processes prepare the same dataset at once, the one that ends first wins.
-    with files.atomic_dir(folder, replace=again) as temporary:
+    with files.atomic_dir(folder, replace=replace) as temporary:
         vocabulary.write(temporary)
         statistics = {}
         for name, split in splits.items():
@@ -63,7 +100,7 @@ def prepare(
         notes = [note for split in splits.values() for note in split.notes]
         manifest = Manifest(recorded, size, statistics, files.checksums(temporary), notes=notes)
         prepared.write_manifest(temporary, manifest)
-    return prepared.open_dataset(folder), True
+    return prepared.open_dataset(folder)
 
 
 def _fit_vocabulary(

@@ -13,6 +13,7 @@ from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.readers import ReadOptions
+from sentiment.errors import MissingFileError
 from sentiment.evaluation import metrics, score_tables
 from sentiment.evaluation.overlap import TrainingOverlap
 from sentiment.inference.bundle import Bundle, update_manifest
@@ -57,8 +58,12 @@ def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
 
 
 def read_test_split(data: PreparedDataset) -> LabelledTexts:
-    """Return the test split of `data`."""
+    """Return the test split of `data`; raise MissingFileError if it is empty."""
     split = data.split("test")
+    if not len(split):
+        raise MissingFileError(
+            f"{data.folder.name} has no test reviews", hint="sentiment evaluate --data FILE"
+        )
     texts = [split.text(row) for row in range(len(split))]
     return LabelledTexts("test", texts, split.labels, data.splits["test"].digest)
 

@@ -1,5 +1,6 @@
 """The training step and the pass over batches, for a network that gives logits and states."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,14 @@ from sentiment.config import TrainSettings
 from sentiment.inference.classifier import sigmoid
 from sentiment.nn.optimizer import make_optimizer
 from sentiment.training.distributed import WorkerGroup
+
+
+def _is_foreign(record: logging.LogRecord) -> bool:
+    """Return False for TensorFlow's warning that each `Trainer` is compiled: it is meant to be."""
+    return Trainer.__module__ not in record.getMessage()
+
+
+tf.get_logger().addFilter(_is_foreign)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ ONLY_FUNCTION = {"progress", "project"}
 def command_options(name):
     """Return the default of each option of a command, by the name that the function uses."""
     command = typer.main.get_command(cli.app).get_command(None, name)
-    parameters = {one.name: one.default for one in command.params if one.name != "help"}
+    parameters = {
+        one.name: one.default for one in command.params if one.name not in ("help", "help_all")
+    }
     return {
         RENAMED.get(one, one): parameters[one] for one in parameters.keys() - ONLY_COMMAND[name]
     }
