@@ -6,9 +6,9 @@ shared := $(wildcard ../shared/tensorflow_datasets)
 export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 
 .DEFAULT_GOAL := train
-.PHONY: help train test docs test-slow test-scale coverage mutants audit setup lock clean peers pretrained \
-  pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart bench-scale \
-  bench-short bench-sure bench-serve
+.PHONY: help train test docs wheel test-slow test-scale coverage mutants audit setup lock clean peers \
+  pretrained pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart \
+  bench-scale bench-short bench-sure bench-serve
 
 help:  ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,18 @@ audit: setup  ## check the lock files, the licences of all pinned packages, know
 	$(bin)/pip install --quiet uv
 	-$(bin)/pip install --quiet pip-audit==2.10.1
 	$(bin)/python benchmarks/audit.py
+
+# The wheel is built from the sdist. Where it is tried, there are no packages but those of the lock.
+wheel: setup  ## build the sdist and the wheel in dist/, check them, install the wheel alone and predict
+	$(bin)/pip install --quiet build==1.6.1 twine==7.0.0
+	rm -rf build dist
+	$(bin)/python -m build --quiet --no-isolation
+	$(bin)/twine check --strict dist/*
+	$(PYTHON) -m venv build/predict
+	build/predict/bin/pip install --quiet --require-hashes --requirement requirements-predict.lock
+	build/predict/bin/pip install --quiet --no-deps --no-index dist/*.whl
+	cd build && predict/bin/sentiment predict --model pretrained "An unforgettable film."
+	@ls -l dist
 
 peers: setup  ## install what the benchmarks compare with; a peer that can't be installed is skipped
 	-$(bin)/pip install --quiet torch==2.13.0
