@@ -66,6 +66,7 @@ class LazyGroup(HelpPage, ErrorHandlingGroup):
             rich_help_panel=next(panel for panel, names in PANELS.items() if cmd_name in names),
         )(module.command)
         command: Any = typer.main.get_command(single)
+        command.short_help = command.help.partition("\n")[0]  # Typer would cut it
         if common := getattr(module, "COMMON", None):
             command.limit_page(common)
         return command

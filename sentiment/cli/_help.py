@@ -72,8 +72,7 @@ class HelpPage:
         sections: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):  # type: ignore[attr-defined]
             command = self.get_command(ctx, name)  # type: ignore[attr-defined]
-            first_line = command.help.partition("\n")[0]
-            sections.setdefault(command.rich_help_panel, []).append((name, first_line))
+            sections.setdefault(command.rich_help_panel, []).append((name, command.short_help))
         return sections
 
     def _parameters(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:

@@ -50,7 +50,7 @@ def command(
         typer.Option("--force", help="promote the run even if it is worse, or can't be compared"),
     ] = False,
 ) -> None:
-    """Make a run's model the champion, unless the champion is better."""
+    """Make the model of a run champion, unless the champion is better."""
     from sentiment.evaluation import comparison_tables
     from sentiment.evaluation.run_comparison import ACCURACY
     from sentiment.tracking import history, registry

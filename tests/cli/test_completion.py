@@ -136,6 +136,14 @@ def test_other_shells_get_the_same_names(shell, bash, monkeypatch, program):
         subprocess.run([shell, "-n"], input=script, text=True, check=True)  # its syntax
 
 
+def test_a_command_is_described_in_full(bash, monkeypatch):
+    monkeypatch.setenv("_SENTIMENT_COMPLETE", "complete_fish")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "sentiment prep")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    offered = subprocess.run(["sentiment"], capture_output=True, text=True, check=True).stdout
+    assert offered == ("prepare\tTokenize reviews, build the vocabulary and encode every split.\n")
+
+
 def complete(home, *words):
     """Return what bash is offered for the last of `words`; MLflow and Keras can't be imported."""
     code = (
