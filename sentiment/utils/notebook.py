@@ -12,6 +12,7 @@ from sentiment.utils.sheet import Sheet
 from sentiment.utils.text import replace_control
 
 _MAX_OPACITY = 0.55  # of a word's background: both black and white text stand out from it
+_NO_BREAK = "\u00a0"  # a space that keeps a word and its number on one line
 _UNKNOWN = "text-decoration: underline dotted"
 _WORD = "padding: 0.15em 0.3em; border-radius: 4px; {}background: rgba({}, {}, {}, {:.2f})"
 
@@ -40,7 +41,7 @@ def draw_words(
         hue = POSITIVE if strength > 0 else NEGATIVE
         opacity = _MAX_OPACITY * min(1.0, abs(strength))
         style = _WORD.format("" if known else f"{_UNKNOWN}; ", *hue, opacity)
-        span = _add(line, "span", f"{word} ", style=style)
+        span = _add(line, "span", f"{word}{_NO_BREAK}", style=style)
         _add(span, "small", number, style="opacity: 0.75")
         span.tail = " "
     if footnote:

@@ -47,7 +47,7 @@ def test_no_text_breaks_out_of_a_table_or_of_a_word():
         table = Reader(draw_sheets(Sheet("one", {"name": "left"}, [[text]])))
         assert shown in table.cells
         words = Reader(draw_words(text, [(text, True, 0.5, text)], text))
-        assert words.cells.count(shown) == 3 and f"{shown} " in words.cells
+        assert words.cells.count(shown) == 3 and f"{shown}\u00a0" in words.cells
 
 
 def test_a_table_without_rows_is_left_out_and_cells_stand_on_their_side():
@@ -74,8 +74,8 @@ def test_a_trace_and_the_effects_of_words_draw_themselves(tmp_path):
     page = Reader(trace._repr_html_())
     numbers = [f"{value:.2f}" for value in trace.probabilities]
     assert [cell for cell in page.cells if cell in numbers] == numbers
-    assert [cell for cell in page.cells if cell in ("a ", "good ", "film ")] == [
-        "a ", "good ", "film "
+    assert [cell for cell in page.cells if cell in ("a\u00a0", "good\u00a0", "film\u00a0")] == [
+        "a\u00a0", "good\u00a0", "film\u00a0"
     ]  # fmt: skip
     assert repr(trace) == (
         f"<Trace of 3 words: a {numbers[0]}, good {numbers[1]}, film {numbers[2]}>"
