@@ -31,6 +31,7 @@ LIBRARIES = {
     "sqlalchemy": ("MLflow", FULL),
     "urllib3": ("MLflow", FULL),
     "scipy": ("SciPy", FULL),
+    "sklearn": ("scikit-learn", FULL),
     "matplotlib": ("Matplotlib", FULL),
     "bokeh": ("Bokeh", FULL),
     "psutil": ("psutil", FULL),
