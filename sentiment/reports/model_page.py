@@ -71,7 +71,7 @@ def render_model_page(bundle: Bundle) -> str:
         "ownBand": asdict(band) if band else None,
         "warningTexts": WARNINGS,
         "readoutNote": _READOUT_NOTES.get((settings.readout, settings.bidirectional), _POOL_NOTE),
-        "modelArgument": str(bundle.folder),
+        "modelArgument": bundle.name,
         "colors": {
             "evidence": {"positive": POSITIVE, "negative": NEGATIVE},
             "unit": {"positive": UNIT_POSITIVE, "negative": UNIT_NEGATIVE},
