@@ -1,13 +1,11 @@
 """Write a trained model for use elsewhere."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 
 from sentiment.api.options import open_model
-from sentiment.errors import InputError
-from sentiment.exporting.formats import FORMATS
+from sentiment.exporting.formats import FORMATS, check_format
 from sentiment.model import Model
 
 
@@ -39,12 +37,7 @@ def export(
     DamagedFileError if it is damaged, and UnavailableError if a library that the format needs is
     not installed.
     """
-    if format not in FORMATS:
-        close = get_close_matches(format, FORMATS)
-        raise InputError(
-            f"there is no format {format!r}; there is {', '.join(FORMATS)}",
-            hint=f"--format {(close or [*FORMATS])[0]}",
-        )
+    check_format(format)
     bundle = open_model(model, project).classifier.bundle
     target = Path(path)
     FORMATS[format](bundle, target)

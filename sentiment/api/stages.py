@@ -13,7 +13,7 @@ the project that the working directory belongs to.
 """
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +31,7 @@ from sentiment.api.options import (
 from sentiment.config import SnapshotSchedule
 from sentiment.data.readers import ReadOptions
 from sentiment.errors import InputError
+from sentiment.exporting.formats import check_format
 from sentiment.model import Model
 from sentiment.recipe import DEFAULT, Recipe, default_recipe, load_recipe
 from sentiment.tracking.selection import tracking_store
@@ -87,6 +88,7 @@ def train(
     tracking: bool | str = True,
     snapshots: str = "epoch",
     evaluate: bool = True,
+    export: Sequence[str] = (),
     resume: str | None = None,
     progress: ShowProgress = False,
     project: AnyPath | None = None,
@@ -98,8 +100,9 @@ def train(
     recipe, or its file; settings: replace those of the recipe, such as dataset="sample", units=8
     (the signature shows the defaults of the recipe `default`); name: of the run and its model;
     snapshots: when hidden states are logged, `off`, `epoch` or `batch:N`; evaluate: measure the
-    model on the test reviews; resume: the name of an interrupted training, or `last`, to continue
-    with its own settings. See the head of this module for the others.
+    model on the test reviews; export: formats of `sentiment.export` to write the model in at the
+    end, to data/exports and into the run; resume: the name of an interrupted training, or `last`,
+    to continue with its own settings. See the head of this module for the others.
 
     Raises InputError for a setting, a name or reviews that can't be used, DivergedError if the loss
     is no longer a number, MissingFileError, DamagedFileError, UnavailableError and MovedError.
@@ -108,6 +111,8 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     SnapshotSchedule.parse(snapshots)
+    for format in export:
+        check_format(format)
     if resume is not None and (settings or name is not None):
         raise InputError("`resume` uses the run's own settings and name: leave out the others")
     environment.configure_libraries()
@@ -118,6 +123,7 @@ def train(
             to_progress(progress),
             resume=resume,
             evaluate=evaluate,
+            export=export,
             track=bool(tracking),
             name=name,
             experiment=experiment_name(experiment),
@@ -132,12 +138,14 @@ def _train(
     *,
     resume: str | None,
     evaluate: bool,
+    export: Sequence[str],
     track: bool,
     name: str | None,
     **logging: Any,
 ) -> "TrainingResult":
     """Prepare, train and evaluate; logging: the arguments `experiment` and `snapshots`."""
     from sentiment.api import training_steps
+    from sentiment.api.training_exports import export_trained
     from sentiment.training import tf_config
     from sentiment.training.job import TrainingJob
 
@@ -162,6 +170,10 @@ def _train(
     if evaluate and worker.is_chief:
         with stopwatch.measure("evaluation"):
             result = _add_evaluation(result, paths, progress, track=track)
+    if export and worker.is_chief:
+        with stopwatch.measure("export"):
+            exports = export_trained(result.folder, export, paths, progress, track=track)
+        result = replace(result, exports=exports)
     return replace(result, seconds=dict(stopwatch.seconds))
 
 

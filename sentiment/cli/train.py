@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -11,6 +11,7 @@ from sentiment.cli._completion import complete_unfinished_run
 from sentiment.cli._missing import require
 from sentiment.cli._options import (
     ExperimentOption,
+    ExportFormat,
     option_names,
     refuse_ignored,
     refuse_ignored_rows,
@@ -36,7 +37,7 @@ _TRAINING = (
     *("merging", "saving", "tracking", "snapshots", "report"),
 )
 # The parameters allowed with --resume.
-_WITH_RESUME = {"resume", "profile", "evaluate", "workers", "master"}
+_WITH_RESUME = {"resume", "profile", "evaluate", "export", "workers", "master"}
 
 
 EXAMPLES = {
@@ -76,6 +77,14 @@ _ProfileOption = Annotated[
     bool, typer.Option("--profile", help="print the time of each part of the training")
 ]
 _EvaluateOption = Annotated[bool, typer.Option(help="measure the model on the test reviews")]
+_ExportOption = Annotated[
+    list[str] | None,  # Typer takes no list of choices
+    typer.Option(
+        metavar="|".join(get_args(ExportFormat)),
+        help="format to export the model in at the end, to data/exports and into the run; repeat "
+        "it for several",
+    ),
+]
 _ResumeOption = Annotated[
     str | None,
     typer.Option(
@@ -102,6 +111,7 @@ def command(
     master: _MasterOption = None,
     profile: _ProfileOption = False,
     evaluate: _EvaluateOption = True,
+    export: _ExportOption = None,
     resume: _ResumeOption = None,
     show_only: _ShowOnlyOption = False,
 ) -> None:
@@ -120,7 +130,7 @@ def command(
     with _console.show_progress() as progress:
         result = stages.train(
             recipe=recipe, name=name, experiment=experiment, tracking=track, snapshots=snapshots,
-            evaluate=evaluate, resume=resume, progress=progress,
+            evaluate=evaluate, export=export or (), resume=resume, progress=progress,
         )  # fmt: skip
     if tf_config.current_worker().is_chief:
         _show(result, find_project(), profile=profile)
@@ -130,6 +140,10 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
     if resume is not None and (others := typed_parameters(ctx) - _WITH_RESUME):
         names = option_names(ctx, others)
         raise typer.BadParameter(f"--resume uses the run's own settings: leave out {names}")
+    for format in ctx.params["export"] or ():
+        if format not in get_args(ExportFormat):
+            known = ", ".join(get_args(ExportFormat))
+            raise typer.BadParameter(f"{format!r} is not one of {known}", param_hint="--export")
     try:
         SnapshotSchedule.parse(snapshots)
     except InputError as error:
@@ -141,8 +155,9 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
 
 def _show(result: "TrainingResult", paths: ProjectPaths, *, profile: bool) -> None:
     """Print the summary of a training and the commands to try next."""
-    # Without the evaluation, which takes some too.
-    seconds = sum(result.seconds.values()) - result.seconds.get("evaluation", 0.0)
+    # Without what comes after the saved model.
+    later = sum(result.seconds.get(part, 0.0) for part in ("evaluation", "export"))
+    seconds = sum(result.seconds.values()) - later
     target = _console.console()
     if profile:
         target.print(_profile(result.seconds))
@@ -160,6 +175,7 @@ def _show(result: "TrainingResult", paths: ProjectPaths, *, profile: bool) -> No
                 "Time": f"{seconds:.0f} s to the saved model",
                 "Run": f"{result.name} ({result.run_id or 'not tracked'})",
                 "Model": str(result.folder),
+                **({"Exports": str(result.exports[0].parent)} if result.exports else {}),
                 "Compare runs": "sentiment ui",
             }
         )

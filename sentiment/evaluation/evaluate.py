@@ -227,9 +227,9 @@ def log_evaluation(
 ) -> bool:
     """Log the metrics to the run that trained `bundle`; return False if the store lacks it."""
     from sentiment.tracking import run  # here, as importing MLflow takes two seconds
-    from sentiment.tracking.offline import tracker
+    from sentiment.tracking.offline import additions
 
-    return tracker.log_evaluation(
+    return additions.log_evaluation(
         paths,
         bundle.manifest.run.id,
         bundle.name,

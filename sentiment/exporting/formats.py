@@ -6,6 +6,7 @@ To add one to `FORMATS`, write a function that imports what it needs when it is 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 from sentiment.errors import InputError
@@ -62,6 +63,20 @@ FORMATS: dict[str, Exporter] = {
     "onnx": _write_onnx,
     "safetensors": _write_safetensors,
 }
+
+
+def check_format(format: str) -> None:
+    """Raise InputError if there is no such format, UnavailableError if it needs what is missing."""
+    if format not in FORMATS:
+        close = get_close_matches(format, FORMATS)
+        raise InputError(
+            f"there is no format {format!r}; there is {', '.join(FORMATS)}",
+            hint=f"--format {(close or [*FORMATS])[0]}",
+        )
+    if format == "onnx":
+        from sentiment.exporting.onnx_graph import import_onnx
+
+        import_onnx()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def write_onnx(path: Path, bundle: Bundle, inputs: Sequence[str]) -> None:
     Inputs and outputs are those of `nn.stock_network`, and `states` are zeros at padding. Raises
     UnavailableError if the package `onnx` is not installed.
     """
-    onnx = _import_onnx()
+    onnx = import_onnx()
     graph = _Graph(onnx)
     _build(graph, bundle, inputs)
     size = bundle.settings.state_size
@@ -53,7 +53,8 @@ def write_onnx(path: Path, bundle: Bundle, inputs: Sequence[str]) -> None:
     onnx.save(model, path)
 
 
-def _import_onnx() -> Any:
+def import_onnx() -> Any:
+    """Return the package onnx; raise UnavailableError if it is not installed."""
     try:
         import onnx
     except ImportError as error:

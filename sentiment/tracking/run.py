@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from sentiment.tracking.metric_names import TEST_ACCURACY
 from sentiment.tracking.run_logger import Dataset, EpochModel, EvaluationRecord, RunLogger
 from sentiment.utils import environment
 from sentiment.utils.credentials import mask
+from sentiment.utils.names import path_inside
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.timestamps import epoch_milliseconds
 
@@ -104,6 +105,15 @@ class MlflowRun:
             file = Path(folder) / Path(path).name
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
             self._client.log_artifact(self.id, str(file), str(Path(path).parent))
+
+    def log_files(self, contents: dict[str, np.ndarray], path: str) -> None:
+        """Log files to the folder `path`: their contents, uint8 each, by name."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in contents.items():
+                path_inside(Path(folder), name, "a file of an export").write_bytes(
+                    content.tobytes()
+                )
+            self._client.log_artifacts(self.id, folder, path)
 
     def log_image(
         self, pixels: np.ndarray, key: str, step: int, timestamp: int | None = None
@@ -240,15 +250,15 @@ def source_tags(paths: ProjectPaths, name: str) -> dict[str, str]:
     return {name: mask(text) for name, text in resolve_tags(tags).items()}
 
 
-def log_evaluation(paths: ProjectPaths, run_id: str, evaluation: EvaluationRecord) -> bool:
-    """Add an evaluation to the run of its model; return False if the store lacks that run."""
+def add_to_run(paths: ProjectPaths, run_id: str, log: Callable[[MlflowRun], None]) -> bool:
+    """Call `log` with a run that has ended; return False if the store lacks it."""
     try:
         client = store.connect_existing(paths)
         run = MlflowRun(client.get_run(run_id).info.run_id, "", paths)
     except (MissingFileError, MlflowException):
         return False
     with environment.suppress_stderr():
-        run.log_evaluation(evaluation)
+        log(run)
     return True
 
 

@@ -85,7 +85,8 @@ class TrainingResult:
 
     run_id: MLflow's, empty if the run is not tracked; best: of the saved network; majority:
     accuracy on the validation reviews of always predicting the more frequent label; evaluation: on
-    the test reviews, None if they were not read; seconds: of each part of the work, by its name.
+    the test reviews, None if they were not read; exports: files and folders that the model was
+    exported to; seconds: of each part of the work, by its name.
     """
 
     folder: Path
@@ -95,6 +96,7 @@ class TrainingResult:
     best: EpochMetrics
     majority: float
     evaluation: Evaluation | None = None
+    exports: list[Path] = field(default_factory=list)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -52,6 +52,11 @@ class ProjectPaths:
         return self.root / "data" / "models"
 
     @property
+    def exports(self) -> Path:
+        """Models exported at the end of their training, one folder each."""
+        return self.root / "data" / "exports"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints of unfinished trainings, one folder each."""
         return self.root / "data" / "checkpoints"

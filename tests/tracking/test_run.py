@@ -52,7 +52,7 @@ def trained(sample, paths):
         predictions={"probabilities": result.probabilities, "labels": data.labels},
         dataset=Dataset("test", "testing", data.digest, {}),
     )
-    assert runs.log_evaluation(paths, trained.run_id, evaluation)
+    assert runs.add_to_run(paths, trained.run_id, lambda run: run.log_evaluation(evaluation))
     return trained
 
 
@@ -277,7 +277,7 @@ def test_an_evaluation_is_logged_to_the_run_that_made_the_model(trained, client)
 
 def test_an_evaluation_of_a_run_in_another_store_is_not_logged(paths):
     evaluation = EvaluationRecord({}, {}, {}, Dataset("test", "testing", "0" * 16, {}))
-    assert not runs.log_evaluation(paths, "0" * 32, evaluation)
+    assert not runs.add_to_run(paths, "0" * 32, lambda run: run.log_evaluation(evaluation))
 
 
 def test_an_exception_ends_a_run_as_failed(sample, paths, client, tmp_path):

@@ -170,6 +170,14 @@ class Text(Payload):
 
 
 @dataclass(frozen=True)
+class Files(Payload):
+    """Log files to the folder `path`: the operation's arrays, uint8 each, by the file's name."""
+
+    kind: ClassVar[str] = "files"
+    path: str
+
+
+@dataclass(frozen=True)
 class Tag(Payload):
     """Set a tag."""
 
@@ -210,7 +218,7 @@ class End(Payload):
 
 
 _CLASSES: tuple[type[Payload], ...] = (
-    *(Start, Begin, Resume, Epoch, Best, Arrays, Image, Table, Text, Tag, Evaluation, End),
+    *(Start, Begin, Resume, Epoch, Best, Arrays, Image, Table, Text, Files, Tag, Evaluation, End),
 )
 _BY_KIND = {cls.kind: cls for cls in _CLASSES}
 

@@ -22,6 +22,7 @@ from sentiment.tracking.offline.operations import (
     End,
     Epoch,
     Evaluation,
+    Files,
     Image,
     Payload,
     Resume,
@@ -127,6 +128,7 @@ class _Sender:
             Image: self._image,
             Table: self._table,
             Text: self._text,
+            Files: self._files,
             Tag: self._tag,
             Evaluation: self._evaluation,
             End: self._end,
@@ -237,6 +239,9 @@ class _Sender:
 
     def _text(self, text: Text, _: Operation) -> None:
         self.run().log_text(text.text, text.path)
+
+    def _files(self, files: Files, operation: Operation) -> None:
+        self.run().log_files(operation.arrays(), files.path)
 
     def _tag(self, tag: Tag, _: Operation) -> None:
         self.run().set_tag(tag.name, tag.text)

@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.errors import DamagedFileError
-from sentiment.tracking.offline.operations import Arrays, Payload, Table, Text, payload_from_json
+from sentiment.tracking.offline.operations import (
+    Arrays,
+    Files,
+    Payload,
+    Table,
+    Text,
+    payload_from_json,
+)
 from sentiment.utils import files, names, npz
 
 HINT = "remove that folder; what it holds of its run is lost"
@@ -68,7 +75,7 @@ def read_operation(number: int, folder: Path) -> Operation:
     content = files.read_json(path, hint=HINT)
     with files.read_errors(path, hint=HINT):
         payload, time = payload_from_json(content)
-        if isinstance(payload, Arrays | Table | Text):
+        if isinstance(payload, Arrays | Files | Table | Text):
             for part in payload.path.split("/"):
                 names.check_name(part, "a part of the path of an artifact")
         return Operation(number, folder, payload, time)

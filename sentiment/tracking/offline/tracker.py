@@ -9,13 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sentiment.errors import InputError, MissingFileError, SentimentError, UnavailableError
+from sentiment.errors import InputError, MissingFileError, SentimentError
 from sentiment.tracking import process, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.offline import connection, replay
-from sentiment.tracking.offline.operations import Begin, Evaluation, Resume, Start
+from sentiment.tracking.offline.operations import Begin, Resume, Start
 from sentiment.tracking.offline.queue import OfflineQueue, find_queue
 from sentiment.tracking.offline.run import CALL_SECONDS, FallbackRun, OfflineRun, write_failure
 from sentiment.tracking.offline.uploader import Uploader
@@ -24,8 +22,8 @@ from sentiment.tracking.run_logger import Dataset, Notify, RunLogger
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.text import first_line
 
-_HINT = "Try: sentiment sync"
-_WRITE_ERRORS = (OSError, InputError)  # raised by a queue that can't be written
+HINT = "Try: sentiment sync"
+WRITE_ERRORS = (OSError, InputError)  # raised by a queue that can't be written
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def _through_queue(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterato
     """Give a run that is logged to a queue, which another process sends meanwhile."""
     try:
         queue = _resumed_queue(paths, start) if start.resume_id else _new_queue(paths, start)
-    except _WRITE_ERRORS as error:
+    except WRITE_ERRORS as error:
         say(f"the run is not tracked: {write_failure(error)}")
         yield None
         return
@@ -149,7 +147,7 @@ def _directly(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterator[Run
         try:
             uri = store.queue_uri(paths)
             queue = OfflineQueue.create(paths, uri=uri, name=start.name, run_id=run.id)
-        except _WRITE_ERRORS as write_error:
+        except WRITE_ERRORS as write_error:
             say(f"nothing more of this run is tracked: {write_failure(write_error)}")
             return None
         queues.append(queue)
@@ -212,64 +210,9 @@ def _finish_queue(queue: OfflineQueue, say: Notify) -> None:
     try:
         done = queue.remove_if_done()
         if not done and (damaged := queue.damaged()):
-            say(f"not sent, since it is damaged: {', '.join(map(str, damaged))}\n{_HINT}")
+            say(f"not sent, since it is damaged: {', '.join(map(str, damaged))}\n{HINT}")
         if not done and (pending := queue.pending()):
             name, why = queue.header.name, queue.last_error or "the tracking server is slow"
-            say(f"{pending} operations of the run {name} wait in {queue.folder}: {why}\n{_HINT}")
+            say(f"{pending} operations of the run {name} wait in {queue.folder}: {why}\n{HINT}")
     except (OSError, SentimentError) as error:
         say(f"the rest of the run may be lost: {write_failure(error)}")
-
-
-def log_evaluation(
-    paths: ProjectPaths,
-    run_id: str,
-    name: str,
-    *,
-    metrics: dict[str, float],
-    mistakes: dict[str, list[Any]],
-    predictions: dict[str, np.ndarray],
-    dataset: Dataset,
-    say: Notify,
-) -> bool:
-    """Add an evaluation to the run `name`, now or later; return False if the store lacks the run.
-
-    The arguments are those of EvaluationRecord. `say` reports where the evaluation is saved if it
-    can't be sent now.
-    """
-    payload = Evaluation(metrics, mistakes, dataset)
-    try:
-        with find_queue(paths, run_id) as waiting:
-            if waiting:
-                waiting.append(payload, arrays=predictions)
-        if waiting:
-            if waiting.header.writer != process.process_tags():  # else its training has reported it
-                say(f"the evaluation waits in {waiting.folder} with its run\n{_HINT}")
-            return True
-        if not store.is_server(paths):
-            try:
-                return runs.log_evaluation(paths, run_id, payload.record(predictions))
-            except (UnavailableError, *connection.STORE_ERRORS):
-                pass  # tried once more from a queue, where it stays if that fails too
-        queue = OfflineQueue.create(paths, uri=store.queue_uri(paths), name=name, run_id=run_id)
-        queue.append(payload, arrays=predictions, begun=True)
-        queue.update_header(ended=True)
-    except _WRITE_ERRORS as error:
-        say(f"the evaluation is not tracked: {write_failure(error)}")
-        return True
-    return _send_evaluation(paths, queue, say)
-
-
-def _send_evaluation(paths: ProjectPaths, queue: OfflineQueue, say: Notify) -> bool:
-    """Send the queue of an evaluation; return False if the store lacks its run."""
-    try:
-        with queue.try_lock() as locked:
-            if locked:
-                replay.send(paths, queue, seconds=CALL_SECONDS)
-    except replay.RunMissingError:
-        queue.remove()
-        return False
-    except SentimentError as error:
-        say(f"the evaluation waits in {queue.folder}: {error.fact}\n{_HINT}")
-        return True
-    queue.remove_if_done()
-    return True
