@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sentiment import __version__
 from sentiment.errors import MissingFileError
 from sentiment.tracking import process, registry, store
 from sentiment.tracking.metric_names import TEST_ACCURACY
@@ -30,7 +31,7 @@ with environment.suppress_stderr():
     from mlflow.tracking.context.registry import resolve_tags
 
 QUEUE_TAG = "sentiment.spool"  # a run that was created from a queue has the queue's id here
-_VERSIONS = ("sentiment", "tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
+_VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
 _MAX_PARAMETER = 6000  # characters; MLflow cuts longer values, and prints them whole
 
 
@@ -236,7 +237,7 @@ def logged_models(client: mlflow.MlflowClient, run_id: str) -> list[LoggedModel]
 
 def source_tags(paths: ProjectPaths, name: str) -> dict[str, str]:
     """Return tags for the process, the versions and commit of the code, and the model's name."""
-    tags = process.process_tags() | {"model": name}
+    tags = process.process_tags() | {"model": name, "version.sentiment": __version__}
     for package in _VERSIONS:
         tags[f"version.{package}"] = metadata.version(package)
     tags["version.python"] = sys.version.split()[0]
