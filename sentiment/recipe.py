@@ -7,6 +7,8 @@ and checkpoints that were written before a setting existed.
 """
 
 import json
+import re
+import shlex
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -24,6 +26,7 @@ HINT = "sentiment train --show"
 TABLES = ("prepare", "model", "train")
 DEFAULT = "default"  # the recipe that commands use if none is named
 _SHIPPED = ("sentiment", "recipes")  # package and folder
+_DIGEST = re.compile(r":[0-9a-f]{64}$")  # after the name of a file
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,39 @@ def _with_values(recipe: str, table: str, settings: Settings, values: dict[str, 
                 hint=HINT,
             )
     return replace(settings, **values)
+
+
+def changed_settings(recipe: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return those of `settings`, by name, that a recipe has otherwise.
+
+    recipe: its name. One that does not ship is unknown here: `default` stands for it.
+    """
+    known = load_recipe(recipe) if recipe in shipped_recipes() else default_recipe()
+    usual = {
+        name: value for table in TABLES for name, value in asdict(getattr(known, table)).items()
+    }
+    return {
+        name: value for name, value in settings.items() if name in usual and value != usual[name]
+    }
+
+
+def without_digest(dataset: str) -> str:
+    """Return the name of a data set without the digest of its file, with which it is recorded."""
+    return _DIGEST.sub("", dataset)
+
+
+def train_command(recipe: str, settings: dict[str, Any]) -> str:
+    """Return the command that trains with `settings`, by name, as a run records them."""
+    words = ["sentiment", "train"]
+    if recipe in shipped_recipes() and recipe != DEFAULT:
+        words += ["--recipe", recipe]
+    for name, value in changed_settings(recipe, settings).items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words += [f"--{option}", without_digest(str(value))]
+    return shlex.join(words)
 
 
 def to_toml(recipe: Recipe) -> str:

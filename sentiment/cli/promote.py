@@ -10,6 +10,7 @@ from sentiment.cli._completion import complete_run
 from sentiment.cli._options import ExperimentOption
 from sentiment.cli._terminal import print_message
 from sentiment.errors import InputError, MissingFileError
+from sentiment.tracking import tags
 from sentiment.utils.paths import ProjectPaths, find_project
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def command(
                 words += f" --experiment {shlex.quote(experiment)}"
             raise InputError(f"{name} {doubt}", hint=comparison_tables.one_line(words))
     version = registry.get_or_register_version(
-        paths, candidate.id, candidate.tags.get("model_id"), name=name
+        paths, candidate.id, candidate.tags.get(tags.BEST_MODEL), name=name
     )
     registry.promote(paths, version)
     print_message(f"version {version.number} ({name}) is now the champion", err=False)

@@ -8,6 +8,7 @@ import typer
 
 from sentiment.cli._options import ExperimentOption, JsonOption
 from sentiment.cli._terminal import print_json, print_message
+from sentiment.tracking import tags
 from sentiment.utils.paths import ProjectPaths, find_project
 from sentiment.utils.text import count_of
 
@@ -108,7 +109,7 @@ def _end_stale(
     for run in result.ended:
         print_message(f"marked as KILLED: {run.bare_name} ({run.id})", err=False)
     for run in result.unknown:
-        host = run.tags.get("host", "an unknown machine")
+        host = run.tags.get(tags.HOST, "an unknown machine")
         print_message(
             f"left as RUNNING: {run.bare_name} ({run.id}), which may be running on {host}",
             err=False,

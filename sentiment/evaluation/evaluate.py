@@ -19,6 +19,7 @@ from sentiment.evaluation.overlap import TrainingOverlap
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
+from sentiment.tracking.run_logger import Dataset, EvaluationRecord
 from sentiment.utils import files, names
 from sentiment.utils.notebook import draw_sheets
 from sentiment.utils.paths import ProjectPaths
@@ -226,16 +227,18 @@ def log_evaluation(
     progress: Progress | None = None,
 ) -> bool:
     """Log the metrics to the run that trained `bundle`; return False if the store lacks it."""
-    from sentiment.tracking import run  # here, as importing MLflow takes two seconds
-    from sentiment.tracking.offline import additions
+    from sentiment.tracking.offline import additions  # importing MLflow takes two seconds
 
     return additions.log_evaluation(
         paths,
         bundle.manifest.run.id,
         bundle.name,
-        metrics=evaluation.as_metrics(data.name),
-        mistakes=evaluation.mistakes_table(),
-        predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
-        dataset=run.Dataset(data.name, "testing", data.digest, {"name": data.name}),
+        EvaluationRecord(
+            metrics=evaluation.as_metrics(data.name),
+            mistakes=evaluation.mistakes_table(),
+            predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
+            dataset=Dataset(data.name, "testing", data.digest, {"name": data.name}),
+            accuracy=evaluation.scores.describe(),
+        ),
         say=(progress or Progress()).note,
     )

@@ -42,6 +42,13 @@ class Scores:
     calibration_error: float
     confusion: tuple[tuple[int, int], tuple[int, int]]
 
+    def describe(self) -> str:
+        """Return the accuracy in words: `91.02 % of 25,000 reviews (95 % interval …)`."""
+        accuracy, low, high = (
+            f"{100 * share:.2f}" for share in (self.accuracy, self.accuracy_low, self.accuracy_high)
+        )
+        return f"{accuracy} % of {self.reviews:,} reviews (95 % interval {low} to {high} %)"
+
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> Scores:
     """Return all metrics; a probability of 0.5 or more predicts label 1."""

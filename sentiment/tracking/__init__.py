@@ -2,10 +2,12 @@
 
 Every run has the same names:
 - parameters: `recipe` and every setting;
-- tags: `model`, the folder of its bundle; `model_id`, its best logged model; `host` and `process`,
-  which write it; `version.…`; and, if there is one, `failure` and `diagnosis`;
+- a description, and tags for people: `model`, the folder of its bundle; `command`, which repeats
+  it; `recipe`, `dataset`, `readout`, `cell`, `units`, `seed`, `best_epoch`; `test_accuracy`, with
+  its interval; `host`; `versions`; and, if there is one, `failure` and `diagnosis`. Those that
+  MLflow's pages hide are in tags.py;
 - metrics: `train/…` and `validation/…` of each epoch, and `test/…` of an evaluation;
-- one logged model per epoch, with the validation metrics of that epoch;
+- one logged model per epoch, called RUN-epoch-N, with the validation metrics of that epoch;
 - `hidden_states/epoch_NN.npz` (see `snapshots.Snapshot.arrays`) and the images `hidden_states`,
   `projection` and `sentences` of each epoch; the table `hidden_states/probes.json` and
   `report.html` at the end;

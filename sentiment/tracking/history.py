@@ -15,9 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sentiment.errors import DamagedFileError, InputError, MissingFileError
-from sentiment.tracking import store
+from sentiment.tracking import store, tags
 from sentiment.tracking.metric_names import BEST
-from sentiment.tracking.run import QUEUE_TAG
 from sentiment.tracking.run_names import bare_name
 from sentiment.utils import environment, names, npz
 from sentiment.utils.paths import ProjectPaths
@@ -67,10 +66,10 @@ class Predictions(NamedTuple):
 
 def evaluate_command(paths: ProjectPaths, run: RunRecord) -> str:
     """Return the command that evaluates a run's model on the test reviews."""
-    model = run.tags.get("model", run.bare_name)
+    model = run.tags.get(tags.MODEL, run.bare_name)
     is_here = names.is_plain_name(model) and (paths.models / model).is_dir()
-    if not is_here and "model_id" in run.tags:
-        model = f"models:/{run.tags['model_id']}"
+    if not is_here and tags.BEST_MODEL in run.tags:
+        model = f"models:/{run.tags[tags.BEST_MODEL]}"
     return f"sentiment evaluate --model {shlex.quote(model)}"
 
 
@@ -143,7 +142,7 @@ def match_run(found: list[RunRecord], named: str) -> RunRecord:
     rules: tuple[Callable[[RunRecord], bool], ...] = (
         lambda run: named == run.id,
         lambda run: named == run.name,
-        lambda run: named in (run.bare_name, run.tags.get("model"), run.tags.get(QUEUE_TAG)),
+        lambda run: named in (run.bare_name, run.tags.get(tags.MODEL), run.tags.get(tags.QUEUE)),
         lambda run: named != "" and run.id.startswith(named),
     )
     for rule in rules:
@@ -218,7 +217,7 @@ def _record(run: Run) -> RunRecord:
         seconds=(info.end_time - info.start_time) / 1000 if info.end_time else None,
         parameters=dict(data.params),
         metrics=_of_best_epoch({name: _value(value) for name, value in data.metrics.items()}),
-        tags=dict(data.tags),
+        tags=tags.with_present_names(data.tags),
         reviews=reviews,
     )
 

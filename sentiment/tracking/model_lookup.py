@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sentiment.errors import MissingFileError
-from sentiment.tracking import history, store
+from sentiment.tracking import history, store, tags
 from sentiment.utils.paths import ProjectPaths
 
 
@@ -29,9 +29,9 @@ def list_run_models(paths: ProjectPaths) -> list[RunModel]:
     for experiment in experiments:
         with suppress(MissingFileError):  # an experiment without runs
             found += [
-                RunModel(run.bare_name, run.id, run.tags["model_id"])
+                RunModel(run.bare_name, run.id, run.tags[tags.BEST_MODEL])
                 for run in history.list_runs(paths, experiment)
-                if "model_id" in run.tags
+                if tags.BEST_MODEL in run.tags
             ]
     return found
 

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import psutil
 
+from sentiment.tracking import tags as names
+
 _PROC = Path("/proc")
 _ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)  # ended, but not yet collected by its parent
 
 
 def process_tags() -> dict[str, str]:
-    """Return the tags `host` and `process` of this process.
+    """Return the tags `HOST` and `PROCESS` of this process.
 
-    `process` is "PID BOOT/NAMESPACE/TICK" on Linux and "PID SECOND" elsewhere: the system gives
+    `PROCESS` is "PID BOOT/NAMESPACE/TICK" on Linux and "PID SECOND" elsewhere: the system gives
     the number of an ended process to a new one, which has another start time.
     """
     pid = os.getpid()
-    return {"host": socket.gethostname(), "process": f"{pid} {_namespace()}{_start_time(pid)}"}
+    return {
+        names.HOST: socket.gethostname(),
+        names.PROCESS: f"{pid} {_namespace()}{_start_time(pid)}",
+    }
 
 
 def is_alive(tags: Mapping[str, str]) -> bool | None:
@@ -27,10 +32,11 @@ def is_alive(tags: Mapping[str, str]) -> bool | None:
     It can't be known if the tags are missing, malformed or from another machine or container. Two
     machines with one name are taken for one machine.
     """
-    pid, _, birth = tags.get("process", "").partition(" ")
+    tags = names.with_present_names(tags)
+    pid, _, birth = tags.get(names.PROCESS, "").partition(" ")
     there, separator, start_time = birth.rpartition("/")
     readable = pid.isdecimal() and start_time.isdecimal()
-    if tags.get("host") != socket.gethostname() or not readable:
+    if tags.get(names.HOST) != socket.gethostname() or not readable:
         return None
     here, there = _namespace(), there + separator
     if here != there:

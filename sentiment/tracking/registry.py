@@ -1,5 +1,6 @@
 """Log and register models in MLflow, and fetch their bundles."""
 
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import MissingFileError
-from sentiment.tracking import locations, store
+from sentiment.tracking import description, locations, store, tags
 from sentiment.utils import environment, files, names
 from sentiment.utils.paths import ProjectPaths
 
@@ -53,6 +54,7 @@ _CODE_FILES = (
     "utils/text.py",
     "utils/typed_json.py",
 )
+_NOT_IN_NAMES = re.compile(r"""[/:.%"']""")
 # For an alias that does not exist MLflow reports an invalid parameter.
 _NOT_FOUND = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -78,8 +80,9 @@ def log_model(run_id: str, bundle: Path, step: int) -> str:
         # Model.log would create it in the experiment of the active run, and there is none.
         client = mlflow.MlflowClient()
         run = client.get_run(run_id)
+        name = _model_name(run.data.tags.get(tags.MODEL, run.info.run_name or run_id), step)
         created = client.create_logged_model(
-            run.info.experiment_id, "model", run_id, {STEP: str(step)}, params=run.data.params
+            run.info.experiment_id, name, run_id, {STEP: str(step)}, params=run.data.params
         )
         with locations.own_folder(bundle):
             logged = Model.log(
@@ -91,6 +94,11 @@ def log_model(run_id: str, bundle: Path, step: int) -> str:
                 **_model_arguments(bundle, Path(tmp)),
             )
     return logged.model_id
+
+
+def _model_name(run_name: str, step: int) -> str:
+    """Return a name for the model of an epoch, without what MLflow allows in no such name."""
+    return f"{_NOT_IN_NAMES.sub('-', run_name)}-epoch-{step}"
 
 
 def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:
@@ -117,7 +125,18 @@ def _model_arguments(bundle: Path, tmp: Path) -> dict[str, Any]:
 def register(model_id: str) -> ModelVersion:
     """Register a logged model as the newest version."""
     with environment.suppress_stderr():
-        return _version(mlflow.register_model(f"models:/{model_id}", NAME))
+        version = _version(mlflow.register_model(f"models:/{model_id}", NAME))
+    client = mlflow.MlflowClient()
+    if not client.get_registered_model(NAME).description:
+        client.update_registered_model(NAME, description.REGISTERED_MODEL)
+    return version
+
+
+def describe(run_id: str, text: str) -> None:
+    """Write a description of the versions that a run has registered."""
+    client = mlflow.MlflowClient()
+    for version in _versions_of_run(client, run_id):
+        client.update_model_version(NAME, str(version.number), text)
 
 
 def is_registered(run_id: str, model_id: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sentiment import __version__
 from sentiment.errors import MissingFileError
-from sentiment.tracking import process, registry, store
+from sentiment.tracking import description, process, registry, store, tags
 from sentiment.tracking.metric_names import TEST_ACCURACY
 from sentiment.tracking.run_logger import Dataset, EpochModel, EvaluationRecord, RunLogger
 from sentiment.utils import environment
@@ -28,10 +28,10 @@ with environment.suppress_stderr():
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.entities import DatasetInput, InputTag, LoggedModel, Metric, Param
     from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.tracking.context.registry import resolve_tags
 
-QUEUE_TAG = "sentiment.spool"  # a run that was created from a queue has the queue's id here
-_VERSIONS = ("tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
+_LIBRARIES = ("tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
 _MAX_PARAMETER = 6000  # characters; MLflow cuts longer values, and prints them whole
 
 
@@ -50,17 +50,24 @@ class MlflowRun:
         parameters = [Param(name, _shorten(value)) for name, value in settings.items()]
         self._client.log_batch(self.id, params=parameters)
         self._log_datasets(datasets)
+        self._describe()
+
+    def _describe(self) -> None:
+        """Write the description of a training's run, given what is logged so far."""
+        run = self._client.get_run(self.id)
+        if tags.COMMAND in run.data.tags:
+            self.set_tag(tags.NOTE, description.describe_run(run))
 
     def _log_datasets(self, datasets: list[Dataset]) -> None:
         # Two runs that log one new dataset at once would both create it.
         with store.creation_lock(self._paths):
             self._client.log_inputs(self.id, [_dataset_input(dataset) for dataset in datasets])
 
-    def resume(self, tags: dict[str, str]) -> None:
-        """Set an interrupted run to RUNNING; `tags` name the process that resumes it."""
-        if "failure" in self._client.get_run(self.id).data.tags:
-            self._client.delete_tag(self.id, "failure")
-        for name, text in tags.items():
+    def resume(self, process_tags: dict[str, str]) -> None:
+        """Set an interrupted run to RUNNING; `process_tags` name the process that resumes it."""
+        if tags.FAILURE in self._client.get_run(self.id).data.tags:
+            self._client.delete_tag(self.id, tags.FAILURE)
+        for name, text in tags.with_present_names(process_tags).items():
             self.set_tag(name, text)
         self._client.update_run(self.id, status="RUNNING")
 
@@ -134,6 +141,13 @@ class MlflowRun:
         """Log a text file at `path`."""
         self._client.log_text(self.id, text, path)
 
+    def delete_artifacts(self, prefix: str) -> None:
+        """Delete the artifacts whose paths begin with `prefix`."""
+        artifacts = get_artifact_repository(self._client.get_run(self.id).info.artifact_uri)
+        for item in self._client.list_artifacts(self.id, prefix.rpartition("/")[0]):
+            if item.path.startswith(prefix):
+                artifacts.delete_artifacts(item.path)
+
     def set_tag(self, name: str, text: str) -> None:
         """Set a tag of the run."""
         self._client.set_tag(self.id, name, text)
@@ -142,30 +156,47 @@ class MlflowRun:
         self, model_id: str, metrics: dict[str, float], step: int, timestamp: int | None = None
     ) -> None:
         """Register the model of the best epoch, unless it is registered already."""
-        self.set_tag("model_id", model_id)
+        self.set_tag(tags.BEST_MODEL, model_id)
+        self.set_tag(tags.BEST_EPOCH, str(step))
         self.log_metrics(metrics, step, model_id, timestamp)
         if not registry.is_registered(self.id, model_id):
             registry.register(model_id)
+        self._describe()
+        self._describe_version()
+
+    def _describe_version(self) -> None:
+        """Describe the registered versions of the run by what is logged so far."""
+        registry.describe(self.id, description.describe_version(self._client.get_run(self.id)))
 
     def end(self, status: str, timestamp: int | None = None) -> None:
         """End the run as FINISHED, KILLED or FAILED."""
         self._client.set_terminated(self.id, status, timestamp)
+        self._describe()
 
     def log_evaluation(self, evaluation: EvaluationRecord, timestamp: int | None = None) -> None:
         """Log an evaluation; the run may have ended, and keeps its status.
 
         The test accuracy goes to the front of the run's name: lists cut names at the end.
         """
-        tags = self._client.get_run(self.id).data.tags
+        known = tags.with_present_names(self._client.get_run(self.id).data.tags)
         # With the model's id they also show on its page and in the list of models.
-        self.log_metrics(evaluation.metrics, 0, tags.get("model_id"), timestamp)
+        self.log_metrics(evaluation.metrics, 0, known.get(tags.BEST_MODEL), timestamp)
         self._log_datasets([evaluation.dataset])
         reviews = evaluation.dataset.name
         self.log_arrays(evaluation.predictions, f"evaluation/{reviews}_predictions.npz")
+        self.delete_artifacts(f"evaluation/{reviews}_mistakes.json")  # or MLflow appends the rows
         self.log_table(evaluation.mistakes, f"evaluation/{reviews}_mistakes.json")
-        accuracy, name = evaluation.metrics.get(TEST_ACCURACY), tags.get("model")
+        for table, text in evaluation.tables.items():
+            self.log_text(text, f"evaluation/{reviews}_{table}.csv")
+        for picture, pixels in evaluation.pictures.items():
+            self._client.log_image(self.id, pixels, f"evaluation/{reviews}_{picture}.png")
+        if evaluation.accuracy:
+            self.set_tag(tags.accuracy_tag(reviews), evaluation.accuracy)
+        accuracy, name = evaluation.metrics.get(TEST_ACCURACY), known.get(tags.MODEL)
         if accuracy is not None and name is not None:
             self._client.update_run(self.id, name=f"{accuracy:.2%} {name}")
+        self._describe()
+        self._describe_version()
 
 
 @contextmanager
@@ -182,7 +213,7 @@ def end_after(run: RunLogger) -> Iterator[None]:
         status = "KILLED"
         raise
     except Exception as error:
-        run.set_tag("failure", mask(str(error)) or type(error).__name__)
+        run.set_tag(tags.FAILURE, mask(str(error)) or type(error).__name__)
         raise
     finally:
         run.end(status)
@@ -192,14 +223,14 @@ def create_run(
     paths: ProjectPaths,
     experiment: str,
     name: str,
-    tags: dict[str, str],
+    run_tags: dict[str, str],
     timestamp: int | None = None,
 ) -> MlflowRun:
     """Create a run in an experiment, which is created too if it is missing."""
     experiment_id = store.open_experiment(paths, experiment)
     with store.store_errors(paths):
         start = timestamp or epoch_milliseconds()
-        created = mlflow.MlflowClient().create_run(experiment_id, start, tags, name)
+        created = mlflow.MlflowClient().create_run(experiment_id, start, run_tags, name)
     return MlflowRun(created.info.run_id, name, paths)
 
 
@@ -237,18 +268,18 @@ def logged_models(client: mlflow.MlflowClient, run_id: str) -> list[LoggedModel]
 
 def source_tags(paths: ProjectPaths, name: str) -> dict[str, str]:
     """Return tags for the process, the versions and commit of the code, and the model's name."""
-    tags = process.process_tags() | {"model": name, "version.sentiment": __version__}
-    for package in _VERSIONS:
-        tags[f"version.{package}"] = metadata.version(package)
-    tags["version.python"] = sys.version.split()[0]
+    versions = [f"sentiment {__version__}"]
+    versions += [f"{library} {metadata.version(library)}" for library in _LIBRARIES]
+    versions.append(f"Python {sys.version.split()[0]}")
+    known = process.process_tags() | {tags.MODEL: name, "versions": ", ".join(versions)}
     command = ["git", "-C", str(paths.root), "rev-parse", "HEAD"]
     try:
         head = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-        tags["mlflow.source.git.commit"] = head.stdout.strip()
+        known["mlflow.source.git.commit"] = head.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         pass  # no git, or no git checkout: there is no commit
     # The address of a git server may have a password.
-    return {name: mask(text) for name, text in resolve_tags(tags).items()}
+    return {name: mask(text) for name, text in resolve_tags(known).items()}
 
 
 def add_to_run(paths: ProjectPaths, run_id: str, log: Callable[[MlflowRun], None]) -> bool:

@@ -1,7 +1,7 @@
 """The protocol by which a training logs to a run, whether in MLflow or in a queue on disk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -25,13 +25,17 @@ class EvaluationRecord:
     """What a run logs of an evaluation.
 
     mistakes: the columns of a table; predictions: `probabilities`, float32 (N,), and `labels`,
-    int8 (N,).
+    int8 (N,); accuracy: in words, with its interval; tables: CSV by name; pictures: uint8
+    (height, width, 3) by name.
     """
 
     metrics: dict[str, float]
     mistakes: dict[str, list[Any]]
     predictions: dict[str, np.ndarray]
     dataset: Dataset
+    accuracy: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class EpochModel(NamedTuple):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sentiment.errors import UnavailableError
-from sentiment.tracking import locations, store
+from sentiment.tracking import locations, saved_view, store
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import LOCALHOST
 
@@ -160,5 +160,5 @@ def _end(server: Server) -> None:
 def ui_url(paths: ProjectPaths, experiment: str, base: str) -> str:
     """Return the page that compares the runs of `experiment`; MLflow opens another by default."""
     experiment_id = store.open_experiment(paths, experiment)
-    view = "workflowType=machine_learning&compareRunsMode=CHART"
+    view = f"workflowType=machine_learning&viewStateShareKey={saved_view.KEY}"
     return f"{base}/#/experiments/{experiment_id}/runs?{view}"

@@ -4,10 +4,10 @@ import os
 import shlex
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.tracking import address, limits, locations
+from sentiment.tracking import address, limits, locations, saved_view
 from sentiment.utils import environment
 from sentiment.utils.credentials import mask, without_credentials
 from sentiment.utils.locks import file_lock
@@ -143,6 +143,7 @@ def open_experiment(paths: ProjectPaths, name: str) -> str:
                 experiment_id = mlflow.create_experiment(name, artifact_location=location)
                 if project:
                     locations.make_relative(project)
+                _save_view(experiment_id)
                 return experiment_id
             except MlflowException as error:
                 # Another client, or a request of ours whose answer was lost, has created it.
@@ -150,7 +151,17 @@ def open_experiment(paths: ProjectPaths, name: str) -> str:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
                     raise
     check_not_deleted(experiment, tracking_uri(paths))
+    if experiment.tags.get(saved_view.TAG) != saved_view.content():
+        _save_view(experiment.experiment_id)
     return experiment.experiment_id
+
+
+def _save_view(experiment_id: str) -> None:
+    """Save the view that compares runs; a store that can't be written stays without it."""
+    with suppress(MlflowException, SQLAlchemyError):
+        mlflow.MlflowClient().set_experiment_tag(
+            experiment_id, saved_view.TAG, saved_view.content()
+        )
 
 
 def check_not_deleted(experiment: Experiment, uri: str) -> None:

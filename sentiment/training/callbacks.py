@@ -21,6 +21,7 @@ from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.reports import figures
 from sentiment.reports.run_report import TrainingReport, page
+from sentiment.tracking import saved_view
 from sentiment.tracking.metric_names import best_metrics, epoch_metrics
 from sentiment.tracking.run_logger import RunLogger
 from sentiment.utils.progress import EpochMetrics, Stopwatch
@@ -182,6 +183,8 @@ class TrackingCallback(Callback):
                 saved.name, settings, self._epochs, self._snapshots, saved, mistakes
             )
             self._run.log_text(page(report), "report.html")
+            if len(self._snapshots) > 1:
+                self._run.log_image(self._before_and_after(), saved_view.HIDDEN_STATES, 0)
             table = _probe_table(Classifier(saved), self._probes)
             self._run.log_table(table, "hidden_states/probes.json")
 
@@ -219,6 +222,16 @@ class TrackingCallback(Callback):
         for name, (_, title) in _FIGURES.items():
             image = self._figures[name].draw(snapshot, f"{title} {moment}")
             self._run.log_image(image, f"{name}{suffix}", step)
+
+    def _before_and_after(self) -> np.ndarray:
+        """Return the first snapshot above the last one, as one image for each run."""
+        pictures = [
+            figures.ProjectionFigure(snapshot).draw(snapshot, f"Final hidden states {moment}")
+            for moment, (_, snapshot) in zip(
+                ("at first", "at the end"), (self._snapshots[0], self._snapshots[-1]), strict=True
+            )
+        ]
+        return np.vstack(pictures)
 
     def _take_snapshot(self, opened: Bundle, epoch: float) -> Snapshot:
         if self._reference is None:

@@ -1,5 +1,6 @@
 """Open the run of a training, and the callback that logs to it."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -7,6 +8,8 @@ from dataclasses import replace
 from sentiment.config import SnapshotSchedule, flatten_settings
 from sentiment.data.prepared import PreparedDataset
 from sentiment.inspection.probes import choose_probes
+from sentiment.recipe import train_command, without_digest
+from sentiment.tracking import store, tags
 from sentiment.tracking.offline import tracker
 from sentiment.tracking.run import Dataset
 from sentiment.training.callbacks import Callback, TrackingCallback
@@ -52,4 +55,31 @@ def _run_start(job: TrainingJob, data: PreparedDataset) -> tracker.RunStart:
             parameters[f"{name}_positive_share"] = round(share, 4)
     if job.workers > 1:
         parameters["workers"] = job.workers
-    return tracker.RunStart(job.experiment, job.name, parameters, [reviews], job.run_id)
+    return tracker.RunStart(
+        job.experiment, job.name, parameters, [reviews], _tags(job), resume_id=job.run_id
+    )
+
+
+def _tags(job: TrainingJob) -> dict[str, str]:
+    """Return tags by which a person finds the run."""
+    return {
+        "recipe": job.recipe,
+        "dataset": without_digest(job.dataset),
+        "readout": job.model.readout,
+        "cell": job.model.cell,
+        "units": str(job.model.units),
+        "seed": str(job.train.seed),
+        tags.COMMAND: _command(job),
+    }
+
+
+def _command(job: TrainingJob) -> str:
+    """Return the command that repeats the training."""
+    options = [train_command(job.recipe, flatten_settings(job.settings))]
+    if job.experiment != store.EXPERIMENT:
+        options.append(f"--experiment {shlex.quote(job.experiment)}")
+    if job.snapshots != "epoch":
+        options.append(f"--snapshots {job.snapshots}")
+    if job.workers > 1:
+        options.append(f"--workers {job.workers}")
+    return " ".join(options)

@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app, runs
-from sentiment.tracking import history, process
+from sentiment.tracking import history, process, tags
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import add_run, parse_strict_json
 
 ENDED = process.process_tags()
-ENDED["process"] += "0"  # like this process, but with another start time
+ENDED[tags.PROCESS] += "0"  # like this process, but with another start time
 
 
 @pytest.fixture(scope="module")

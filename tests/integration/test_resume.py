@@ -17,7 +17,7 @@ from sentiment.config import ModelSettings, TrainSettings
 from sentiment.errors import InputError
 from sentiment.inference import bundle
 from sentiment.tracking import run as runs
-from sentiment.tracking import stale, store
+from sentiment.tracking import stale, store, tags
 from sentiment.training import callbacks, checkpoint
 from sentiment.training.train import resume, train
 from sentiment.utils.paths import ProjectPaths
@@ -130,7 +130,7 @@ def test_a_training_that_ends_after_its_merged_network_was_logged_logs_it_once(
     result = resume(sample, found, paths)
     assert logged_steps(paths, result.run_id) == [1, 2, 3]
     run, _ = history(paths, result.run_id)
-    assert run.data.metrics["best/epoch"] == 3 and run.data.tags["model_id"]
+    assert run.data.metrics["best/epoch"] == 3 and run.data.tags[tags.BEST_MODEL]
 
 
 class Terminator(Stopper):
@@ -195,7 +195,7 @@ def assert_complete_run(paths, result):
     assert len(of_best) == 5
     client = MlflowClient(store.tracking_uri(paths))
     assert len(client.search_runs([run.info.experiment_id], run_view_type=3)) == 1
-    logged = client.get_logged_model(run.data.tags["model_id"])
+    logged = client.get_logged_model(run.data.tags[tags.BEST_MODEL])
     assert {metric.step for metric in logged.metrics} == {result.best.epoch}
     sources = [v.source for v in client.search_model_versions(f"run_id = '{result.run_id}'")]
     assert sources.count(f"models:/{logged.model_id}") == 1

@@ -21,7 +21,7 @@ from sentiment.data.prepare import prepare
 from sentiment.errors import MissingFileError, UnavailableError
 from sentiment.evaluation.evaluate import evaluate, load_test_split, log_evaluation
 from sentiment.inference.bundle import read
-from sentiment.tracking import server, store
+from sentiment.tracking import server, store, tags
 from sentiment.tracking.offline import connection, queue
 from sentiment.training import checkpoint
 from sentiment.training.train import resume, train
@@ -137,11 +137,11 @@ def assert_one_complete_run(address, experiment, epochs=EPOCHS, evaluations=1, i
     versions = client.search_model_versions(f"run_id = '{run.info.run_id}'")
     versions.sort(key=lambda version: int(version.version))
     sources = [version.source for version in versions]
-    assert sources[-1] == f"models:/{run.data.tags['model_id']}"
+    assert sources[-1] == f"models:/{run.data.tags[tags.BEST_MODEL]}"
     # At an interruption another epoch may have been the best so far.
     assert len(sources) == len(set(sources)) <= 1 + interruptions
     images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
-    assert len(images) == 2 * 3 * (1 + epochs)
+    assert len(images) == 2 * 3 * (1 + epochs) + 2
     hidden_states = {item.path for item in client.list_artifacts(run.info.run_id, "hidden_states")}
     assert hidden_states == {f"hidden_states/epoch_{n:02d}.npz" for n in (0, *steps)} | {
         "hidden_states/probes.json"
@@ -348,7 +348,7 @@ def test_a_resumed_training_goes_on_in_the_same_run(
         answers = True
         assert sync().exit_code == 0
     run = assert_one_complete_run(tracking_server.address, name, evaluations=0, interruptions=1)
-    assert run.data.tags["process"].split()[0] == str(os.getpid())
+    assert run.data.tags[tags.PROCESS].split()[0] == str(os.getpid())
 
 
 def test_a_training_that_is_killed_while_the_server_is_away_is_resumed_in_the_same_run(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sentiment.errors import DamagedFileError, InputError, MissingFileError, UnavailableError
-from sentiment.tracking import history, process, stale, store
+from sentiment.tracking import history, process, stale, store, tags
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import (
     LABELS,
@@ -197,7 +197,7 @@ def test_an_unfinished_run_is_not_taken_for_the_newest(paths):
 
 
 def test_the_command_that_evaluates_a_run_names_its_model(paths, found):
-    run = dataclasses.replace(found["first"], tags={"model": "first", "model_id": "m-1"})
+    run = dataclasses.replace(found["first"], tags={"model": "first", tags.BEST_MODEL: "m-1"})
     assert history.evaluate_command(paths, run) == "sentiment evaluate --model models:/m-1"
     (paths.models / "first").mkdir(parents=True)
     assert history.evaluate_command(paths, run) == "sentiment evaluate --model first"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from sentiment.cli import app
 from sentiment.errors import DamagedFileError, MovedError
-from sentiment.tracking import history, process, store
+from sentiment.tracking import history, process, store, tags
 from sentiment.tracking.offline import operations, queue, replay, tracker, uploader
 from sentiment.tracking.offline.queue import OfflineQueue
 from sentiment.tracking.offline.run import FallbackRun
@@ -112,11 +112,11 @@ def test_a_queue_of_an_earlier_version_is_sent(paths):
     assert run.metrics["validation/loss"] == math.inf and run.metrics["train/loss"] == 0.5
     assert math.isnan(run.metrics["test/roc_auc"])
     assert run.tags["host"] == "this.machine" and run.tags["diagnosis"] == "all is well"
-    assert run.tags["sentiment.spool"] == "0123456789abcdef0123456789abcdef"
+    assert run.tags[tags.QUEUE] == "0123456789abcdef0123456789abcdef"
     assert history.load_predictions(paths, run).probabilities.tolist() == [0.25, 0.75]
     client = MlflowClient(store.tracking_uri(paths))
     (model,) = client.search_logged_models([client.get_run(run.id).info.experiment_id])
-    assert run.tags["model_id"] == model.model_id
+    assert run.tags[tags.BEST_MODEL] == model.model_id
     found = {item.path for item in client.list_artifacts(run.id)}
     assert found >= {"report.html", "hidden_states", "images", "evaluation"}
     probes = client.download_artifacts(run.id, "hidden_states/probes.json", paths.root)

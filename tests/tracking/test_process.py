@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from sentiment.tracking import process
+from sentiment.tracking import tags as names
 
 needs_proc = pytest.mark.skipif(not psutil.LINUX, reason="only Linux names boots and namespaces")
 
@@ -22,7 +23,7 @@ def system(request, monkeypatch, tmp_path):
 def tags_of(pid):
     """Return the tags that the process `pid` would set."""
     birth = f"{process._namespace()}{process._start_time(pid)}"
-    return process.process_tags() | {"process": f"{pid} {birth}"}
+    return process.process_tags() | {names.PROCESS: f"{pid} {birth}"}
 
 
 def test_a_process_is_alive_until_it_has_ended():
@@ -39,16 +40,17 @@ def test_a_process_is_alive_until_it_has_ended():
 
 def test_another_process_with_the_number_of_an_ended_one_is_not_taken_for_it():
     tags = process.process_tags()
-    birth = tags["process"].partition(" ")[2]
-    assert process.is_alive(tags | {"process": f"1 {birth}"}) is False  # 1 started at boot
-    assert process.is_alive(tags | {"process": tags["process"] + "0"}) is False
+    birth = tags[names.PROCESS].partition(" ")[2]
+    assert process.is_alive(tags | {names.PROCESS: f"1 {birth}"}) is False  # 1 started at boot
+    assert process.is_alive(tags | {names.PROCESS: tags[names.PROCESS] + "0"}) is False
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"host": "another.machine"}, {"process": ""}, {"process": "x y"}, {"process": "1"},
-        {"process": f"{os.getpid()} Thu-Jan-1-00:00:00-1970"},  # of `ps`, in an earlier version
+        {"host": "another.machine"}, {names.PROCESS: ""}, {names.PROCESS: "x y"},
+        {names.PROCESS: "1"},
+        {names.PROCESS: f"{os.getpid()} Thu-Jan-1-00:00:00-1970"},  # of `ps`, in an earlier version
     ],
 )  # fmt: skip
 def test_a_process_that_can_not_be_seen_from_here_is_unknown(changes):
@@ -81,17 +83,24 @@ def test_tags_are_those_of_earlier_versions():
     boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
     namespace = Path("/proc/self/ns/pid").stat().st_ino
     tick = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    assert process.process_tags()["process"] == f"{os.getpid()} {boot}/{namespace}/{tick}"
+    assert process.process_tags()[names.PROCESS] == f"{os.getpid()} {boot}/{namespace}/{tick}"
 
 
 @needs_proc
 @pytest.mark.parametrize("system", [False], indirect=True)
 def test_another_boot_has_ended_all_processes_and_another_container_hides_its_own():
     tags = process.process_tags()
-    pid, _, birth = tags["process"].partition(" ")
+    pid, _, birth = tags[names.PROCESS].partition(" ")
     boot, namespace, tick = birth.split("/")
-    before = {"process": f"{pid} {boot[::-1]}/{namespace}/{tick}"}
-    elsewhere = {"process": f"{pid} {boot}/{namespace}1/{tick}"}
+    before = {names.PROCESS: f"{pid} {boot[::-1]}/{namespace}/{tick}"}
+    elsewhere = {names.PROCESS: f"{pid} {boot}/{namespace}1/{tick}"}
     assert process.is_alive(tags | before) is False
     assert process.is_alive(tags | elsewhere) is None
-    assert process.is_alive(tags | {"process": f"{pid} {tick}"}) is None
+    assert process.is_alive(tags | {names.PROCESS: f"{pid} {tick}"}) is None
+
+
+def test_the_tags_of_an_earlier_version_are_read():
+    present = process.process_tags()
+    former = {"host": present["host"], "process": present[names.PROCESS]}
+    assert process.is_alive(former) is True
+    assert process.is_alive(former | {"process": former["process"] + "0"}) is False

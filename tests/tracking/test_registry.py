@@ -23,7 +23,7 @@ from sentiment.errors import MissingFileError
 from sentiment.inference import resolve
 from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
-from sentiment.tracking import history, registry, run, server, store
+from sentiment.tracking import history, registry, run, server, store, tags
 from sentiment.training.train import train
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.ports import free_port
@@ -283,7 +283,7 @@ def test_a_model_that_is_no_longer_registered_is_registered_once_more(trained, p
     # The last test of the models: versions start from 1.
     store.connect(paths).delete_registered_model(registry.NAME)
     assert registry.get_champion(paths) is None
-    model_id = history.get_run(paths, trained[1].run_id).tags["model_id"]
+    model_id = history.get_run(paths, trained[1].run_id).tags[tags.BEST_MODEL]
     version = registry.get_or_register_version(paths, trained[1].run_id, model_id, name="r")
     assert (version.number, version.model_id) == (1, model_id)
     registry.promote(paths, version)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import mlflow
@@ -24,7 +25,7 @@ from sentiment.errors import InputError, SentimentError, UnavailableError
 from sentiment.evaluation.evaluate import evaluate, load_test_split, save_metrics
 from sentiment.inference.bundle import read
 from sentiment.inference.classifier import Classifier
-from sentiment.tracking import registry, server, store
+from sentiment.tracking import registry, saved_view, server, store, tags
 from sentiment.tracking import run as runs
 from sentiment.tracking.run_logger import Dataset, EvaluationRecord
 from sentiment.training.train import train
@@ -51,6 +52,7 @@ def trained(sample, paths):
         mistakes=result.mistakes_table(),
         predictions={"probabilities": result.probabilities, "labels": data.labels},
         dataset=Dataset("test", "testing", data.digest, {}),
+        accuracy=result.scores.describe(),
     )
     assert runs.add_to_run(paths, trained.run_id, lambda run: run.log_evaluation(evaluation))
     return trained
@@ -83,7 +85,8 @@ def test_a_run_names_every_setting_and_version(trained, client):
     assert params["train_positive_share"] == "0.5"
     assert params["units"] == "4" and params["learning_rate"] == str(TrainSettings().learning_rate)
     assert params["dataset"] == "sample" and params["vocabulary"] == "80000"
-    assert {"version.tensorflow", "version.mlflow", "version.numpy"} <= run.data.tags.keys()
+    for package in ("tensorflow", "mlflow", "numpy"):
+        assert f"{package} {metadata.version(package)}" in run.data.tags["versions"]
 
 
 def test_the_name_of_a_run_contains_recipe_units_readout_and_test_accuracy(trained, client):
@@ -93,6 +96,41 @@ def test_the_name_of_a_run_contains_recipe_units_readout_and_test_accuracy(train
         rf"{100 * accuracy:.2f}% sample-default-rnn4-last-seed0-\d{{4}}-\d{{6}}", run.info.run_name
     )
     assert run.info.run_name.split()[1] == run.data.tags["model"] == trained.name
+
+
+def test_a_run_explains_itself_and_shows_nothing_internal(trained, client):
+    run = client.get_run(trained.run_id)
+    shown = {name: text for name, text in run.data.tags.items() if not name.startswith("mlflow.")}
+    assert set(shown) == {
+        "host", "model", "versions", "recipe", "dataset", "readout", "cell", "units", "seed",
+        "command", "best_epoch", "test_accuracy",
+    }  # fmt: skip
+    assert shown["readout"] == "last" and shown["best_epoch"] == str(trained.best.epoch)
+    assert shown["command"].startswith("sentiment train --dataset sample ")
+    assert (
+        f"{100 * run.data.metrics['test/accuracy']:.2f} % of 80 reviews" in shown["test_accuracy"]
+    )
+    note = run.data.tags["mlflow.note.content"]
+    assert f"**Test accuracy: {shown['test_accuracy']}.**" in note and shown["command"] in note
+
+
+def test_models_are_named_and_described(trained, client):
+    run = client.get_run(trained.run_id)
+    models = runs.logged_models(client, trained.run_id)
+    assert {model.name for model in models} == {f"{trained.name}-epoch-{n}" for n in (1, 2)}
+    (version,) = client.search_model_versions(f"run_id = '{trained.run_id}'")
+    assert trained.name in version.description
+    assert run.data.tags["test_accuracy"] in version.description
+    assert "SimpleRNN" in client.get_registered_model("sentiment").description
+
+
+def test_an_experiment_has_a_saved_view_of_its_runs(trained, client):
+    experiment = client.get_experiment(client.get_run(trained.run_id).info.experiment_id)
+    view = json.loads(experiment.tags[saved_view.TAG])
+    state = json.loads(view["state"])
+    assert state["orderByKey"] == "metrics.`test/accuracy`" and state["orderByAsc"] is False
+    sections = {section["uuid"] for section in state["compareRunSections"]}
+    assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} == sections
 
 
 def test_curves_have_a_point_for_each_epoch(trained, client):
@@ -192,7 +230,7 @@ def test_the_best_epoch_is_registered(trained, client):
     run = client.get_run(trained.run_id)
     versions = client.search_model_versions(f"run_id = '{trained.run_id}'")
     assert [version.name for version in versions] == ["sentiment"]
-    model_id = run.data.tags["model_id"]
+    model_id = run.data.tags[tags.BEST_MODEL]
     assert versions[0].source == f"models:/{model_id}"
     steps = {
         metric.step
@@ -209,7 +247,7 @@ def test_the_best_epoch_is_registered(trained, client):
 
 def test_the_logged_model_predicts_as_the_bundle_does(trained, client):
     mlflow.set_tracking_uri(client.tracking_uri)
-    model = load_logged(f"models:/{client.get_run(trained.run_id).data.tags['model_id']}")
+    model = load_logged(f"models:/{client.get_run(trained.run_id).data.tags[tags.BEST_MODEL]}")
     texts = ["A wonderful film.", "Dreadful, dull and far too long."]
     expected = Classifier(read(trained.folder)).predict(texts)
     np.testing.assert_allclose(model.predict(texts), expected, atol=1e-7)
@@ -231,7 +269,7 @@ print(sentiment.__file__)
 """
     # Where this package is not found: the model brings the files of it that it needs.
     command = [sys.executable, "-c", code, client.tracking_uri]
-    command.append(f"models:/{client.get_run(trained.run_id).data.tags['model_id']}")
+    command.append(f"models:/{client.get_run(trained.run_id).data.tags[tags.BEST_MODEL]}")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     # In the project's folder, as the addresses in its store are relative to it.
     result = subprocess.run(
@@ -271,7 +309,7 @@ def test_an_evaluation_is_logged_to_the_run_that_made_the_model(trained, client)
     assert run.data.metrics["test/accuracy"] == pytest.approx(expected)
     names = {"evaluation/test_mistakes.json", "evaluation/test_predictions.npz"}
     assert artifacts(client, trained.run_id, "evaluation") == names
-    model = client.get_logged_model(run.data.tags["model_id"])
+    model = client.get_logged_model(run.data.tags[tags.BEST_MODEL])
     assert "test/accuracy" in {metric.key for metric in model.metrics}
 
 

@@ -1,7 +1,6 @@
 """Add to a run whose training has ended: to its store, or to a queue if that does not answer."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from sentiment.tracking.offline.queue import OfflineQueue, find_queue
 from sentiment.tracking.offline.run import CALL_SECONDS, write_failure
 from sentiment.tracking.offline.tracker import HINT, WRITE_ERRORS
 from sentiment.tracking.run import MlflowRun
-from sentiment.tracking.run_logger import Dataset, Notify
+from sentiment.tracking.run_logger import EvaluationRecord, Notify
 from sentiment.utils.paths import ProjectPaths
 
 
@@ -22,24 +21,20 @@ def log_evaluation(
     paths: ProjectPaths,
     run_id: str,
     name: str,
+    evaluation: EvaluationRecord,
     *,
-    metrics: dict[str, float],
-    mistakes: dict[str, list[Any]],
-    predictions: dict[str, np.ndarray],
-    dataset: Dataset,
     say: Notify,
 ) -> bool:
     """Add an evaluation to the run `name`, now or later; return False if the store lacks the run.
 
-    The arguments are those of EvaluationRecord. `say` reports where the evaluation is saved if it
-    can't be sent now.
+    `say` reports where the evaluation is saved if it can't be sent now.
     """
-    payload = Evaluation(metrics, mistakes, dataset)
+    payload, arrays = Evaluation.split(evaluation)
 
     def log(run: MlflowRun) -> None:
-        run.log_evaluation(payload.record(predictions))
+        run.log_evaluation(evaluation)
 
-    return _add(paths, run_id, name, payload, predictions, log, "the evaluation", say)
+    return _add(paths, run_id, name, payload, arrays, log, "the evaluation", say)
 
 
 def log_files(

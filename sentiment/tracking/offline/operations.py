@@ -12,6 +12,8 @@ import numpy as np
 from sentiment.tracking.run_logger import Dataset, EvaluationRecord
 from sentiment.utils.typed_json import typed
 
+_PICTURE = "picture "  # before the name of a picture among an evaluation's arrays
+
 
 @dataclass(frozen=True)
 class Payload:
@@ -188,12 +190,26 @@ class Tag(Payload):
 
 @dataclass(frozen=True)
 class Evaluation(Payload):
-    """Log an evaluation; the operation's arrays are its predictions."""
+    """Log an evaluation; the operation's arrays are its predictions and its pictures.
+
+    Earlier versions queued neither the accuracy in words nor tables and pictures.
+    """
 
     kind: ClassVar[str] = "evaluation"
     metrics: dict[str, float]
     mistakes: dict[str, list[Any]]
     dataset: Dataset
+    accuracy: str = ""
+    tables: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def split(cls, record: EvaluationRecord) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return the payload of an evaluation and, apart from it, its arrays."""
+        pictures = {f"{_PICTURE}{name}": pixels for name, pixels in record.pictures.items()}
+        payload = cls(
+            record.metrics, record.mistakes, record.dataset, record.accuracy, record.tables
+        )
+        return payload, record.predictions | pictures
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON."""
@@ -204,9 +220,25 @@ class Evaluation(Payload):
         """Return the payload with these fields."""
         return super().from_json(fields | {"metrics": _metrics_from_json(fields.get("metrics"))})
 
-    def record(self, predictions: dict[str, np.ndarray]) -> EvaluationRecord:
-        """Return the evaluation with its predictions."""
-        return EvaluationRecord(self.metrics, self.mistakes, predictions, self.dataset)
+    def record(self, arrays: dict[str, np.ndarray]) -> EvaluationRecord:
+        """Return the evaluation with its arrays."""
+        pictures = {
+            name.removeprefix(_PICTURE): array
+            for name, array in arrays.items()
+            if name.startswith(_PICTURE)
+        }
+        predictions = {
+            name: array for name, array in arrays.items() if not name.startswith(_PICTURE)
+        }
+        return EvaluationRecord(
+            self.metrics,
+            self.mistakes,
+            predictions,
+            self.dataset,
+            self.accuracy,
+            self.tables,
+            pictures,
+        )
 
 
 @dataclass(frozen=True)

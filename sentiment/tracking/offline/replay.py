@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment.errors import DamagedFileError, SentimentError, UnavailableError
-from sentiment.tracking import registry, store
+from sentiment.tracking import registry, store, tags
 from sentiment.tracking import run as runs
 from sentiment.tracking.offline import connection
 from sentiment.tracking.offline.operations import (
@@ -43,7 +43,6 @@ with environment.suppress_stderr():
     import mlflow
     from mlflow.entities import LoggedModel
     from mlflow.exceptions import MlflowException
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 
 class RunMissingError(UnavailableError):
@@ -165,18 +164,20 @@ class _Sender:
         experiments = [item.experiment_id for item in self._client.search_experiments()]
         if not experiments:
             return []
-        with_tag = f"tags.`{runs.QUEUE_TAG}` = '{self._header.id}'"
-        found = self._client.search_runs(experiments, with_tag)
-        ids = (run.info.run_id for run in found)
+        ids = [
+            run.info.run_id
+            for name in (tags.QUEUE, tags.FORMER[tags.QUEUE])
+            for run in self._client.search_runs(experiments, f"tags.`{name}` = '{self._header.id}'")
+        ]
         return sorted(ids, key=lambda run_id: run_id != self._queue.run_id)
 
     def _start(self, start: Start, operation: Operation) -> None:
         if operation.begin() and (created := self._created_runs()):
             self._queue.run_id = created[0]
             return
-        tags = start.tags | {runs.QUEUE_TAG: self._header.id}
+        with_queue = tags.with_present_names(start.tags) | {tags.QUEUE: self._header.id}
         name = self._header.name
-        run = runs.create_run(self._paths, start.experiment, name, tags, operation.time)
+        run = runs.create_run(self._paths, start.experiment, name, with_queue, operation.time)
         self._queue.run_id = run.id
 
     def _begin(self, begin: Begin, _: Operation) -> None:
@@ -226,13 +227,13 @@ class _Sender:
         run = self.run()
         if operation.begin():
             # MLflow adds a random end to the name, so that a second image would not replace it.
-            self._delete_artifacts(run, f"images/{image.key.replace('/', '~')}+step+{image.step}+")
+            run.delete_artifacts(f"images/{image.key.replace('/', '~')}+step+{image.step}+")
         run.log_image(operation.arrays()["pixels"], image.key, image.step, operation.time)
 
     def _table(self, table: Table, operation: Operation) -> None:
         run = self.run()
         if operation.begin():
-            self._delete_artifacts(run, table.path)  # MLflow would append the rows
+            run.delete_artifacts(table.path)  # MLflow would append the rows
         run.log_table(
             table.joined(operation.arrays()) if table.has_arrays else table.columns, table.path
         )
@@ -247,10 +248,7 @@ class _Sender:
         self.run().set_tag(tag.name, tag.text)
 
     def _evaluation(self, evaluation: Evaluation, operation: Operation) -> None:
-        run = self.run()
-        if operation.begin():
-            self._delete_artifacts(run, f"evaluation/{evaluation.dataset.name}_mistakes.json")
-        run.log_evaluation(evaluation.record(operation.arrays()), operation.time)
+        self.run().log_evaluation(evaluation.record(operation.arrays()), operation.time)
 
     def _end(self, end: End, operation: Operation) -> None:
         run = self.run()
@@ -267,13 +265,6 @@ class _Sender:
             if step.isdecimal():
                 self._model(run, int(step))
         registry.delete_duplicates(run.id)
-
-    def _delete_artifacts(self, run: MlflowRun, prefix: str) -> None:
-        """Delete the artifacts that an interrupted attempt has left, by the start of their path."""
-        artifacts = get_artifact_repository(self._client.get_run(run.id).info.artifact_uri)
-        for item in self._client.list_artifacts(run.id, prefix.rpartition("/")[0]):
-            if item.path.startswith(prefix):
-                artifacts.delete_artifacts(item.path)
 
 
 def _has_metrics(model: LoggedModel, step: int) -> bool:

@@ -6,7 +6,7 @@ a queue, and if no queue can be written either, the training goes on untracked.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sentiment.errors import InputError, MissingFileError, SentimentError
@@ -34,6 +34,7 @@ class RunStart:
     name: str
     settings: dict[str, Any]
     datasets: list[Dataset]
+    tags: dict[str, str] = field(default_factory=dict)
     resume_id: str = ""
 
 
@@ -83,7 +84,7 @@ def _through_queue(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterato
 def _new_queue(paths: ProjectPaths, start: RunStart) -> OfflineQueue:
     """Return the queue of a new run."""
     queue = OfflineQueue.create(paths, uri=store.queue_uri(paths), name=start.name)
-    queue.append(Start(start.experiment, runs.source_tags(paths, start.name)))
+    queue.append(Start(start.experiment, runs.source_tags(paths, start.name) | start.tags))
     settings = {name: str(value) for name, value in start.settings.items()}
     queue.append(Begin(settings, start.datasets))
     return queue
@@ -175,7 +176,7 @@ def _open_run(paths: ProjectPaths, start: RunStart) -> MlflowRun:
     """Return a new or resumed run in the store."""
     if start.resume_id:
         return runs.resume_run(paths, start.resume_id, start.name)
-    tags = runs.source_tags(paths, start.name)
+    tags = runs.source_tags(paths, start.name) | start.tags
     run = runs.create_run(paths, start.experiment, start.name, tags)
     with store.store_errors(paths):
         run.begin(start.settings, start.datasets)

@@ -1,0 +1,109 @@
+"""Describe runs and registered models in Markdown, as MLflow's pages show them."""
+
+from mlflow.entities import Run
+
+from sentiment.tracking import tags
+from sentiment.tracking.metric_names import BEST, VALIDATION_ACCURACY, VALIDATION_LOSS
+
+# What a person has written below this line is kept.
+_END = "\n\n---\n"
+REGISTERED_MODEL = (
+    "Classifies English film reviews, and texts like them, as positive or negative. A SimpleRNN "
+    "reads the text word by word, and its final hidden state is all that the classifier sees. "
+    "Each version is the best epoch of a run; the alias `champion` marks the one in use.\n\n"
+    "Not for texts about people, other languages, or uses in which a wrong answer does harm.\n\n"
+    '```\nsentiment predict --model models:/sentiment@champion "An unforgettable film."\n```'
+)
+
+
+def describe_run(run: Run) -> str:
+    """Return the description of a training's run, given what it has logged so far.
+
+    It keeps what a person has added at the end of the one before.
+    """
+    known = tags.with_present_names(run.data.tags)
+    # The page shows four lines, and the rest after a click.
+    parts = [_result(run), _where(run), *_trouble(known), _what(run)]
+    if command := known.get(tags.COMMAND):
+        parts.append(f"Train it again:\n\n```\n{command}\n```")
+    parts.append(_in_a_terminal(known.get(tags.MODEL, run.info.run_id)))
+    before = known.get(tags.NOTE, "")
+    added = before.partition(_END)[2] if _END in before else before
+    return "\n\n".join(filter(None, parts)) + _END + added
+
+
+def describe_version(run: Run) -> str:
+    """Return the description of a registered version, the model of a run's best epoch."""
+    known = tags.with_present_names(run.data.tags)
+    name = known.get(tags.MODEL, run.info.run_name or run.info.run_id)
+    epoch = known.get(tags.BEST_EPOCH)
+    source = f"Epoch {epoch} of" if epoch else "The best epoch of"
+    parts = [
+        f"{source} the run [{name}]({_page(run)}).",
+        _what(run),
+        _result(run),
+        "It adds up the effects of words and short phrases. It misses irony, many negations and "
+        "comparisons.",
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _what(run: Run) -> str:
+    """Return what was trained on what."""
+    of, tagged = run.data.params.get, run.data.tags.get
+    if of("units") is None:
+        return ""
+    direction = "in both directions" if of("bidirectional") == "True" else "from the beginning"
+    ngrams = of("ngrams", "1")
+    features = "words" if ngrams == "1" else f"words and n-grams of up to {ngrams} words"
+    readout = {"last": "its last state", "mean": "the mean of all states"}.get(
+        of("readout", "last"), "the maximum of all states"
+    )
+    return (
+        f"**A classifier of reviews.** {of('cell', 'simple_rnn')} with {of('units')} units, which "
+        f"reads {features} {direction}; the answer comes from {readout}. "
+        f"Recipe **{tagged('recipe', 'unknown')}**, data set **{tagged('dataset', 'unknown')}**, "
+        f"seed {of('seed', '0')}."
+    )
+
+
+def _result(run: Run) -> str:
+    """Return the accuracies, with the interval of that on test reviews."""
+    measured = run.data.metrics
+    accuracy, loss = (measured.get(BEST + name) for name in (VALIDATION_ACCURACY, VALIDATION_LOSS))
+    known = run.data.tags
+    test = known.get(tags.accuracy_tag("test"))
+    lines = [f"**Test accuracy: {test}.**"] if test else []
+    if accuracy is not None and loss is not None:
+        lines.append(
+            f"Validation of the best epoch, {known.get(tags.BEST_EPOCH, 'the last')}: accuracy "
+            f"{100 * accuracy:.2f} %, loss {loss:.4f}."
+        )
+    return " ".join(lines) or "No result yet."
+
+
+def _trouble(known: dict[str, str]) -> list[str]:
+    named = {tags.FAILURE: "Failed", tags.DIAGNOSIS: "Diagnosis"}
+    return [f"**{title}**: {known[name]}" for name, title in named.items() if name in known]
+
+
+def _where(run: Run) -> str:
+    """Return links to what the run has logged."""
+    artifacts = f"{_page(run)}/artifacts"
+    return (
+        f"Look at [what it learnt]({artifacts}/report.html), "
+        f"[how it compares]({artifacts}/comparison.html) with the runs before it, and "
+        f"[where it is right]({artifacts}/evaluation)."
+    )
+
+
+def _in_a_terminal(name: str) -> str:
+    return (
+        f"In a terminal: `sentiment compare` and "
+        f'`sentiment predict --model {name} --why "An unforgettable film."`'
+    )
+
+
+def _page(run: Run) -> str:
+    """Return the address of a run's page, from any page of the same server."""
+    return f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"

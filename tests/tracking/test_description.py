@@ -1,0 +1,59 @@
+from types import SimpleNamespace
+
+from sentiment.tracking import tags
+from sentiment.tracking.description import describe_run, describe_version
+
+PARAMETERS = {
+    "units": "16", "bidirectional": "True", "ngrams": "3", "readout": "max", "seed": "7",
+    "cell": "lstm",
+}  # fmt: skip
+TAGS = {
+    tags.MODEL: "brave-otter",
+    tags.COMMAND: "sentiment train --seed 7",
+    "recipe": "words",
+    "dataset": "imdb",
+}
+
+
+def make_run(metrics=None, **more):
+    data = SimpleNamespace(params=PARAMETERS, tags=TAGS | more, metrics=metrics or {})
+    info = SimpleNamespace(run_id="r1", run_name="90.00% brave-otter", experiment_id="5")
+    return SimpleNamespace(info=info, data=data)
+
+
+def test_a_run_that_has_begun_says_what_it_is_and_how_to_repeat_it():
+    text = describe_run(make_run())
+    assert text.startswith("No result yet.")
+    assert "lstm with 16 units, which reads words and n-grams of up to 3 words in both" in text
+    assert "the maximum of all states. Recipe **words**, data set **imdb**, seed 7." in text
+    assert "```\nsentiment train --seed 7\n```" in text
+
+
+def test_the_result_comes_first_and_then_links_to_what_the_run_logged():
+    metrics = {"best/validation/accuracy": 0.915, "best/validation/loss": 0.25}
+    run = make_run(metrics, best_epoch="4", test_accuracy="90.00 % of 10 reviews")
+    first, second, *_ = describe_run(run).split("\n\n")
+    assert first == (
+        "**Test accuracy: 90.00 % of 10 reviews.** "
+        "Validation of the best epoch, 4: accuracy 91.50 %, loss 0.2500."
+    )
+    assert "(#/experiments/5/runs/r1/artifacts/report.html)" in second
+    assert "(#/experiments/5/runs/r1/artifacts/comparison.html)" in second
+
+
+def test_what_a_person_has_added_is_kept():
+    text = describe_run(make_run(**{tags.NOTE: "Written before ours."}))
+    assert text.endswith("\n---\nWritten before ours.")
+    own = describe_run(make_run()) + "It was the seed."
+    again = describe_run(make_run(**{tags.NOTE: own}))
+    assert again == own and again.count("No result yet") == 1
+
+
+def test_a_failure_is_part_of_the_description():
+    assert "**Failed**: out of memory" in describe_run(make_run(failure="out of memory"))
+
+
+def test_a_version_names_its_run_and_its_limits():
+    text = describe_version(make_run(best_epoch="4"))
+    assert text.startswith("Epoch 4 of the run [brave-otter](#/experiments/5/runs/r1).")
+    assert "misses irony" in text
