@@ -30,9 +30,11 @@ def measure(
         if bundle.folder.resolve().parent == paths.models.resolve():
             raise  # what belongs to the model is missing there
         progress.note(f"the metrics are not saved: {error.fact}")
-    has_run = track and bundle.manifest.run.id
-    if has_run and not evaluate.log_evaluation(bundle, evaluation, data, paths, progress):
-        progress.note(f"not logged: the run {bundle.name} is not in this tracking store")
+    if track and bundle.manifest.run.id:
+        from sentiment.reports.evaluation_log import log_evaluation  # Matplotlib
+
+        if not log_evaluation(bundle, evaluation, data, paths, progress):
+            progress.note(f"not logged: the run {bundle.name} is not in this tracking store")
     return evaluation
 
 

@@ -12,8 +12,8 @@ from sentiment.utils import environment
 from sentiment.utils.paths import find_project
 
 if TYPE_CHECKING:
+    from sentiment.evaluation.review_groups import Group
     from sentiment.experiments.ablation_result import AblationResult, MeanStd, Summary
-    from sentiment.experiments.review_groups import Group
 
 _POSITIONS = ("early", "middle", "late")
 

@@ -19,7 +19,6 @@ from sentiment.evaluation.overlap import TrainingOverlap
 from sentiment.inference.bundle import Bundle, update_manifest
 from sentiment.inference.classifier import Classifier, sigmoid
 from sentiment.tracking.metric_names import metric_name
-from sentiment.tracking.run_logger import Dataset, EvaluationRecord
 from sentiment.utils import files, names
 from sentiment.utils.notebook import draw_sheets
 from sentiment.utils.paths import ProjectPaths
@@ -217,28 +216,3 @@ def save_metrics(
     }
     files.write_json(path, content)
     return path
-
-
-def log_evaluation(
-    bundle: Bundle,
-    evaluation: Evaluation,
-    data: LabelledTexts,
-    paths: ProjectPaths,
-    progress: Progress | None = None,
-) -> bool:
-    """Log the metrics to the run that trained `bundle`; return False if the store lacks it."""
-    from sentiment.tracking.offline import additions  # importing MLflow takes two seconds
-
-    return additions.log_evaluation(
-        paths,
-        bundle.manifest.run.id,
-        bundle.name,
-        EvaluationRecord(
-            metrics=evaluation.as_metrics(data.name),
-            mistakes=evaluation.mistakes_table(),
-            predictions={"probabilities": evaluation.probabilities, "labels": data.labels},
-            dataset=Dataset(data.name, "testing", data.digest, {"name": data.name}),
-            accuracy=evaluation.scores.describe(),
-        ),
-        say=(progress or Progress()).note,
-    )

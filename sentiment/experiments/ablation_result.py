@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from sentiment.experiments.review_groups import Group
+from sentiment.evaluation.review_groups import Group
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,19 @@ from typing import get_args
 import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings, setting_field
+from sentiment.data.count_ratios import log_count_ratios
 from sentiment.data.examples import Examples
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import split_training_reviews
 from sentiment.errors import InputError
 from sentiment.evaluation import evaluate
+from sentiment.evaluation.review_groups import opinion_centers, quantile_groups
 from sentiment.experiments.ablation_result import AblationResult, NetworkResult
-from sentiment.experiments.review_groups import opinion_centers, quantile_groups
 from sentiment.inference import bundle
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.nn import network
-from sentiment.nn.initializers import log_count_ratios
+from sentiment.reports.evaluation_log import log_evaluation
 from sentiment.tracking import store
 from sentiment.training import diagnostics
 from sentiment.training.train import TrainingResult, train
@@ -127,7 +128,7 @@ class ReadoutEvaluator:
         evaluation = evaluate.evaluate_logits(model, self._test, logits)
         evaluate.save_metrics(model, evaluation, self._test, paths)
         if trained.run_id:
-            evaluate.log_evaluation(model, evaluation, self._test, paths)
+            log_evaluation(model, evaluation, self._test, paths)
         correct = (logits >= 0) == (self._test.labels == 1)
         return NetworkResult(
             readout=model.settings.readout,

@@ -9,11 +9,11 @@ from functools import partial
 import keras
 import numpy as np
 
+from sentiment.data.count_ratios import log_count_ratios
 from sentiment.data.examples import Examples
 from sentiment.errors import DivergedError
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.nn import network
-from sentiment.nn.initializers import log_count_ratios
 from sentiment.nn.simple_rnn import FusedSimpleRNN
 from sentiment.training import batching, diagnostics, interrupts
 from sentiment.training.callbacks import ModelState

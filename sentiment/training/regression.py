@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, sparse
 
+from sentiment.data.count_ratios import log_count_ratios
 from sentiment.data.examples import Examples
-from sentiment.nn.initializers import log_count_ratios
 
 _LEAST_REVIEWS = 3  # an n-gram counts if so many labelled reviews have it
 _PENALTY = 1.5e-6  # of the squared coefficients, beside the mean loss of a review

@@ -1,7 +1,7 @@
 import pytest
 
+from sentiment.evaluation.review_groups import Group
 from sentiment.experiments.ablation_result import AblationResult, NetworkResult, mean_std
-from sentiment.experiments.review_groups import Group
 
 
 def make_network(readout, seed, accuracy, gradients=(1.0, 2.0, 4.0)):

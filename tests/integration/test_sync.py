@@ -19,8 +19,9 @@ from sentiment.cli import app
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.prepare import prepare
 from sentiment.errors import MissingFileError, UnavailableError
-from sentiment.evaluation.evaluate import evaluate, load_test_split, log_evaluation
+from sentiment.evaluation.evaluate import evaluate, load_test_split
 from sentiment.inference.bundle import read
+from sentiment.reports.evaluation_log import log_evaluation
 from sentiment.tracking import server, store, tags
 from sentiment.tracking.offline import connection, queue
 from sentiment.training import checkpoint
@@ -33,6 +34,7 @@ from tests.helpers.faulty import BREAK, LATE, LOSE, PASS, SLEEP, faulty
 from tests.helpers.slow import SLOW
 
 SMALL = ModelSettings(units=4, embedding=4, bidirectional=False)
+CHARTS = 6  # of an evaluation, each a table and a picture
 EPOCHS = 3
 AWAY = "http://127.0.0.1:9"  # a port for which a server needs root, and on which none listens
 load_test_split.__test__ = False  # pytest would take it for a test
@@ -130,7 +132,7 @@ def assert_one_complete_run(address, experiment, epochs=EPOCHS, evaluations=1, i
         assert [point.step for point in client.get_metric_history(run.info.run_id, name)] == steps
     if evaluations:
         assert len(client.get_metric_history(run.info.run_id, "test/accuracy")) == evaluations
-        assert len(client.list_artifacts(run.info.run_id, "evaluation")) == 2
+        assert len(client.list_artifacts(run.info.run_id, "evaluation")) == 2 + 2 * CHARTS
     models = client.search_logged_models([experiment_id])
     measured = [m.step for model in models for m in model.metrics if m.key == "validation/loss"]
     assert Counter(measured) == Counter(steps) and len(models) == epochs

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from sentiment.config import ModelSettings
+from sentiment.data.count_ratios import log_count_ratios
 from sentiment.data.examples import Examples
 from sentiment.nn import network
-from sentiment.nn.initializers import RandomWordVectors, log_count_ratios
+from sentiment.nn.initializers import RandomWordVectors
 
 
 def test_ratios_by_hand():

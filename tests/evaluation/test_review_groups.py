@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment.experiments.review_groups import Group, opinion_centers, quantile_groups
+from sentiment.evaluation.review_groups import Group, opinion_centers, quantile_groups
 
 
 def test_lengths_are_divided_into_quarters():
