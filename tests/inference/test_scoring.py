@@ -453,7 +453,9 @@ def test_a_cell_that_looks_like_swallowed_rows_is_said(tmp_path):
     assert f"warning: {source}, lines 2 to 5: a quoted cell goes over 4 lines" in message
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize(
+    "suffix", [".xz", *(pytest.param(end, marks=pytest.mark.slow) for end in (".gz", ".bz2"))]
+)
 def test_compressed_files_are_read_and_written_and_a_killed_job_resumes(tmp_path, suffix):
     plain = write_many_rows(tmp_path / "in.csv")
     assert start(plain, tmp_path / "whole.csv").wait() == 0

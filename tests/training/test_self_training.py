@@ -87,7 +87,10 @@ def test_networks_that_do_not_learn_are_reported_once(sample, paths):
     assert sum("is not clearly above" in note for note in notes.notes) == 1
 
 
-@pytest.mark.parametrize("epoch", [1, 4, 5, 9])
+SLOW_EPOCHS = [pytest.param(epoch, marks=pytest.mark.slow) for epoch in (4, 9)]
+
+
+@pytest.mark.parametrize("epoch", [1, 5, *SLOW_EPOCHS])
 def test_a_resumed_training_ends_with_the_same_weights(whole, sample, paths, epoch):
     name = f"stopped-{epoch}"
     with pytest.raises(KeyboardInterrupt):
