@@ -176,5 +176,6 @@ def _number(value: float) -> str:
 
 def _styled(text: str, **style: Any) -> str:
     """Return text with a style for a terminal that has colours."""
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+    # Help that is asked for goes to standard output, that for wrong usage to standard error.
+    plain = not (sys.stdout.isatty() and sys.stderr.isatty()) or "NO_COLOR" in os.environ
     return text if plain else typer.style(text, **style)

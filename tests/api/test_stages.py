@@ -110,15 +110,16 @@ def test_a_file_is_evaluated_as_by_the_command(trained, tmp_path):
 
 
 def test_an_address_is_another_store_and_what_the_program_had_chosen_comes_back(trained, project):
+    import mlflow
+
+    before = mlflow.get_tracking_uri(), mlflow.is_tracking_uri_set()
     store = f"sqlite:///{project / 'elsewhere.db'}"
     comparison = sentiment.compare("tiny", tracking=store, experiment="try", project=project)
     assert [run.bare_name for run in comparison.runs] == ["tiny"]
     assert comparison.runs[0].metrics["test/accuracy"] == trained.evaluation.scores.accuracy
     assert not (project / "mlruns").exists()
     assert "MLFLOW_TRACKING_URI" not in os.environ
-    import mlflow
-
-    assert not mlflow.is_tracking_uri_set()
+    assert (mlflow.get_tracking_uri(), mlflow.is_tracking_uri_set()) == before
     with pytest.raises(InputError, match="no run matches units=3"):
         sentiment.compare(filters=["units=3"], tracking=store, experiment="try", project=project)
 
