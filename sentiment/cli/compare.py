@@ -15,11 +15,8 @@ from sentiment.utils.paths import ProjectPaths, find_project
 if TYPE_CHECKING:
     from sentiment.evaluation.run_comparison import Comparison
     from sentiment.evaluation.run_query import Query
-    from sentiment.reports.comparison import ComparedRun
-    from sentiment.tracking.history import RunRecord
 
 _PANEL = "Comparison of readouts"
-_CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
 
 
 EXAMPLES = {
@@ -133,7 +130,11 @@ def command(
     comparison = compare_runs(paths, experiment, query)
     _show(paths, comparison, query, experiment, as_json=as_json)
     if html:
-        _write_page(paths, comparison, query, experiment, html)
+        from sentiment.reports.run_comparison import comparison_page
+        from sentiment.utils import files, opening
+
+        text = comparison_page(paths, comparison, experiment, _extra_columns(query))
+        files.write_text(opening.output_path(html), text)
         print_message(f"comparison written to {html}")
 
 
@@ -169,50 +170,3 @@ def _show(
 def _extra_columns(query: "Query") -> list[str]:
     """Return the column that is sorted by and the columns that were asked for."""
     return [*([query.sort.removeprefix("-")] if query.sort else []), *query.columns]
-
-
-def _write_page(
-    paths: ProjectPaths, comparison: "Comparison", query: "Query", experiment: str, html: Path
-) -> None:
-    from sentiment.evaluation import comparison_tables
-    from sentiment.reports.comparison import Grid, page
-    from sentiment.utils import files, opening
-
-    runs = [_compared_run(paths, number, run) for number, run in enumerate(comparison.runs, 1)]
-    sheets = [
-        comparison_tables.runs_sheet(comparison, _extra_columns(query)),
-        comparison_tables.settings_sheet(comparison),
-        comparison_tables.pairs_sheet(comparison),
-    ]
-    grids = [
-        Grid(sheet.title, [" ".join(heading.split()) for heading in sheet.columns], sheet.rows)
-        for sheet in sheets
-        if sheet.rows
-    ]
-    text = page(f"Runs of {experiment}", runs, grids)
-    files.write_text(opening.output_path(html), text)
-
-
-def _compared_run(paths: ProjectPaths, number: int, run: "RunRecord") -> "ComparedRun":
-    """Return a run for the page: its curves and the projection of its last hidden states."""
-    import numpy as np
-
-    from sentiment.reports.comparison import ComparedRun
-    from sentiment.tracking import history
-
-    curves = {name: history.metric_curve(paths, run, name) for name in _CURVES}
-    arrays = history.load_last_snapshot(paths, run) or {}
-    count = arrays["ids"].size if "ids" in arrays else 0
-    expected = {"ids": ("U", (count,)), "labels": ("i", (count,)), "points": ("f", (count, 2))}
-    if any(
-        name not in arrays or (arrays[name].dtype.kind, arrays[name].shape) != form
-        for name, form in expected.items()
-    ):
-        arrays = {}  # no snapshots, or those of an earlier version or of another program
-    return ComparedRun(
-        name=f"{number} {run.bare_name}",
-        curves={name: curve for name, curve in curves.items() if curve},
-        ids=[str(name) for name in arrays.get("ids", ())],
-        labels=arrays.get("labels", np.empty(0, np.int8)),
-        points=arrays.get("points"),
-    )

@@ -65,11 +65,17 @@ def legend(names: Sequence[str]) -> list[LegendEntry]:
     ]
 
 
-def curves(title: str, lines: Mapping[str, Line], best_epoch: float | None = None) -> Figure:
+def curves(
+    title: str,
+    lines: Mapping[str, Line],
+    best_epoch: float | None = None,
+    borders: Sequence[float] = (),
+) -> Figure:
     """Draw a metric over the epochs, with a line of (epoch, value) for each name.
 
     A name's index among all names decides its colour, so that one legend serves several figures;
-    a name without points has no line. best_epoch: is marked with a dotted line.
+    a name without points has no line. best_epoch: is marked with a dotted line; borders: epochs at
+    which another network begins, are marked with dashed lines.
     """
     plot = _figure(title, height=280)
     plot.xaxis.axis_label = "epoch"
@@ -94,6 +100,10 @@ def curves(title: str, lines: Mapping[str, Line], best_epoch: float | None = Non
             part.name = f"line {index}"
     if best_epoch is not None:
         plot.add_layout(_dotted_line(best_epoch, "height"))
+    for border in borders:
+        plot.add_layout(
+            Span(location=border, dimension="height", line_color=NEUTRAL_COLOR, line_dash="dashed")
+        )
     plot.add_tools(
         HoverTool(tooltips=[("", "@name"), ("epoch", "@epoch"), ("value", "@value{0.0000}")])
     )
@@ -196,6 +206,7 @@ def bars(title: str, drives: ColumnDataSource) -> Figure:
     plot = _figure(
         title, height=420, y_range=FactorRange(factors=names, name=f"{drives.name} axis")
     )
+    plot.xaxis.ticker = AdaptiveTicker(desired_num_ticks=4)  # more would overlap on a phone
     drawn = plot.hbar(
         "name", right="drive", height=0.72, source=drives, color="color", line_color=None
     )

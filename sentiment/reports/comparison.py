@@ -46,10 +46,21 @@ class Grid:
         ]
 
 
-def page(title: str, runs: list[ComparedRun], grids: list[Grid]) -> str:
-    """Return the HTML page, which needs neither a network nor an origin of its own."""
+@dataclass(frozen=True)
+class _Tables:
+    lead: str
+    grids: list[Grid]
+
+
+def page(title: str, runs: list[ComparedRun], grids: list[Grid], lead: str = "") -> str:
+    """Return the HTML page, which needs neither a network nor an origin of its own.
+
+    lead: sentences above the tables.
+    """
     names = _distinct([replace_control(run.name) for run in runs])
-    return render_sections(title, [_tables(grids), _curves(names, runs), _projections(names, runs)])
+    return render_sections(
+        title, [_tables(grids, lead), _curves(names, runs), _projections(names, runs)]
+    )
 
 
 def _is_numeric(cells: list[str]) -> bool:
@@ -69,8 +80,8 @@ def _distinct(names: list[str]) -> list[str]:
     return distinct
 
 
-def _tables(grids: list[Grid]) -> Section:
-    return Section("tables", "Tables", "comparison/tables.html", grids)
+def _tables(grids: list[Grid], lead: str) -> Section:
+    return Section("tables", "Tables", "comparison/tables.html", _Tables(lead, grids))
 
 
 def _curves(names: list[str], runs: list[ComparedRun]) -> Section:
@@ -94,7 +105,6 @@ def _projections(names: list[str], runs: list[ComparedRun]) -> Section:
                 points,
                 x=f"x{number}",
                 y=f"y{number}",
-                title=name,
                 tooltip=["labelled @label"],
                 linked_to=next(iter(plots.values()), None),
             )

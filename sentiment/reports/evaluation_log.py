@@ -1,12 +1,25 @@
 """Log an evaluation to the run of its model, with tables and pictures."""
 
+from contextlib import suppress
+
+from sentiment.errors import SentimentError
 from sentiment.evaluation.evaluate import Evaluation, LabelledTexts
 from sentiment.evaluation.overlap import find_training_data
+from sentiment.evaluation.run_comparison import compare_runs
+from sentiment.evaluation.run_query import Query
 from sentiment.inference.bundle import Bundle
 from sentiment.reports.evaluation_charts import draw_charts
+from sentiment.reports.run_comparison import comparison_page
+from sentiment.reports.run_report import add_evaluation
+from sentiment.tracking import run as runs
+from sentiment.tracking import store
+from sentiment.tracking.offline import additions, connection
+from sentiment.tracking.run import MlflowRun
 from sentiment.tracking.run_logger import Dataset, EvaluationRecord
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import Progress
+
+_REPORT = "report.html"
 
 
 def log_evaluation(
@@ -16,9 +29,11 @@ def log_evaluation(
     paths: ProjectPaths,
     progress: Progress | None = None,
 ) -> bool:
-    """Log the metrics to the run that trained `bundle`; return False if the store lacks it."""
-    from sentiment.tracking.offline import additions  # here, as importing MLflow takes two seconds
+    """Log the metrics to the run that trained `bundle`; return False if the store lacks it.
 
+    After an evaluation on the test reviews the run's report has it too, and a page compares the run
+    with others: not on a server, for whose hundred answers a training would have to wait.
+    """
     training = find_training_data(bundle, paths) if data.name == "test" else None
     is_here = training is not None and training.splits["test"].digest == data.digest
     drawn = draw_charts(
@@ -28,7 +43,7 @@ def log_evaluation(
         data.texts,
         training if is_here else None,
     )
-    return additions.log_evaluation(
+    is_logged = additions.log_evaluation(
         paths,
         bundle.manifest.run.id,
         bundle.name,
@@ -43,3 +58,30 @@ def log_evaluation(
         ),
         say=(progress or Progress()).note,
     )
+    if is_logged and data.name == "test" and not store.is_server(paths):
+        _complete_report(bundle, evaluation, paths)
+        _log_comparison(bundle, paths)
+    return is_logged
+
+
+def _complete_report(bundle: Bundle, evaluation: Evaluation, paths: ProjectPaths) -> None:
+    """Add the scores on the test reviews to the report of the run."""
+
+    def complete(run: MlflowRun) -> None:
+        run.change_text(_REPORT, lambda text: add_evaluation(text, evaluation.scores))
+
+    with suppress(*connection.STORE_ERRORS, SentimentError):
+        runs.add_to_run(paths, bundle.manifest.run.id, complete)
+
+
+def _log_comparison(bundle: Bundle, paths: ProjectPaths) -> None:
+    """Log a page that compares the run of `bundle` with the newest others of its experiment.
+
+    A run that can't be read leaves out the page.
+    """
+    experiment, run_id = bundle.manifest.run.experiment, bundle.manifest.run.id
+    with suppress(*connection.STORE_ERRORS, SentimentError):
+        comparison = compare_runs(paths, experiment, Query.create())
+        if len(comparison.runs) > 1:
+            page = comparison_page(paths, comparison, experiment)
+            runs.add_to_run(paths, run_id, lambda run: run.log_comparison(page))

@@ -5,26 +5,37 @@ write both and add the function to `SECTIONS`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from sentiment.data.labels import LABEL_NAMES, NEGATIVE, POSITIVE
+from sentiment.evaluation.metrics import Scores
+from sentiment.recipe import without_digest
 from sentiment.reports import charts, mistakes, probes, units
 from sentiment.reports.charts import LegendEntry
 from sentiment.reports.document import Section, render_sections
+from sentiment.reports.templating import render
 from sentiment.reports.training_report import TrainingReport
 from sentiment.tracking.metric_names import epoch_metrics, metric_name
 from sentiment.utils.progress import EpochMetrics
 
+# In the summary; no text of a page holds markup.
+_EVALUATION = re.compile('<div id="evaluation">.*?</div><!-- evaluation -->', re.DOTALL)
 SectionFunction = Callable[[TrainingReport], Section | None]
 
 
 @dataclass(frozen=True)
 class _Summary:
+    name: str
     best: EpochMetrics | None
     last_epoch: int
     networks: int
     units: int
     seconds: float
+    recipe: str
+    changed: list[tuple[str, str]]
     settings: list[tuple[str, str]]
 
 
@@ -32,20 +43,28 @@ class _Summary:
 class _Curves:
     legend: list[LegendEntry]
     is_merged: bool
+    has_borders: bool
     reads_sentences: bool
 
 
 def summary_section(report: TrainingReport) -> Section:
     """Show the best epoch and the settings."""
     view = _Summary(
+        name=report.name,
         best=report.best,
         last_epoch=report.learnt[-1].epoch if report.learnt else 0,
         networks=len({epoch.network for epoch in report.learnt}),
         units=report.bundle.settings.units,
         seconds=sum(epoch.seconds for epoch in report.learnt),
-        settings=[(str(name), str(value)) for name, value in report.settings.items()],
+        recipe=report.recipe,
+        changed=_listed(report.changed),
+        settings=_listed(report.settings),
     )
     return Section("summary", "Summary", "run_report/summary.html", view)
+
+
+def _listed(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(str(name), without_digest(str(value))) for name, value in settings.items()]
 
 
 def curves_section(report: TrainingReport) -> Section:
@@ -56,6 +75,7 @@ def curves_section(report: TrainingReport) -> Section:
             metric.capitalize(),
             {split: _line(report.reports, metric_name(split, metric)) for split in splits},
             best_epoch=report.best.epoch if report.best else None,
+            borders=report.borders,
         )
         for metric in ("loss", "accuracy")
     }
@@ -63,6 +83,7 @@ def curves_section(report: TrainingReport) -> Section:
     view = _Curves(
         charts.legend(splits),
         is_merged=best is not None and best.is_merged,
+        has_borders=bool(report.borders),
         reads_sentences=bool(report.settings.get("sentence_members")),
     )
     return Section("curves", "Curves", "run_report/curves.html", view, plots)
@@ -100,3 +121,14 @@ def page(report: TrainingReport, sections: Sequence[SectionFunction] = SECTIONS)
     return render_sections(
         report.name, [section for section in shown if section], scripts=["run_report.js"]
     )
+
+
+def add_evaluation(text: str, scores: Scores) -> str:
+    """Return the page `text` with the scores on the test reviews in its summary.
+
+    Those of an earlier evaluation are replaced. A page of an earlier version stays as it is.
+    """
+    labels = [LABEL_NAMES[label] for label in (NEGATIVE, POSITIVE)]
+    rows = list(zip(labels, scores.confusion, strict=True))
+    shown = render("run_report/evaluation.html", scores=scores, labels=labels, rows=rows)
+    return _EVALUATION.sub(lambda _: shown.strip(), text, count=1)

@@ -5,6 +5,12 @@ from mlflow.entities import Run
 from sentiment.tracking import tags
 from sentiment.tracking.metric_names import BEST, VALIDATION_ACCURACY, VALIDATION_LOSS
 
+COMPARISON = "comparison.html"  # the page that compares a run with those before it
+_LINKS = {
+    "report.html": "what it learnt and what the hidden states did",
+    COMPARISON: "how it compares with the runs before it",
+    "evaluation": "where it is right and where it is wrong",
+}  # artifacts and the texts of their links
 # What a person has written below this line is kept.
 _END = "\n\n---\n"
 REGISTERED_MODEL = (
@@ -16,14 +22,15 @@ REGISTERED_MODEL = (
 )
 
 
-def describe_run(run: Run) -> str:
+def describe_run(run: Run, artifacts: set[str]) -> str:
     """Return the description of a training's run, given what it has logged so far.
 
-    It keeps what a person has added at the end of the one before.
+    artifacts: the files and folders at the top of the run's artifacts. The description keeps what a
+    person has added at the end of the one before.
     """
     known = tags.with_present_names(run.data.tags)
     # The page shows four lines, and the rest after a click.
-    parts = [_result(run), _where(run), *_trouble(known), _what(run)]
+    parts = [_result(run), _where(run, artifacts), *_trouble(known), _what(run)]
     if command := known.get(tags.COMMAND):
         parts.append(f"Train it again:\n\n```\n{command}\n```")
     parts.append(_in_a_terminal(known.get(tags.MODEL, run.info.run_id)))
@@ -87,14 +94,14 @@ def _trouble(known: dict[str, str]) -> list[str]:
     return [f"**{title}**: {known[name]}" for name, title in named.items() if name in known]
 
 
-def _where(run: Run) -> str:
-    """Return links to what the run has logged."""
-    artifacts = f"{_page(run)}/artifacts"
-    return (
-        f"Look at [what it learnt]({artifacts}/report.html), "
-        f"[how it compares]({artifacts}/comparison.html) with the runs before it, and "
-        f"[where it is right]({artifacts}/evaluation)."
-    )
+def _where(run: Run, artifacts: set[str]) -> str:
+    """Return links to those of the run's artifacts that a person looks at first."""
+    links = [
+        f"[{text}]({_page(run)}/artifacts/{name})"
+        for name, text in _LINKS.items()
+        if name in artifacts
+    ]
+    return f"Look at {', '.join(links)}." if links else ""
 
 
 def _in_a_terminal(name: str) -> str:

@@ -1,17 +1,13 @@
 """Log a run to an MLflow store while it is under way, and add an evaluation to it later."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sentiment import __version__
 from sentiment.errors import MissingFileError
 from sentiment.tracking import description, process, registry, store, tags
 from sentiment.tracking.metric_names import TEST_ACCURACY
@@ -29,9 +25,7 @@ with environment.suppress_stderr():
     from mlflow.entities import DatasetInput, InputTag, LoggedModel, Metric, Param
     from mlflow.exceptions import MlflowException
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-    from mlflow.tracking.context.registry import resolve_tags
 
-_LIBRARIES = ("tensorflow", "keras", "tensorflow-datasets", "mlflow", "numpy")
 _MAX_PARAMETER = 6000  # characters; MLflow cuts longer values, and prints them whole
 
 
@@ -56,7 +50,8 @@ class MlflowRun:
         """Write the description of a training's run, given what is logged so far."""
         run = self._client.get_run(self.id)
         if tags.COMMAND in run.data.tags:
-            self.set_tag(tags.NOTE, description.describe_run(run))
+            artifacts = {item.path for item in self._client.list_artifacts(self.id)}
+            self.set_tag(tags.NOTE, description.describe_run(run, artifacts))
 
     def _log_datasets(self, datasets: list[Dataset]) -> None:
         # Two runs that log one new dataset at once would both create it.
@@ -141,6 +136,13 @@ class MlflowRun:
         """Log a text file at `path`."""
         self._client.log_text(self.id, text, path)
 
+    def change_text(self, path: str, change: Callable[[str], str]) -> None:
+        """Replace the text file at `path`, if there is one, by what `change` makes of it."""
+        if path in {item.path for item in self._client.list_artifacts(self.id)}:
+            with tempfile.TemporaryDirectory() as tmp:
+                file = Path(self._client.download_artifacts(self.id, path, tmp))
+                self.log_text(change(file.read_text("utf-8")), path)
+
     def delete_artifacts(self, prefix: str) -> None:
         """Delete the artifacts whose paths begin with `prefix`."""
         artifacts = get_artifact_repository(self._client.get_run(self.id).info.artifact_uri)
@@ -167,6 +169,11 @@ class MlflowRun:
     def _describe_version(self) -> None:
         """Describe the registered versions of the run by what is logged so far."""
         registry.describe(self.id, description.describe_version(self._client.get_run(self.id)))
+
+    def log_comparison(self, page: str) -> None:
+        """Log a page that compares the run with others."""
+        self.log_text(page, description.COMPARISON)
+        self._describe()
 
     def end(self, status: str, timestamp: int | None = None) -> None:
         """End the run as FINISHED, KILLED or FAILED."""
@@ -264,22 +271,6 @@ def logged_models(client: mlflow.MlflowClient, run_id: str) -> list[LoggedModel]
         token = page.token
         if not token:
             return models
-
-
-def source_tags(paths: ProjectPaths, name: str) -> dict[str, str]:
-    """Return tags for the process, the versions and commit of the code, and the model's name."""
-    versions = [f"sentiment {__version__}"]
-    versions += [f"{library} {metadata.version(library)}" for library in _LIBRARIES]
-    versions.append(f"Python {sys.version.split()[0]}")
-    known = process.process_tags() | {tags.MODEL: name, "versions": ", ".join(versions)}
-    command = ["git", "-C", str(paths.root), "rev-parse", "HEAD"]
-    try:
-        head = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-        known["mlflow.source.git.commit"] = head.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        pass  # no git, or no git checkout: there is no commit
-    # The address of a git server may have a password.
-    return {name: mask(text) for name, text in resolve_tags(known).items()}
 
 
 def add_to_run(paths: ProjectPaths, run_id: str, log: Callable[[MlflowRun], None]) -> bool:

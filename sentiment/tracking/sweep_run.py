@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.errors import UnavailableError
-from sentiment.tracking import process, store
+from sentiment.tracking import origin, process, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.metric_names import epoch_metrics
 from sentiment.tracking.run import MlflowRun
@@ -139,7 +139,7 @@ def open_sweep_logger(
     if again:
         run = runs.resume_run(paths, again, name)
     else:
-        run = runs.create_run(paths, experiment, name, runs.source_tags(paths, name))
+        run = runs.create_run(paths, experiment, name, origin.source_tags(paths, name))
         with store.store_errors(paths):
             run.begin(settings, [])
     with runs.end_after(run):

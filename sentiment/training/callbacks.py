@@ -19,6 +19,7 @@ from sentiment.inference.manifest import Manifest, NeutralBand
 from sentiment.inspection import snapshots
 from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
+from sentiment.recipe import DEFAULT
 from sentiment.reports import figures
 from sentiment.reports.run_report import TrainingReport, page
 from sentiment.tracking import saved_view
@@ -81,7 +82,8 @@ class Callback:
 class TrackingCallback(Callback):
     """Logs a training to a run.
 
-    manifest: that of the bundles of all epochs, but for temperature and metrics.
+    manifest: that of the bundles of all epochs, but for temperature and metrics; recipe: the name
+    of the one that the settings came from.
     """
 
     def __init__(
@@ -93,10 +95,12 @@ class TrackingCallback(Callback):
         manifest: Manifest,
         schedule: SnapshotSchedule,
         stopwatch: Stopwatch,
+        recipe: str = DEFAULT,
     ):
         self.run_id = run.id
         self._run, self._tokenizer, self._probes = run, tokenizer, probes
         self._manifest, self._schedule, self._stopwatch = manifest, schedule, stopwatch
+        self._recipe = recipe
         self._epochs: list[EpochMetrics] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
@@ -180,7 +184,7 @@ class TrackingCallback(Callback):
             # Those of the run: a merged network has more units than the networks that learnt.
             settings = flatten_settings(self._manifest.settings)
             report = TrainingReport(
-                saved.name, settings, self._epochs, self._snapshots, saved, mistakes
+                saved.name, settings, self._epochs, self._snapshots, saved, mistakes, self._recipe
             )
             self._run.log_text(page(report), "report.html")
             if len(self._snapshots) > 1:

@@ -42,6 +42,7 @@ def open_callback(
             manifest=replace(job, run_id=run.id).manifest(),
             schedule=SnapshotSchedule.parse(job.snapshots),
             stopwatch=context.stopwatch,
+            recipe=job.recipe,
         )
 
 

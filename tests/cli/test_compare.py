@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from sentiment.cli import app
 from sentiment.evaluation import comparison_tables
 from sentiment.evaluation.run_comparison import Comparison
-from sentiment.reports import comparison
+from sentiment.reports import run_comparison
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.stored import add_run, make_record, parse_strict_json
 
@@ -205,10 +205,11 @@ def test_a_page_has_the_curves_and_the_hidden_states(home, tmp_path):
 
 def test_a_page_gets_runs_and_tables(home, tmp_path, monkeypatch):
     arguments = []
-    monkeypatch.setattr(comparison, "page", lambda *parts: arguments.extend(parts) or "drawn")
+    monkeypatch.setattr(run_comparison, "page", lambda *parts: arguments.extend(parts) or "drawn")
     sentiment("best", HOSTILE, "--html", str(tmp_path / "page.html"))
-    title, runs, tables = arguments
+    title, runs, tables, lead = arguments
     assert title == "Runs of sentiment"
+    assert lead == "The most accurate on the test reviews is run 1 with 87.50 %."
     assert [run.name[:6] for run in runs] == ["1 best", "2 bad "]
     assert runs[0].curves["validation/loss"] == [(1, 0.5), (2, 0.3), (3, 0.4)]
     assert runs[0].curves.keys() == {"train/loss", "validation/loss", "validation/accuracy"}

@@ -17,6 +17,11 @@ needs_browser = pytest.mark.skipif(
 # The names of the hidden lines and dots in the plots of a page.
 HIDDEN = """() => Bokeh.documents[0].roots().flatMap((root) =>
   root.renderers.filter((part) => !part.visible).map((part) => part.name))"""
+# Elements beyond the right edge, but for those in a frame that scrolls.
+_BEYOND = """() => [...document.querySelectorAll("body *")].filter((one) => {
+  const { width, right } = one.getBoundingClientRect();
+  return width && right > innerWidth + 1 && !one.parentElement.closest(".scroll");
+}).map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 60)}`)"""
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _FRAME = '<iframe sandbox="allow-scripts" style="width:1180px;height:860px"'
 _SRCDOC = _FRAME + ' srcdoc="{}"></iframe>'
@@ -80,3 +85,20 @@ def column(frame, source, name):
         "([source, name]) => [...Bokeh.documents[0].get_model_by_name(source).data[name]]",
         [source, name],
     )
+
+
+def beyond_the_edge(html, folder, width=390):
+    """Return what sticks out of a page on a screen `width` pixels wide; nothing, if all is well.
+
+    What scrolls by itself, such as a wide table in its frame, may be wider.
+    """
+    file = folder / "page.html"
+    file.write_text(html, "utf-8")
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": width, "height": 844})
+        page.goto(file.as_uri())
+        if "Bokeh" in html:
+            page.locator("body[data-ready=yes]").wait_for()
+        found = page.evaluate(_BEYOND)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, found
+    return found

@@ -15,7 +15,6 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from sentiment.cli import compare
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data import prepared
 from sentiment.data.prepare import prepare
@@ -26,7 +25,7 @@ from sentiment.inference.classifier import Classifier
 from sentiment.inference.partial_file import PartialFile
 from sentiment.inference.scoring import _Progress
 from sentiment.recipe import Recipe, load_recipe, to_toml
-from sentiment.reports import comparison
+from sentiment.reports import comparison, run_comparison
 from sentiment.tracking import history
 from sentiment.tracking.offline.operations import Arrays, Begin, Epoch, Evaluation, Start
 from sentiment.tracking.offline.queue import OfflineQueue, list_queues
@@ -314,13 +313,13 @@ def snapshot(tmp_path, monkeypatch):
     run_id = add_run(paths, "run", losses=(0.5,), snapshot=SNAPSHOT)
     (file,) = paths.mlruns.rglob("epoch_01.npz")
     # Only the file is forged here; the curves would take most of the time.
-    monkeypatch.setattr(compare, "_CURVES", ())
+    monkeypatch.setattr(run_comparison, "_CURVES", ())
     return paths, history.get_run(paths, run_id), file
 
 
 def draw(paths, run):
     """Return a run's points on the page of `sentiment compare --html`, which must be whole."""
-    compared = compare._compared_run(paths, 1, run)
+    compared = run_comparison._compared_run(paths, 1, run)
     assert "</html>" in comparison.page("Runs", [compared], [])
     return compared.points
 

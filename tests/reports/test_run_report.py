@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bokeh.models.annotations import Span
 
 from sentiment.data import sources
+from sentiment.evaluation import metrics
 from sentiment.inference import bundle, resolve
 from sentiment.inference.classifier import Classifier
 from sentiment.inspection import probes, snapshots
@@ -131,6 +133,43 @@ def test_the_report_says_which_training_metrics_are_those_of_sentences(real):
     assert said not in re.sub(r"\s+", " ", run_report.page(report))
     report = replace(report, settings={"sentence_members": 1})
     assert said in re.sub(r"\s+", " ", run_report.page(report))
+
+
+def test_the_border_between_networks_is_marked_and_explained(real):
+    section = run_report.curves_section(merged_report(real))
+    borders = [
+        span.location
+        for span in section.plots["loss"].select({"type": Span})
+        if span.line_dash == [6]
+    ]
+    assert borders == [2.5]
+    shown = " ".join(run_report.page(merged_report(real)).split())
+    assert "where another network begins" in shown and "this is no fault" in shown
+    assert "where another network begins" not in " ".join(run_report.page(real).split())
+
+
+def test_settings_that_differ_from_the_recipe_come_first(real):
+    settings = {"units": 99, "readout": "last", "seed": 3}
+    shown = run_report.page(replace(real, settings=settings, recipe="words"))
+    changed, rest = shown.split("<summary>All settings</summary>")
+    assert "differ from the recipe words" in changed
+    assert "<dt>units</dt><dd>99</dd>" in changed and "<dt>seed</dt><dd>3</dd>" in changed
+    assert "<dt>readout</dt>" not in changed and "<dt>readout</dt>" in rest
+
+
+def test_an_evaluation_is_added_to_the_summary_and_replaces_an_earlier_one(shown):
+    labels = np.array([0, 0, 1, 1], np.int8)
+    first, second = (
+        metrics.score(labels, np.array(probabilities))
+        for probabilities in ([0.1, 0.9, 0.8, 0.7], [0.1, 0.2, 0.8, 0.7])
+    )
+    assert "were not read yet" in shown
+    once = run_report.add_evaluation(shown, first)
+    assert "were not read yet" not in once
+    assert "75.00 % of 4 reviews" in once and "<th>labelled negative</th>" in once
+    twice = run_report.add_evaluation(once, second)
+    assert "75.00 % of 4" not in twice and "100.00 % of 4 reviews" in twice
+    assert len(twice) - len(shown) < 1000  # nothing else has gone or come
 
 
 def test_the_curves_have_a_gap_where_another_network_begins(real):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sentiment.errors import InputError, MissingFileError, SentimentError
-from sentiment.tracking import process, store
+from sentiment.tracking import origin, process, store
 from sentiment.tracking import run as runs
 from sentiment.tracking.offline import connection, replay
 from sentiment.tracking.offline.operations import Begin, Resume, Start
@@ -84,7 +84,7 @@ def _through_queue(paths: ProjectPaths, start: RunStart, say: Notify) -> Iterato
 def _new_queue(paths: ProjectPaths, start: RunStart) -> OfflineQueue:
     """Return the queue of a new run."""
     queue = OfflineQueue.create(paths, uri=store.queue_uri(paths), name=start.name)
-    queue.append(Start(start.experiment, runs.source_tags(paths, start.name) | start.tags))
+    queue.append(Start(start.experiment, origin.source_tags(paths, start.name) | start.tags))
     settings = {name: str(value) for name, value in start.settings.items()}
     queue.append(Begin(settings, start.datasets))
     return queue
@@ -176,7 +176,7 @@ def _open_run(paths: ProjectPaths, start: RunStart) -> MlflowRun:
     """Return a new or resumed run in the store."""
     if start.resume_id:
         return runs.resume_run(paths, start.resume_id, start.name)
-    tags = runs.source_tags(paths, start.name) | start.tags
+    tags = origin.source_tags(paths, start.name) | start.tags
     run = runs.create_run(paths, start.experiment, start.name, tags)
     with store.store_errors(paths):
         run.begin(start.settings, start.datasets)
