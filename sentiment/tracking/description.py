@@ -30,7 +30,14 @@ def describe_run(run: Run, artifacts: set[str]) -> str:
     """
     known = tags.with_present_names(run.data.tags)
     # The page shows four lines, and the rest after a click.
-    parts = [_result(run), _where(run, artifacts), *_trouble(known), _what(run)]
+    first = " ".join(filter(None, [_test_result(run), _where(run, artifacts)]))
+    parts = [
+        first,
+        _remark("Failed", known.get(tags.FAILURE)),
+        _what(run),
+        _validation(run),
+        _remark("Diagnosis", known.get(tags.DIAGNOSIS)),
+    ]
     if command := known.get(tags.COMMAND):
         parts.append(f"Train it again:\n\n```\n{command}\n```")
     parts.append(_in_a_terminal(known.get(tags.MODEL, run.info.run_id)))
@@ -48,7 +55,8 @@ def describe_version(run: Run) -> str:
     parts = [
         f"{source} the run [{name}]({_page(run)}).",
         _what(run),
-        _result(run),
+        _test_result(run),
+        _validation(run),
         "It adds up the effects of words and short phrases. It misses irony, many negations and "
         "comparisons.",
     ]
@@ -74,24 +82,26 @@ def _what(run: Run) -> str:
     )
 
 
-def _result(run: Run) -> str:
-    """Return the accuracies, with the interval of that on test reviews."""
+def _test_result(run: Run) -> str:
+    """Return the accuracy on the test reviews, with its interval."""
+    accuracy = run.data.tags.get(tags.accuracy_tag("test"))
+    return f"**Test accuracy: {accuracy}.**" if accuracy else "Not measured on test reviews yet."
+
+
+def _validation(run: Run) -> str:
+    """Return the metrics of the best epoch, once it is known."""
     measured = run.data.metrics
     accuracy, loss = (measured.get(BEST + name) for name in (VALIDATION_ACCURACY, VALIDATION_LOSS))
-    known = run.data.tags
-    test = known.get(tags.accuracy_tag("test"))
-    lines = [f"**Test accuracy: {test}.**"] if test else []
-    if accuracy is not None and loss is not None:
-        lines.append(
-            f"Validation of the best epoch, {known.get(tags.BEST_EPOCH, 'the last')}: accuracy "
-            f"{100 * accuracy:.2f} %, loss {loss:.4f}."
-        )
-    return " ".join(lines) or "No result yet."
+    if accuracy is None or loss is None:
+        return ""
+    epoch = run.data.tags.get(tags.BEST_EPOCH, "the last")
+    return (
+        f"Validation of the best epoch, {epoch}: accuracy {100 * accuracy:.2f} %, loss {loss:.4f}."
+    )
 
 
-def _trouble(known: dict[str, str]) -> list[str]:
-    named = {tags.FAILURE: "Failed", tags.DIAGNOSIS: "Diagnosis"}
-    return [f"**{title}**: {known[name]}" for name, title in named.items() if name in known]
+def _remark(title: str, text: str | None) -> str:
+    return f"**{title}**: {text}" if text else ""
 
 
 def _where(run: Run, artifacts: set[str]) -> str:

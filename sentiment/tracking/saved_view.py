@@ -16,11 +16,14 @@ HIDDEN_STATES = "hidden_states_before_and_after"  # a series of images with one 
 
 _COLUMNS = {
     f"metrics.`{metric_names.TEST_ACCURACY}`": 115,
+    "params.`recipe`": 80,
+    "params.`readout`": 80,
+    "params.`seed`": 60,
+    "params.`units`": 60,
     f"metrics.`{metric_names.BEST}{metric_names.VALIDATION_LOSS}`": 150,
-    **{f"params.`{name}`": 90 for name in ("recipe", "readout", "units", "seed")},
-}  # and their widths in pixels
+}  # and their widths in pixels: the first four fit on a small screen
 _RUN_NAME = "attributes.`Run Name`"
-_RUN_NAME_WIDTH = 360
+_RUN_NAME_WIDTH = 350
 _CURVES = (
     metric_names.VALIDATION_LOSS,
     metric_names.VALIDATION_ACCURACY,

@@ -21,9 +21,28 @@ class Runs:
         self.page, self._address = page, address
 
     def open(self, mode):
-        """Open the view CHART, ARTIFACT or TABLE."""
-        self.page.goto(self._address.replace("=CHART", f"={mode}"))
-        self.page.get_by_text("matching runs").wait_for()
+        """Open the view CHART, ARTIFACT or TABLE; TABLE is the address itself."""
+        suffix = "" if mode == "TABLE" else f"&compareRunsMode={mode}"
+        self.page.goto(f"{self._address}{suffix}")
+        # The list of runs is hidden beside the charts and the artifacts.
+        ready = self.page.get_by_placeholder("Search metric charts")
+        ready = ready.or_(self.page.get_by_text("Run Name", exact=True))
+        ready.or_(self.page.get_by_text("Compare:")).first.wait_for()
+
+    def switch_to_charts(self):
+        """Click the icon above the table that shows charts in its place."""
+        self.page.locator("label").filter(has=self.page.locator("input[value=CHART]")).click()
+
+    def full_screen(self, name):
+        """Enlarge the chart called `name`; return the dialog."""
+        self.card(name).locator("[data-component-id=fullscreen_button_chartcard]").click()
+        return self.page.get_by_role("dialog")
+
+    def card(self, name):
+        """Return the chart called `name` without a search for it."""
+        heading = self.page.get_by_title(name, exact=True).first
+        heading.wait_for()
+        return heading.locator("xpath=ancestor::div[contains(@class, 'react-resizable')][1]")
 
     @property
     def errors(self):
@@ -34,9 +53,7 @@ class Runs:
     def chart(self, name):
         """Return the chart called `name`, found by searching for it."""
         self.page.get_by_placeholder("Search metric charts").fill(name)
-        heading = self.page.get_by_title(name, exact=True).first
-        heading.wait_for()
-        return heading.locator("xpath=ancestor::div[contains(@class, 'react-resizable')][1]")
+        return self.card(name)
 
     def images_side_by_side(self, key):
         """Open the images `key` of all runs in full screen; return them."""

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from typer.testing import CliRunner
 
 from sentiment.cli import app
-from sentiment.tracking import history
+from sentiment.tracking import history, saved_view
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.browser import chromium, needs_browser
 from tests.helpers.commands import ONE, interrupt, start
@@ -88,11 +88,78 @@ def save_picture(page, tmp_path):
     return save
 
 
-def test_the_link_opens_the_curves_of_all_runs(page, address, runs, save_picture):
+def visible_text(page):
+    """Return the texts of elements in the first screen of the page, without scrolling."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("body *")].filter((one) => {
+          if (one.childElementCount || !one.textContent.trim()) return false;
+          const box = one.getBoundingClientRect();
+          const inside = box.width && box.top >= 0 && box.bottom <= innerHeight
+            && box.left >= 0 && box.left < innerWidth;
+          if (!inside) return false;
+          const x = box.left + Math.min(box.width, innerWidth - box.left) / 2;
+          const at = document.elementFromPoint(x, box.top + box.height / 2);
+          return at && (one.contains(at) || at.contains(one));
+        }).map((one) => one.textContent.trim())"""
+    )
+
+
+def test_three_questions_are_answered_within_two_clicks(page, address, runs, save_picture):
+    page.set_viewport_size({"width": 1200, "height": 900})
+    runs_page = Runs(page, address)
+    # Which run is best? No click: the first one in the table, with its accuracy.
+    runs_page.open("TABLE")
+    best = max(runs, key=lambda run: run.metrics["test/accuracy"])
+    page.get_by_text(best.name).wait_for()
+    shown = visible_text(page)
+    order = [text for text in shown if re.match(r"\d\d\.\d\d% |100\.00% ", text)]
+    assert sorted(order) == sorted(run.name for run in runs)
+    accuracies = [float(name.partition("%")[0]) for name in order]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert {"test/accuracy", "recipe", "readout", "seed"} <= set(shown)
+    assert page.get_by_text(f"{best.metrics['test/accuracy']:.4g}").count()
+    save_picture("mlflow_runs", height=620)
+    page.set_viewport_size({"width": 1200, "height": 900})
+    # Why do they differ? One click: the settings that differ.
+    runs_page.switch_to_charts()
+    page.get_by_text("Parameters", exact=True).wait_for()
+    expect(page.get_by_text("seed", exact=True).first).to_be_visible()
+    shown = visible_text(page)
+    assert {"seed", "recipe", "Show differences only"} <= set(shown)
+    assert "text_column" not in shown  # it is the same in all runs
+    # What did the hidden states do? Two clicks: before and after training, in every run.
+    images = runs_page.full_screen(saved_view.HIDDEN_STATES).locator("img")
+    assert len(set(sources(images, len(runs)))) == len(runs)
+    top, *_ = (image.bounding_box() for image in images.all())
+    assert top["y"] >= 0 and top["y"] + top["height"] <= 900
+    assert runs_page.errors == []
+    save_picture("mlflow_hidden_states", height=900)
+
+
+def test_a_run_describes_itself_above_the_fold(page, address, runs):
+    page.set_viewport_size({"width": 1200, "height": 900})
+    base, experiment_id = address.split("/#")[0], re.search(r"experiments/(\d+)", address)[1]
+    run = runs[0]
+    page.goto(f"{base}/#/experiments/{experiment_id}/runs/{run.id}?workflowType=machine_learning")
+    page.get_by_text("Test accuracy:").wait_for()
+    shown = " ".join(visible_text(page))
+    assert run.tags["test_accuracy"] in shown and "seed" in shown
+    assert not re.search(r"mlflow\.sentiment|\bprocess\b|model_id", shown)
+    # The link below it leads to the page that compares the runs.
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="how it compares").click()
+    frame = opened.value.frame_locator("iframe")
+    frame.get_by_text("The most accurate on the test reviews is run").wait_for()
+    opened.value.close()
+
+
+def test_the_curves_of_all_runs_are_in_the_charts(page, address, runs, save_picture):
     runs_page = Runs(page, address)
     runs_page.open("CHART")
     for metric in ("train/loss", "validation/accuracy", "validation/loss"):
-        runs_page.chart(metric).locator("path.js-line").nth(len(runs) - 1).wait_for()
+        runs_page.chart(metric).locator("path.js-line").nth(len(runs) - 1).wait_for(
+            state="attached"  # a flat line has no height
+        )
     bars = runs_page.chart("test/accuracy").locator(".bars .point")
     bars.nth(len(runs) - 1).wait_for()
     assert bars.count() == len(runs)
@@ -120,7 +187,7 @@ def test_hidden_states_are_side_by_side_under_one_slider(page, address, runs, sa
         assert left["x"] + left["width"] < right["x"]
         assert abs(left["y"] - right["y"]) < left["height"] / 4
     assert runs_page.errors == []
-    save_picture("mlflow_hidden_states", height=620)
+    save_picture("mlflow_epochs", height=620)
 
 
 def test_the_table_compares_the_predictions_of_the_runs_for_each_probe(

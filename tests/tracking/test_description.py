@@ -23,7 +23,7 @@ def make_run(metrics=None, **more):
 
 def test_a_run_that_has_begun_says_what_it_is_and_how_to_repeat_it():
     text = describe_run(make_run(), set())
-    assert text.startswith("No result yet.")
+    assert text.startswith("Not measured on test reviews yet.")
     assert "lstm with 16 units, which reads words and n-grams of up to 3 words in both" in text
     assert "the maximum of all states. Recipe **words**, data set **imdb**, seed 7." in text
     assert "```\nsentiment train --seed 7\n```" in text
@@ -32,14 +32,12 @@ def test_a_run_that_has_begun_says_what_it_is_and_how_to_repeat_it():
 def test_the_result_comes_first_and_then_links_to_what_the_run_logged():
     metrics = {"best/validation/accuracy": 0.915, "best/validation/loss": 0.25}
     run = make_run(metrics, best_epoch="4", test_accuracy="90.00 % of 10 reviews")
-    first, second, *_ = describe_run(run, {"report.html", "evaluation"}).split("\n\n")
-    assert first == (
-        "**Test accuracy: 90.00 % of 10 reviews.** "
-        "Validation of the best epoch, 4: accuracy 91.50 %, loss 0.2500."
-    )
-    assert "(#/experiments/5/runs/r1/artifacts/report.html)" in second
-    assert "(#/experiments/5/runs/r1/artifacts/evaluation)" in second
-    assert "comparison.html" not in second  # there is none
+    first, *rest = describe_run(run, {"report.html", "evaluation"}).split("\n\n")
+    assert first.startswith("**Test accuracy: 90.00 % of 10 reviews.** Look at [")
+    assert "(#/experiments/5/runs/r1/artifacts/report.html)" in first
+    assert "(#/experiments/5/runs/r1/artifacts/evaluation)" in first
+    assert "comparison.html" not in first  # there is none
+    assert "Validation of the best epoch, 4: accuracy 91.50 %, loss 0.2500." in rest
 
 
 def test_what_a_person_has_added_is_kept():
@@ -47,7 +45,7 @@ def test_what_a_person_has_added_is_kept():
     assert text.endswith("\n---\nWritten before ours.")
     own = describe_run(make_run(), set()) + "It was the seed."
     again = describe_run(make_run(**{tags.NOTE: own}), set())
-    assert again == own and again.count("No result yet") == 1
+    assert again == own and again.count("Not measured") == 1
 
 
 def test_a_failure_is_part_of_the_description():
