@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import shlex
 import signal
 import stat
 import sys
@@ -22,6 +24,9 @@ from sentiment.utils.text import escape_control, first_line, shorten
 
 FAILURE = 1
 _MEMORY_HINT = "the same command, when other programs leave it more room"
+_EXTRA_ARGUMENT = re.compile(r"Got unexpected extra argument(?:\(s\))? \((.+)\)$", re.S)
+# Of commands without arguments: the option that takes a file.
+_FILE_OPTIONS = {"train": "--dataset", "prepare": "--dataset", "evaluate": "--data"}
 _MAX_CHARACTERS = 300  # of an unexpected error's message
 
 
@@ -101,6 +106,7 @@ class ErrorHandlingGroup(TyperGroup):
             # Typer's own errors (usage, Exit, Abort) have an exit code, and Typer reports them.
             if hasattr(error, "exit_code"):
                 _suggest_option(error)
+                _suggest_file_option(error, ctx.invoked_subcommand)
                 _escape_message(error)
                 raise
             if os.environ.get("SENTIMENT_DEBUG"):
@@ -115,6 +121,14 @@ def _suggest_option(error: Any) -> None:
     if nearest := getattr(error, "possibilities", None):  # best first
         error.message += f". Did you mean {nearest[0]!r}?"
         error.possibilities = None
+
+
+def _suggest_file_option(error: Any, command: str) -> None:
+    """Name the option that takes a file, if a file was typed without it."""
+    found = _EXTRA_ARGUMENT.match(getattr(error, "message", None) or "")
+    if found and command in _FILE_OPTIONS:
+        option = f"{_FILE_OPTIONS[command]} {shlex.quote(found[1])}"
+        error.message += f". Try: sentiment {command} {option}"
 
 
 def _escape_message(error: Exception) -> None:

@@ -6,6 +6,8 @@ A setting's range and help text are declared once, in `config.py`; its default i
 
 import functools
 import inspect
+import os
+import shlex
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import Field, fields, replace
@@ -245,6 +247,11 @@ def check_text_source(texts: list[str] | None, source: Path | None, example: str
         raise typer.BadParameter("give texts or --input FILE, not both")
     if not texts and source is None and sys.stdin.isatty():
         raise InputError("no text was given", hint=example)
+    for text in texts or ():
+        if "." in text and os.path.isfile(text):  # noqa: PTH113 - a Path can't hold every text
+            raise InputError(
+                f"{text} is a file, and not a text", hint=f"--input {shlex.quote(text)}"
+            )
 
 
 def _override(part: Part, ctx: typer.Context, values: dict[str, Any]) -> Part:

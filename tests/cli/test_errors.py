@@ -153,3 +153,18 @@ def test_under_nohup_a_closed_terminal_ends_nothing(before, status):
     process.send_signal(signal.SIGHUP)
     process.communicate()
     assert process.returncode == status
+
+
+def test_a_file_that_is_typed_without_its_option_is_named_with_it(home, monkeypatch):
+    monkeypatch.chdir(home)
+    (home / "my film.csv").write_text("text\ngood\n", "utf-8")
+    result = CliRunner().invoke(app, ["predict", "my film.csv"])
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "Error: my film.csv is a file, and not a text.\nTry: --input 'my film.csv'\n"
+    )
+    assert CliRunner().invoke(app, ["predict", "my.film.csv"]).exit_code == 0
+    for command, option in (("train", "--dataset"), ("evaluate", "--data")):
+        result = CliRunner().invoke(app, [command, "my film.csv"])
+        assert result.exit_code == 2
+        assert f"Try: sentiment {command} {option} 'my film.csv'" in result.stderr
