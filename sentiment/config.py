@@ -101,11 +101,16 @@ class PrepareSettings:
 
     @property
     def name(self) -> str:
-        """A short name of the dataset; for a file, its name without folder and suffix."""
+        """A short name of the dataset; for a file, its name without folder and suffix.
+
+        It begins the names of folders and runs, so it is printable and at most 150 bytes long.
+        """
         prefix, _, name = self.dataset.partition("tfds:")
         if name and not prefix:
             return name.partition(":")[0].replace("/", "-")
-        return Path(self.dataset).resolve().stem
+        stem = Path(self.dataset).resolve().stem
+        name = "".join(mark if mark.isprintable() else "_" for mark in stem).lstrip("-.")
+        return name.encode("utf-8", "replace")[:150].decode("utf-8", "ignore") or "file"
 
 
 @dataclass(frozen=True)

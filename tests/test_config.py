@@ -5,6 +5,7 @@ import pytest
 
 from sentiment.config import ModelSettings, PrepareSettings, TrainSettings, flatten_settings
 from sentiment.errors import InputError
+from sentiment.utils.names import is_plain_name
 from sentiment.utils.paths import find_project
 
 KINDS = (PrepareSettings, ModelSettings, TrainSettings)
@@ -67,3 +68,20 @@ def test_tfds_data_dir_wins(project, monkeypatch):
     assert find_project().tfds == project / "data" / "tensorflow_datasets"
     monkeypatch.setenv("TFDS_DATA_DIR", "~/tfds")
     assert find_project().tfds == Path.home() / "tfds"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("films 2.csv", "films 2"),
+        ("tab\there\n.csv", "tab_here_"),
+        ("--.x.csv", "x"),
+        ("-.csv", "file"),
+        ("\u202efilm.csv", "_film"),
+        ("caf\udce9.csv", "caf_"),
+        (f"{'é' * 120}.csv", "é" * 75),
+    ],
+)
+def test_the_name_of_a_dataset_can_begin_that_of_a_folder(file, name):
+    assert PrepareSettings(dataset=file).name == name
+    assert is_plain_name(f"{name}-0123abcd")

@@ -91,6 +91,8 @@ def probability(folder, text):
         weights = {name[:-4]: read_npy(file.read(name)) for name in file.namelist()}
 
     tokens = tokenize(text)[-model["longest_review"] :]
+    if not tokens:
+        sys.exit(f"no word in {text!r}")
     rows = feature_ids(tokens, words, ngrams, model)
     flow = [[sum(table[n * size + e] for n in row) for e in range(size)] for row in rows]
     for layer in range(1, model["layers"] + 1):

@@ -1,5 +1,6 @@
 """`sentiment models`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,8 @@ EXAMPLES = {
 }
 _COMMAND = "`sentiment predict`"
 _UNKNOWN = "–"
+_MAX_DATASET = 24  # characters of its name in the table
+_MAX_SIZE = 10**15  # bytes; a forged manifest may name more than a float can hold
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,12 @@ def _is_named(model: Model, named: str, folder: Path | None) -> bool:
     return model.model == named or bool(trained_models.match_models([model], named))
 
 
+def _dataset_name(dataset: str) -> str:
+    """Return the name of a dataset for the table: that of a file without its digest."""
+    name = re.sub(r":[0-9a-f]{64}$", "", dataset) or _UNKNOWN
+    return name if len(name) <= _MAX_DATASET else f"{name[: _MAX_DATASET - 1]}…"
+
+
 def _show(models: list[Model], choice: Choice) -> None:
     from sentiment.cli import _console
 
@@ -175,10 +184,10 @@ def _show(models: list[Model], choice: Choice) -> None:
         (
             "*" if model == choice.model else "",
             model.model,
-            model.dataset or _UNKNOWN,
+            _dataset_name(model.dataset),
             _UNKNOWN if model.test_accuracy is None else _console.percent(model.test_accuracy, 2),
             model.created[:10],
-            _UNKNOWN if model.size is None else f"{model.size / 1e6:.1f} MB",
+            _UNKNOWN if model.size is None else f"{min(model.size, _MAX_SIZE) / 1e6:.1f} MB",
             model.cell or _UNKNOWN,
             ", ".join(model.versions),
         )

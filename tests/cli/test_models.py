@@ -11,15 +11,16 @@ from typer.testing import CliRunner
 from sentiment.cli import app
 from sentiment.inference import bundle, resolve
 from sentiment.inference.manifest import DataInfo
+from sentiment.utils import files
 from sentiment.utils.paths import ProjectPaths
 from tests.helpers.build import tiny_bundle
 
 
-def write(home, name, *, seed=0, reviews=None, accuracy=None):
+def write(home, name, *, seed=0, reviews=None, accuracy=None, dataset="mine"):
     """Write a model that was created `seed` seconds after midnight."""
     made = tiny_bundle(home / "data" / "models" / name, seed=seed)
     metrics = {} if accuracy is None else {"test/accuracy": accuracy}
-    manifest = replace(made.manifest, data=DataInfo("mine", "mine-0", reviews=reviews))
+    manifest = replace(made.manifest, data=DataInfo(dataset, "mine-0", reviews=reviews))
     return bundle.write(
         made.folder, tokenizer=made.tokenizer, embedding=made.embedding, weights=made.weights,
         manifest=replace(manifest, metrics=metrics),
@@ -115,3 +116,18 @@ def test_without_a_server_mlflow_is_not_imported(home, words):
     )
     run = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert run.returncode == 0 and not run.stderr and "pretrained" in run.stdout
+
+
+def test_a_model_of_a_file_is_listed_by_its_name_at_80_columns(home, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    write(home, "of-a-file", dataset=f"films.csv:{'0f' * 32}")
+    write(home, "of-a-long-name", dataset="long" * 100)
+    folder = write(home, "forged").folder
+    manifest = json.loads((folder / "bundle.json").read_text("utf-8"))
+    manifest["files"] = {"words.txt": {"bytes": 10**400}}
+    (folder / "bundle.json").write_text(json.dumps(files.add_checksum(manifest)), "utf-8")
+    result = CliRunner().invoke(app, ["models"])
+    assert result.exit_code == 0, result.output
+    assert "films.csv " in result.stdout and "0f0f" not in result.stdout
+    assert " longlonglonglonglonglon… " in result.stdout
+    assert " of-a-file " in result.stdout and " forged " in result.stdout
