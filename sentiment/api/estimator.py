@@ -170,7 +170,9 @@ def _check_training_data(texts: Any, y: Any) -> tuple[list[str], np.ndarray, np.
     """
     if y is None:
         raise ValueError("SentimentClassifier requires y to be passed, but the target y is None")
-    checked, labels = list(check_texts(texts)), column_or_1d(y, warn=True)
+    # Lone surrogates can't be written to a file, and are part of no word.
+    checked = [text.encode("utf-8", "ignore").decode() for text in check_texts(texts)]
+    labels = column_or_1d(y, warn=True)
     check_consistent_length(checked, labels)
     check_classification_targets(labels)
     classes, numbers = np.unique(labels, return_inverse=True)
