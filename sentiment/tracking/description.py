@@ -1,9 +1,13 @@
 """Describe runs and registered models in Markdown, as MLflow's pages show them."""
 
+import re
+import shlex
+
 from mlflow.entities import Run
 
 from sentiment.tracking import tags
 from sentiment.tracking.metric_names import BEST, VALIDATION_ACCURACY, VALIDATION_LOSS
+from sentiment.utils.text import escape_control
 
 COMPARISON = "comparison.html"  # the page that compares a run with those before it
 _LINKS = {
@@ -11,6 +15,7 @@ _LINKS = {
     COMPARISON: "how it compares with the runs before it",
     "evaluation": "where it is right and where it is wrong",
 }  # artifacts and the texts of their links
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#!|~<>&])")
 # What a person has written below this line is kept.
 _END = "\n\n---\n"
 REGISTERED_MODEL = (
@@ -39,7 +44,7 @@ def describe_run(run: Run, artifacts: set[str]) -> str:
         _remark("Diagnosis", known.get(tags.DIAGNOSIS)),
     ]
     if command := known.get(tags.COMMAND):
-        parts.append(f"Train it again:\n\n```\n{command}\n```")
+        parts.append(f"Train it again:\n\n{_code(command)}")
     parts.append(_in_a_terminal(known.get(tags.MODEL, run.info.run_id)))
     before = known.get(tags.NOTE, "")
     added = before.partition(_END)[2] if _END in before else before
@@ -53,7 +58,7 @@ def describe_version(run: Run) -> str:
     epoch = known.get(tags.BEST_EPOCH)
     source = f"Epoch {epoch} of" if epoch else "The best epoch of"
     parts = [
-        f"{source} the run [{name}]({_page(run)}).",
+        f"{source} the run [{_plain(name)}]({_page(run)}).",
         _what(run),
         _test_result(run),
         _validation(run),
@@ -77,7 +82,8 @@ def _what(run: Run) -> str:
     return (
         f"**A classifier of reviews.** {of('cell', 'simple_rnn')} with {of('units')} units, which "
         f"reads {features} {direction}; the answer comes from {readout}. "
-        f"Recipe **{tagged('recipe', 'unknown')}**, data set **{tagged('dataset', 'unknown')}**, "
+        f"Recipe **{_plain(tagged('recipe', 'unknown'))}**, data set "
+        f"**{_plain(tagged('dataset', 'unknown'))}**, "
         f"seed {of('seed', '0')}."
     )
 
@@ -101,7 +107,23 @@ def _validation(run: Run) -> str:
 
 
 def _remark(title: str, text: str | None) -> str:
-    return f"**{title}**: {text}" if text else ""
+    return f"**{title}**: {_plain(text)}" if text else ""
+
+
+def _plain(text: str) -> str:
+    """Return text on one line, of which Markdown and HTML make nothing else."""
+    return _MARKUP.sub(r"\\\1", _one_line(text))
+
+
+def _code(command: str) -> str:
+    """Return a block of code, which the command can't end."""
+    line = _one_line(command)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{fence}\n{line}\n{fence}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(escape_control(text).split())
 
 
 def _where(run: Run, artifacts: set[str]) -> str:
@@ -115,10 +137,8 @@ def _where(run: Run, artifacts: set[str]) -> str:
 
 
 def _in_a_terminal(name: str) -> str:
-    return (
-        f"In a terminal: `sentiment compare` and "
-        f'`sentiment predict --model {name} --why "An unforgettable film."`'
-    )
+    command = f'sentiment predict --model {shlex.quote(name)} --why "An unforgettable film."'
+    return f"Ask its model:\n\n{_code(command)}"
 
 
 def _page(run: Run) -> str:

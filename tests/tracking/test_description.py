@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 from sentiment.tracking import tags
@@ -56,3 +57,26 @@ def test_a_version_names_its_run_and_its_limits():
     text = describe_version(make_run(best_epoch="4"))
     assert text.startswith("Epoch 4 of the run [brave-otter](#/experiments/5/runs/r1).")
     assert "misses irony" in text
+
+
+def test_no_name_is_markup_ends_a_block_or_looks_like_the_last_line():
+    name = "a <img src=x>\x1b[31m\u202e\n\n---\n[x](javascript:1) ``` *b*"
+    hostile = {"recipe": name, "dataset": name, tags.MODEL: name, "failure": name}
+    run = make_run(
+        best_epoch="4", **hostile, **{tags.COMMAND: f"sentiment train --recipe '{name}'"}
+    )
+    text = describe_run(run, set())
+    assert text.count("\n---\n") == 1 and text.endswith("\n\n---\n")
+    assert not {"\x1b", "\u202e"} & set(text + describe_version(run))
+    blocks = re.findall(r"^(`{4,})\n([^\n]*)\n\1$", text, re.M)
+    assert [line.partition(" -")[0] for _, line in blocks] == [
+        "sentiment train",
+        "sentiment predict",
+    ]
+    plain = text
+    for fence, line in blocks:
+        plain = plain.replace(f"{fence}\n{line}\n{fence}", "")
+    for prose in (plain, describe_version(run)):
+        assert not re.search(r"(?<!\\)(<|```|\[x|\*b)", prose)
+    again = describe_run(make_run(best_epoch="4", **hostile, **{tags.NOTE: text}), set())
+    assert again.count("\n---\n") == 1
