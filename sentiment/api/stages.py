@@ -87,6 +87,7 @@ def train(
     experiment: str | None = None,
     tracking: bool | str = True,
     snapshots: str = "epoch",
+    system_metrics: bool = True,
     evaluate: bool = True,
     export: Sequence[str] = (),
     resume: str | None = None,
@@ -99,10 +100,10 @@ def train(
     The model is in the folder of the result: `sentiment.load(result.folder)`. recipe: the name of a
     recipe, or its file; settings: replace those of the recipe, such as dataset="sample", units=8
     (the signature shows the defaults of the recipe `default`); name: of the run and its model;
-    snapshots: when hidden states are logged, `off`, `epoch` or `batch:N`; evaluate: measure the
-    model on the test reviews; export: formats of `sentiment.export` to write the model in at the
-    end, to data/exports and into the run; resume: the name of an interrupted training, or `last`,
-    to continue with its own settings. See the head of this module for the others.
+    snapshots: when hidden states are logged, `off`, `epoch` or `batch:N`; system_metrics: log the
+    use of the machine; evaluate: measure the model on the test reviews; export: formats of
+    `sentiment.export` to write the model in at the end, to data/exports and into the run; resume:
+    the name of an interrupted training, or `last`, to continue it. See the head for the others.
 
     Raises InputError for a setting, a name or reviews that can't be used, DivergedError if the loss
     is no longer a number, MissingFileError, DamagedFileError, UnavailableError and MovedError.
@@ -128,6 +129,7 @@ def train(
             name=name,
             experiment=experiment_name(experiment),
             snapshots=snapshots,
+            system_metrics=system_metrics,
         )
 
 
@@ -143,7 +145,7 @@ def _train(
     name: str | None,
     **logging: Any,
 ) -> "TrainingResult":
-    """Prepare, train and evaluate; logging: the arguments `experiment` and `snapshots`."""
+    """Prepare, train and evaluate; logging: the other arguments of `train`."""
     from sentiment.api import training_steps
     from sentiment.api.training_exports import export_trained
     from sentiment.training import tf_config

@@ -66,6 +66,9 @@ _SnapshotsOption = Annotated[
         help="when to log hidden states: off, epoch, or batch:N for every N batches",
     ),
 ]
+_SystemMetricsOption = Annotated[
+    bool, typer.Option(help="log the use of processor and memory after each epoch")
+]
 _WorkersOption = Annotated[
     int, typer.Option(metavar="N", min=1, max=64, help="number of processes that share each batch")
 ]
@@ -107,6 +110,7 @@ def command(
     experiment: ExperimentOption = "sentiment",
     track: _TrackOption = True,
     snapshots: _SnapshotsOption = "epoch",
+    system_metrics: _SystemMetricsOption = True,
     workers: _WorkersOption = 1,
     master: _MasterOption = None,
     profile: _ProfileOption = False,
@@ -130,7 +134,8 @@ def command(
     with _console.show_progress() as progress:
         result = stages.train(
             recipe=recipe, name=name, experiment=experiment, tracking=track, snapshots=snapshots,
-            evaluate=evaluate, export=export or (), resume=resume, progress=progress,
+            system_metrics=system_metrics, evaluate=evaluate, export=export or (), resume=resume,
+            progress=progress,
         )  # fmt: skip
     if tf_config.current_worker().is_chief:
         _show(result, find_project(), profile=profile)
@@ -149,7 +154,7 @@ def _check_options(ctx: typer.Context, resume: str | None, snapshots: str) -> No
     except InputError as error:
         raise typer.BadParameter(error.fact, param_hint="--snapshots") from error
     if not ctx.params["track"]:
-        ignored = ("experiment",) if snapshots == "off" else ("experiment", "snapshots")
+        ignored = ["experiment", "system_metrics", *(["snapshots"] if snapshots != "off" else [])]
         refuse_ignored(ctx, ignored, "of no use with --no-track")
 
 

@@ -7,6 +7,7 @@ VALIDATION_LOSS, VALIDATION_ACCURACY = "validation/loss", "validation/accuracy"
 SPEED = "train/reviews_per_second"
 TEST_ACCURACY = "test/accuracy"
 
+SYSTEM = "system/"  # before the names of the machine's metrics, as in MLflow
 BEST = "best/"  # before the names of the best epoch's metrics, which are the latest ones otherwise
 
 

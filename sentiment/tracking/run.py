@@ -10,7 +10,7 @@ import numpy as np
 
 from sentiment.errors import MissingFileError
 from sentiment.tracking import description, process, registry, store, tags
-from sentiment.tracking.metric_names import TEST_ACCURACY
+from sentiment.tracking.metric_names import SYSTEM, TEST_ACCURACY
 from sentiment.tracking.run_logger import Dataset, EpochModel, EvaluationRecord, RunLogger
 from sentiment.utils import environment
 from sentiment.utils.credentials import mask
@@ -97,7 +97,8 @@ class MlflowRun:
         timestamp = epoch_milliseconds() if timestamp is None else timestamp
         points = [
             # MLflow stores a NumPy step as a blob: hence int().
-            Metric(name, float(value), timestamp, int(step), model_id)
+            # The machine's metrics are about no model.
+            Metric(name, float(value), timestamp, int(step), None if SYSTEM in name else model_id)
             for name, value in metrics.items()
         ]
         self._client.log_batch(self.id, points)

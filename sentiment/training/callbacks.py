@@ -25,6 +25,7 @@ from sentiment.reports.run_report import TrainingReport, page
 from sentiment.tracking import saved_view
 from sentiment.tracking.metric_names import best_metrics, epoch_metrics
 from sentiment.tracking.run_logger import RunLogger
+from sentiment.tracking.system_metrics import SystemMetrics
 from sentiment.utils.progress import EpochMetrics, Stopwatch
 
 _FIGURES: dict[str, tuple[Callable[[Snapshot], figures.SnapshotFigure], str]] = {
@@ -83,7 +84,7 @@ class TrackingCallback(Callback):
     """Logs a training to a run.
 
     manifest: that of the bundles of all epochs, but for temperature and metrics; recipe: the name
-    of the one that the settings came from.
+    of the one that the settings came from; system_metrics: measures the machine, None not to.
     """
 
     def __init__(
@@ -96,11 +97,12 @@ class TrackingCallback(Callback):
         schedule: SnapshotSchedule,
         stopwatch: Stopwatch,
         recipe: str = DEFAULT,
+        system_metrics: SystemMetrics | None = None,
     ):
         self.run_id = run.id
         self._run, self._tokenizer, self._probes = run, tokenizer, probes
         self._manifest, self._schedule, self._stopwatch = manifest, schedule, stopwatch
-        self._recipe = recipe
+        self._recipe, self._system = recipe, system_metrics
         self._epochs: list[EpochMetrics] = []
         self._snapshots: list[tuple[float, Snapshot]] = []
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
@@ -117,6 +119,8 @@ class TrackingCallback(Callback):
 
     def on_batch_end(self, epoch: int, batch: int, batches: int, get_state: GetModelState) -> None:
         """Log a snapshot of the hidden states if one is due."""
+        if self._system is not None:
+            self._system.sample()
         # Computed, not counted: a resumed training has not seen the batches before.
         step = (epoch - 1) * batches + batch
         if self._schedule.batches and step % self._schedule.batches == 0:
@@ -145,7 +149,8 @@ class TrackingCallback(Callback):
             logged = self._run.models([metrics.epoch])
             if metrics.epoch in logged:
                 return logged[metrics.epoch].id
-        return self._run.log_epoch(epoch_metrics(metrics), metrics.epoch, opened.folder)
+        system = {} if self._system is None else self._system.take()
+        return self._run.log_epoch(epoch_metrics(metrics) | system, metrics.epoch, opened.folder)
 
     def on_resume(self, epochs: list[EpochMetrics], get_state: GetModelState) -> None:
         """Resume the run after `epochs`; log the last of them if the run lacks it.

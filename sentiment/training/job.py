@@ -25,7 +25,8 @@ class TrainingJob:
     train together; created: ISO 8601, UTC; run_id: MLflow's, empty if there is none; prepare: the
     settings that the data was prepared with; folder: the name of the data's folder; digests: of
     the data's splits, by name; reviews: how many training reviews the data has, None in older
-    checkpoints; split_rule: how validation reviews are chosen, see `split_training_reviews`.
+    checkpoints; system_metrics: log the use of processor and memory; split_rule: how validation
+    reviews are chosen, see `split_training_reviews`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class TrainingJob:
     digests: dict[str, str]
     reviews: int | None = None
     run_id: str = ""
+    system_metrics: bool = True
     split_rule: int = SPLIT_RULE
 
     @classmethod
@@ -96,6 +98,7 @@ class TrainingJob:
             digests=data["digests"],
             reviews=data.get("reviews"),
             run_id=run["id"],
+            system_metrics=content.get("system_metrics", True),  # likewise
             split_rule=content.get("split_rule", 1),  # absent before there was a second
         )
         for field in fields(cls):
@@ -127,6 +130,7 @@ class TrainingJob:
             },
             "workers": self.workers,
             "split_rule": self.split_rule,
+            "system_metrics": self.system_metrics,
         }
 
     @property

@@ -12,6 +12,7 @@ from sentiment.recipe import train_command, without_digest
 from sentiment.tracking import store, tags
 from sentiment.tracking.offline import tracker
 from sentiment.tracking.run import Dataset
+from sentiment.tracking.system_metrics import SystemMetrics
 from sentiment.training.callbacks import Callback, TrackingCallback
 from sentiment.training.context import TrainingContext
 from sentiment.training.job import TrainingJob
@@ -43,6 +44,7 @@ def open_callback(
             schedule=SnapshotSchedule.parse(job.snapshots),
             stopwatch=context.stopwatch,
             recipe=job.recipe,
+            system_metrics=SystemMetrics() if job.system_metrics else None,
         )
 
 
@@ -81,6 +83,8 @@ def _command(job: TrainingJob) -> str:
         options.append(f"--experiment {shlex.quote(job.experiment)}")
     if job.snapshots != "epoch":
         options.append(f"--snapshots {job.snapshots}")
+    if not job.system_metrics:
+        options.append("--no-system-metrics")
     if job.workers > 1:
         options.append(f"--workers {job.workers}")
     return " ".join(options)

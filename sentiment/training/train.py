@@ -41,6 +41,7 @@ def train(
     name: str | None = None,
     track: bool = True,
     snapshots: str = "epoch",
+    system_metrics: bool = True,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> TrainingResult:
@@ -48,9 +49,10 @@ def train(
 
     The best epoch has the lowest validation loss of all rounds; it is saved even if training is
     interrupted or fails after it. recipe: the name of the recipe that the settings came from;
-    snapshots: how often hidden states are logged, `off`, `epoch` or `batch:N`. Raises InputError
-    if the name is taken or `snapshots` is none of these, DivergedError if the loss is no longer a
-    number, and MovedError if the project is moved.
+    snapshots: how often hidden states are logged, `off`, `epoch` or `batch:N`; system_metrics: log
+    the use of processor and memory. Raises InputError if the name is taken or `snapshots` is none
+    of these, DivergedError if the loss is no longer a number, and MovedError if the project is
+    moved.
     """
     SnapshotSchedule.parse(snapshots)
     if name is None:
@@ -66,6 +68,7 @@ def train(
         recipe=recipe,
         track=track,
         snapshots=snapshots,
+        system_metrics=system_metrics,
         workers=tf_config.current_worker().size,
     )
     return _Training(data, job, paths, progress, stopwatch).run()

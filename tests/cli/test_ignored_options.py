@@ -31,6 +31,7 @@ from sentiment.utils.paths import ProjectPaths
         "evaluate --data a.jsonl --no-header",
         "train --dataset sample --no-track --snapshots batch:5",
         "train --dataset sample --no-track --experiment x",
+        "train --dataset sample --no-track --no-system-metrics",
         "sweep --dataset sample --no-track --experiment x",
         "compare --seeds 2",
         "compare --recipe default",

@@ -114,6 +114,13 @@ def test_a_run_explains_itself_and_shows_nothing_internal(trained, client):
     assert f"**Test accuracy: {shown['test_accuracy']}.**" in note and shown["command"] in note
 
 
+def test_the_machine_is_measured_after_each_epoch_and_no_model_has_its_metrics(trained, client):
+    points = client.get_metric_history(trained.run_id, "system/cpu_utilization_percentage")
+    assert [point.step for point in points] == [1, 2]
+    for model in runs.logged_models(client, trained.run_id):
+        assert not any(metric.key.startswith("system/") for metric in model.metrics)
+
+
 def test_models_are_named_and_described(trained, client):
     run = client.get_run(trained.run_id)
     models = runs.logged_models(client, trained.run_id)

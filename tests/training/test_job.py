@@ -52,7 +52,7 @@ def test_a_job_of_before_keeps_its_validation_reviews():
 def test_a_job_is_stored_under_the_same_keys_in_the_same_order():
     job = TrainingJob.from_json(STORED)
     stored = job.as_json()
-    assert list(stored) == [*STORED, "split_rule"]
+    assert list(stored) == [*STORED, "split_rule", "system_metrics"]
     assert list(stored["record"]) == list(STORED["record"])
     for part in ("data", "run"):
         unknown = {"reviews": None} if part == "data" else {}
