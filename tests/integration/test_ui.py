@@ -173,7 +173,9 @@ def test_the_curves_of_all_runs_are_in_the_charts(page, address, runs, save_pict
     save_picture("mlflow", height=660)
 
 
-def test_hidden_states_are_side_by_side_under_one_slider(page, address, runs, save_picture):
+def test_hidden_states_are_side_by_side_under_one_slider(
+    page, address, runs, save_picture, tmp_path
+):
     runs_page = Runs(page, address)
     runs_page.open("CHART")
     images = runs_page.images_side_by_side("hidden_states")
@@ -187,7 +189,7 @@ def test_hidden_states_are_side_by_side_under_one_slider(page, address, runs, sa
         assert left["x"] + left["width"] < right["x"]
         assert abs(left["y"] - right["y"]) < left["height"] / 4
     assert runs_page.errors == []
-    save_picture("mlflow_epochs", height=620)
+    save_picture("mlflow_epochs", height=620, folder=tmp_path)
 
 
 def test_the_table_compares_the_predictions_of_the_runs_for_each_probe(
