@@ -109,8 +109,7 @@ def train(
     is no longer a number, MissingFileError, DamagedFileError, UnavailableError and MovedError.
     KeyboardInterrupt saves the best epoch first, as Ctrl-C on the command line.
     """
-    if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe)
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     SnapshotSchedule.parse(snapshots)
     for format in export:
         check_format(format)
