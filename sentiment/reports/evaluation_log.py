@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 
+from sentiment.config import MAX_COMPARED
 from sentiment.errors import SentimentError
 from sentiment.evaluation.evaluate import Evaluation, LabelledTexts
 from sentiment.evaluation.overlap import find_training_data
 from sentiment.evaluation.run_comparison import compare_runs
-from sentiment.evaluation.run_query import Query
+from sentiment.evaluation.run_query import Condition, Query
 from sentiment.inference.bundle import Bundle
 from sentiment.reports.evaluation_charts import draw_charts
 from sentiment.reports.run_comparison import comparison_page
@@ -75,13 +76,16 @@ def _complete_report(bundle: Bundle, evaluation: Evaluation, paths: ProjectPaths
 
 
 def _log_comparison(bundle: Bundle, paths: ProjectPaths) -> None:
-    """Log a page that compares the run of `bundle` with the newest others of its experiment.
+    """Log a page that compares the run of `bundle` with the newest others on its data.
 
     A run that can't be read leaves out the page.
     """
     experiment, run_id = bundle.manifest.run.experiment, bundle.manifest.run.id
-    with suppress(*connection.STORE_ERRORS, SentimentError):
-        comparison = compare_runs(paths, experiment, Query.create())
+    with suppress(*connection.STORE_ERRORS, SentimentError, KeyError):
+        dataset = str(bundle.manifest.settings["prepare"]["dataset"])
+        same_data = Condition("dataset", "=", dataset)
+        query = Query(conditions=(same_data,), limit=MAX_COMPARED)
+        comparison = compare_runs(paths, experiment, query)
         if len(comparison.runs) > 1:
             page = comparison_page(paths, comparison, experiment)
             runs.add_to_run(paths, run_id, lambda run: run.log_comparison(page))

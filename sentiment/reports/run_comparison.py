@@ -10,6 +10,7 @@ from sentiment.reports.comparison import ComparedRun, Grid, page
 from sentiment.tracking import history
 from sentiment.tracking.history import RunRecord
 from sentiment.utils.paths import ProjectPaths
+from sentiment.utils.text import count_of
 
 _SIGNIFICANT = 0.05  # p-values from which a difference may be chance
 _CURVES = ("train/loss", "validation/loss", "train/accuracy", "validation/accuracy")
@@ -35,14 +36,22 @@ def comparison_page(
 
 def _lead(comparison: Comparison) -> str:
     """Return which run is the most accurate, and from which others it may differ by chance."""
-    evaluated = [run for run in comparison.runs if ACCURACY in run.metrics]
-    if not evaluated:
+    reference = comparison.reference
+    if reference is None:
         return "No run was measured on the test reviews."
-    best = max(evaluated, key=lambda run: run.metrics[ACCURACY])
+    # Accuracies on other reviews say nothing about which run is better.
+    alike = [
+        run
+        for run in comparison.runs
+        if ACCURACY in run.metrics and run.reviews.get("test") == reference.reviews.get("test")
+    ]
+    best = max(alike, key=lambda run: run.metrics[ACCURACY])
     numbers = {run.id: number for number, run in enumerate(comparison.runs, 1)}
     accuracy = comparison_tables.accuracy(best)
     lead = f"The most accurate on the test reviews is run {numbers[best.id]} with {accuracy}."
-    if comparison.reference is None or comparison.reference.id != best.id:
+    if len(alike) < len(comparison.runs):
+        lead += f" {count_of(len(alike), 'run')} of {len(comparison.runs)} read the same ones."
+    if reference.id != best.id:
         return lead
     close = [
         str(numbers[run])
