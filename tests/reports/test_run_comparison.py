@@ -11,7 +11,8 @@ def record(name, accuracy, digest="a"):
 
 
 def lead(runs, reference, p_values=()):
-    tests = {run.id: PairedTest(10, 1, 2, -0.1, -0.2, 0.1, p) for run, p in zip(runs[1:], p_values)}
+    pairs = zip(runs[1:], p_values, strict=False)
+    tests = {run.id: PairedTest(10, 1, 2, -0.1, -0.2, 0.1, p) for run, p in pairs}
     return _lead(Comparison(runs, len(runs), {}, reference, tests))
 
 
@@ -26,7 +27,8 @@ def test_the_best_run_is_named_and_those_that_may_be_as_good():
 def test_accuracies_on_other_reviews_are_not_compared():
     runs = [record("a", 0.9), record("b", 0.99, digest="b"), record("c", None)]
     assert lead(runs, runs[0]) == (
-        "The most accurate on the test reviews is run 1 with 90.00 %. 1 run of 3 read the same ones."
+        "The most accurate on the test reviews is run 1 with 90.00 %. "
+        "1 run of 3 read the same ones."
     )
 
 
