@@ -20,6 +20,7 @@ import pytest
 
 from sentiment.data.sources import load_sample
 from tests.helpers import examples
+from tests.helpers.commands import hear_interrupts
 
 ROOT = Path(__file__).parents[2]
 FIRST = ["docs/tutorial.md", "README.md"]
@@ -93,6 +94,7 @@ def start(words, project, stderr=subprocess.PIPE):
         stderr=stderr,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
 
 
