@@ -209,7 +209,10 @@ def test_a_page_gets_runs_and_tables(home, tmp_path, monkeypatch):
     sentiment("best", HOSTILE, "--html", str(tmp_path / "page.html"))
     title, runs, tables, lead = arguments
     assert title == "Runs of sentiment"
-    assert lead == "The most accurate on the test reviews is run 1 with 87.50 %."
+    assert lead == (
+        "The most accurate on the test reviews is run 1 with 87.50 %. "
+        "1 run of 2 read the same ones."
+    )
     assert [run.name[:6] for run in runs] == ["1 best", "2 bad "]
     assert runs[0].curves["validation/loss"] == [(1, 0.5), (2, 0.3), (3, 0.4)]
     assert runs[0].curves.keys() == {"train/loss", "validation/loss", "validation/accuracy"}
