@@ -22,7 +22,7 @@ from sentiment.tracking.metric_names import epoch_metrics, metric_name
 from sentiment.utils.progress import EpochMetrics
 
 # In the summary; no text of a page holds markup.
-_EVALUATION = re.compile('<div id="evaluation">.*?</div><!-- evaluation -->', re.DOTALL)
+_EVALUATION = re.compile("<!-- evaluation begins -->.*?<!-- evaluation ends -->", re.DOTALL)
 SectionFunction = Callable[[TrainingReport], Section | None]
 
 
