@@ -47,9 +47,7 @@ def sentiment_step() -> Callable[[Batch], float]:
     )
     built = network.build_network(model, words=VOCABULARY, ngrams=0, seed=0)
     trainer = Trainer(built, TrainSettings(batch_size=ROWS), steps=100_000)
-    # Longer widths do not occur: reviews are cut to MAX_TOKENS words.
-    widths = [width for width in batching.WIDTHS if width <= MAX_TOKENS]
-    built.get_layer("rnn_1").compile_loops(ROWS, widths)
+    built.get_layer("rnn_1").compile_loops(ROWS, MAX_TOKENS)
     return lambda batch: next(trainer.run_epoch([batch])).loss
 
 

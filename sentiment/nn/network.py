@@ -74,6 +74,8 @@ def _recur(
         )
         if settings.bidirectional:
             layer = keras.layers.Bidirectional(layer, name=layer_name(number))
+            for one in (layer.forward_layer, layer.backward_layer):
+                one.halves = False
         flow = layer(flow)
     return TimePooling(settings.readout, name="readout")(flow) if pooled else flow
 

@@ -1,7 +1,7 @@
-"""Batches of reviews of similar length, in few shapes.
+"""Batches of reviews of similar length.
 
-Every batch has the same number of rows and one of a few widths, because XLA compiles a program
-for each shape that it meets. Rows that only fill up a batch have weight 0.
+Every batch has the same number of rows, because XLA compiles programs for each number that it
+meets. Rows that only fill up a batch have weight 0.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,18 @@ import tensorflow as tf
 
 from sentiment.data.examples import Examples
 
-WIDTHS = (16, 32, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048, 4096)
+_STEPS = 8  # a batch has a multiple of these: TensorFlow prepares a product for each shape
 Batch: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids, labels, weights
 
 
 def padded_width(length: int) -> int:
     """Return the number of steps that a review of `length` tokens is padded to."""
-    for width in WIDTHS:
-        if length <= width:
-            return width
-    return -(-length // WIDTHS[-1]) * WIDTHS[-1]
+    return -(-length // _STEPS) * _STEPS
 
 
-def padded_widths(examples: Examples) -> list[int]:
-    """Return the numbers of steps that the reviews may be padded to, in order."""
-    lengths = np.unique(np.diff(examples.offsets))
-    return sorted({padded_width(int(length)) for length in lengths})
+def longest_width(examples: Examples) -> int:
+    """Return the number of steps that the longest review is padded to."""
+    return padded_width(int(np.diff(examples.offsets).max(initial=1)))
 
 
 def arrange_batches(

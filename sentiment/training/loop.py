@@ -164,15 +164,16 @@ class TrainingLoop:
         return built
 
     def _compile(self) -> None:
-        """Compile the recurrence ahead of training, for every width that will occur."""
+        """Compile the recurrence ahead of training, for every length that will occur."""
         batches = (
             (self._train, self._settings.batch_size),
             (self._validation, self._validation_batch),
         )
         for recurrent in network.recurrent_layers(self._network):
-            if isinstance(recurrent.layer, FusedSimpleRNN):
+            # The directions share their programs.
+            if recurrent.direction == "forward" and isinstance(recurrent.layer, FusedSimpleRNN):
                 for examples, size in batches:
-                    recurrent.layer.compile_loops(size, batching.padded_widths(examples))
+                    recurrent.layer.compile_loops(size, batching.longest_width(examples))
 
     def _run_epoch(self, epoch: int) -> tuple[EpochMetrics, ModelOutputs]:
         """Train for one epoch; return its metrics and the outputs for the validation reviews."""

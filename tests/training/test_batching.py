@@ -24,7 +24,7 @@ def examples_of(lengths):
 
 def test_a_batch_is_padded_at_the_end_and_filled_with_rows_of_weight_zero():
     ids, labels, weights = batching.fill_batch(TINY, np.array([2, 1]), size=3)
-    assert ids.shape == (3, 16, 2)
+    assert ids.shape == (3, 8, 2)
     assert ids[0, :4].tolist() == [[7, 0], [8, 80], [9, 90], [0, 0]]
     assert not ids[1:].any() and not ids[0, 3:].any()
     assert labels.tolist() == [1, 0, 0]
@@ -36,9 +36,14 @@ def test_a_batch_has_the_weights_of_its_reviews():
     assert batching.fill_batch(weighted, np.array([2, 0]), size=3)[2].tolist() == [0.5, 2, 0]
 
 
-@pytest.mark.parametrize(("length", "width"), [(0, 16), (16, 16), (17, 32), (4097, 8192)])
+@pytest.mark.parametrize(("length", "width"), [(1, 8), (8, 8), (9, 16), (4097, 4104)])
 def test_widths_are_few(length, width):
     assert batching.padded_width(length) == width
+
+
+def test_the_longest_width_is_that_of_the_longest_review():
+    assert batching.longest_width(examples_of([3, 17, 4])) == 24
+    assert batching.longest_width(examples_of([0, 0])) == 8
 
 
 @pytest.mark.parametrize("order", [None, np.random.default_rng(0)])
@@ -65,5 +70,5 @@ def test_reviews_of_similar_length_share_a_batch_and_the_seed_decides_the_order(
 def test_a_dataset_gives_every_batch_in_order():
     rows = [np.array([0, 1]), np.array([2])]
     batches = list(batching.make_dataset(TINY, rows, size=2))
-    assert [ids.shape for ids, _, _ in batches] == [(2, 16, 2), (2, 16, 2)]
+    assert [ids.shape for ids, _, _ in batches] == [(2, 8, 2), (2, 8, 2)]
     assert [weights.numpy().tolist() for _, _, weights in batches] == [[1, 1], [1, 0]]

@@ -1,0 +1,214 @@
+"""The loop of a simple recurrent layer over the steps of a sequence, and its gradient.
+
+One product after the loop gives the gradient of the recurrent kernel: automatic differentiation
+would add it up step by step. XLA compiles the loops: a program serves all sequences up to its
+capacity, in both directions, and takes as many turns as they have steps.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+import tensorflow as tf
+
+Tensor: TypeAlias = tf.Tensor
+
+# An activation and its derivative, written in terms of the activation's own output.
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
+    "tanh": (tf.tanh, lambda state: 1.0 - state * state),
+    "relu": (tf.nn.relu, lambda state: tf.cast(state > 0.0, state.dtype)),
+}
+_ROWS = tf.TensorSpec((None, None), tf.float32)
+_SEQUENCE = tf.TensorSpec((None, None, None), tf.float32)
+_MASK = tf.TensorSpec((None, None, 1), tf.bool)
+_NUMBER = tf.TensorSpec((), tf.int32)
+_LEAST_CAPACITY, _LARGEST_CAPACITY = 64, 1 << 30  # steps
+
+
+class _Path(NamedTuple):
+    """How a loop goes through a sequence.
+
+    row: the first row of the batch that it reads; steps: how many it takes; first: the position
+    that it reads at first; stride: 1, or -1 from the end to the start.
+    """
+
+    row: Tensor
+    steps: Tensor
+    first: Tensor
+    stride: Tensor
+
+    def position(self, step: Tensor) -> Tensor:
+        """Return the position that is read at a step."""
+        return self.first + step * self.stride
+
+
+_PATH = _Path(*[_NUMBER] * 4)
+
+
+def capacities(longest: int) -> list[int]:
+    """Return the most steps of each program that sequences of up to `longest` steps need."""
+    doublings = max(0, (longest - 1).bit_length() - (_LEAST_CAPACITY - 1).bit_length())
+    return [_LEAST_CAPACITY << power for power in range(doublings + 1)]
+
+
+def _pad_steps(sequence: Tensor) -> Tensor:
+    """Pad a sequence, (T, B, H), to the capacity of the program that it needs."""
+    steps = tf.shape(sequence)[0]
+    known = tf.constant(capacities(_LARGEST_CAPACITY))
+    enough = tf.reduce_min(tf.where(known >= steps, known, _LARGEST_CAPACITY))
+    return tf.pad(sequence, [[0, enough - steps], [0, 0], [0, 0]])
+
+
+def _rows_of(sequence: Tensor, t: Tensor, row: Tensor, state: Tensor) -> Tensor:
+    """Return rows `row` to `row` + b of step t, (b, the last axis of `sequence`)."""
+    return tf.slice(sequence, [t, row, 0], [1, tf.shape(state)[0], tf.shape(sequence)[2]])[0]
+
+
+# Signatures without sizes make one function for all shapes: XLA compiles it once for each shape,
+# no matter whether that shape is first met before training or during it. C is the capacity.
+@cache
+def _forward_loop(name: str) -> Callable:
+    """Return the compiled forward loop for the activation `name`.
+
+    It reads b neighbouring rows of a batch of B.
+    """
+    activation, _ = ACTIVATIONS[name]
+
+    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, _ROWS, _PATH])
+    def forward(
+        projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor, path: _Path
+    ) -> tuple[Tensor, Tensor]:
+        """Return the state after the last step, and the states before and after each step.
+
+        These are float32 (C + 1, b, H), of which the first steps + 1 are in use.
+        """
+        size = tf.shape(projected)[0] + 1
+        states = tf.TensorArray(tf.float32, size, element_shape=state.shape)
+
+        def step(t: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
+            index = path.position(t)
+            new = activation(_rows_of(projected, index, path.row, state) + state @ kernel)
+            state = tf.where(_rows_of(mask, index, path.row, state), new, state)
+            return t + 1, state, states.write(t + 1, state)
+
+        start = (0, state, states.write(0, state))
+        _, state, states = tf.while_loop(lambda t, *_: t < path.steps, step, start)
+        return state, states.stack()
+
+    return forward
+
+
+@cache
+def _backward_loop(name: str, sequences: bool) -> Callable:
+    """Return the compiled loop of the gradients for the activation `name`.
+
+    It reads b neighbouring rows of a batch of B.
+    """
+    _, derivative = ACTIVATIONS[name]
+    upstream_shape = _SEQUENCE if sequences else _ROWS
+
+    # The kernel comes transposed: if the transpose is left to XLA, it hands the loop to a thread
+    # of its own, and the two halves of a batch wait for each other.
+    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, upstream_shape, _PATH])
+    def backward(
+        states: Tensor, mask: Tensor, transposed: Tensor, upstream: Tensor, path: _Path
+    ) -> tuple[Tensor, Tensor]:
+        """Return dL/d(pre-activation), (C, b, H) in the loop's order, and dL/dh_0, (b, H).
+
+        states: those of the forward loop; transposed: the recurrent kernel's transpose; upstream:
+        dL/dh_t of all steps, (C, B, H) in the loop's order, or of the last, (b, H).
+        """
+        size = tf.shape(states)[0] - 1
+        carried = tf.zeros_like(states[0]) if sequences else upstream
+        grads = tf.TensorArray(tf.float32, size, element_shape=carried.shape)
+
+        def step(t: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
+            if sequences:
+                carried += _rows_of(upstream, t, path.row, carried)
+            read = _rows_of(mask, path.position(t), path.row, carried)
+            grad = tf.where(read, carried * derivative(states[t + 1]), 0.0)
+            carried = tf.where(read, 0.0, carried) + grad @ transposed
+            return t - 1, carried, grads.write(t, grad)
+
+        start = (path.steps - 1, carried, grads)
+        _, carried, grads = tf.while_loop(lambda t, *_: t >= 0, step, start)
+        return grads.stack(), carried
+
+    return backward
+
+
+def recur(
+    name: str,
+    projected: Tensor,
+    mask: Tensor,
+    kernel: Tensor,
+    state: Tensor,
+    *,
+    backwards: bool = False,
+    sequences: bool = True,
+    halves: bool = True,
+) -> Tensor:
+    """Return h_t = activation(projected_t + h_{t-1}·kernel): all states or only the last.
+
+    projected: float32 (T, B, H); mask: bool (T, B, 1), False keeps the state as it is;
+    kernel: float32 (H, H); state: float32 (B, H), the state before the first step.
+    `backwards` reads from the last step to the first. All states are float32 (T, B, H) in the
+    order in which they were reached; the last is float32 (B, H). With `halves`, the two halves of
+    a batch run side by side; a batch of odd or unknown size runs as a whole.
+    """
+    forward, backward = _forward_loop(name), _backward_loop(name, sequences)
+    size, steps = projected.shape[1], tf.shape(projected)[0]
+    first_rows = (0, size // 2) if halves and size and size % 2 == 0 else (0,)
+    parts = len(first_rows)
+    ends = (steps - 1, -1) if backwards else (0, 1)
+    paths = [_Path(row, steps, *ends) for row in first_rows]
+
+    @tf.custom_gradient
+    def run(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
+        # Without stop_gradient, a tape outside a tf.function would differentiate the loop as well.
+        inputs, weights, start = map(tf.stop_gradient, (projected, kernel, state))
+        inputs, seen = _pad_steps(inputs), _pad_steps(tf.stop_gradient(mask))
+        results = [
+            forward(inputs, seen, weights, start, path)
+            for path, start in zip(paths, tf.split(start, parts), strict=True)
+        ]
+
+        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            of_parts = [_pad_steps(upstream)] * parts if sequences else tf.split(upstream, parts)
+            transposed = tf.transpose(weights)
+            gradients = [
+                backward(states, seen, transposed, part, path)
+                for (_, states), part, path in zip(results, of_parts, paths, strict=True)
+            ]
+            before = [states[:steps] for _, states in results]
+            of_input, of_kernel, of_start = _join_gradients(
+                before, [(grads[:steps], of_start) for grads, of_start in gradients]
+            )
+            return tf.reverse(of_input, [0]) if backwards else of_input, of_kernel, of_start
+
+        if not sequences:
+            return tf.concat([last for last, _ in results], 0), gradient
+        return tf.concat([states[1 : steps + 1] for _, states in results], 1), gradient
+
+    return run(projected, kernel, state)
+
+
+def _join_gradients(
+    before: list[Tensor], gradients: list[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of a batch, given those of its parts and the states before each step.
+
+    They are dL/d(pre-activation), (T, B, H), dL/d(recurrent kernel), (H, H), and dL/dh_0, (B, H).
+    """
+    of_kernel = [
+        tf.matmul(flat(states), flat(grads), transpose_a=True)
+        for states, (grads, _) in zip(before, gradients, strict=True)
+    ]
+    of_input = tf.concat([grads for grads, _ in gradients], 1)
+    of_start = tf.concat([start for _, start in gradients], 0)
+    return of_input, tf.add_n(of_kernel), of_start
+
+
+def flat(sequence: Tensor) -> Tensor:
+    """Return the rows of all steps below each other, (T · B, the last axis)."""
+    return tf.reshape(sequence, [-1, tf.shape(sequence)[-1]])
