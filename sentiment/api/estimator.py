@@ -116,10 +116,14 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         recipe, progress = self._recipe(), to_progress(self.progress)
         data = prepare_texts(reviews, recipe.prepare, paths, progress=progress)
         check_dataset(data)
+        from sentiment.training.reviews import TrainingReviews
+
+        learnt = TrainingReviews(data, recipe.model, recipe.train)
+        learnt.read_ahead()
         with environment.suppress_stderr():
             from sentiment.training import train  # here, as a prediction doesn't need TensorFlow
         result = train.train(
-            data, recipe.model, recipe.train, paths, recipe=recipe.name,
+            data, recipe.model, recipe.train, paths, recipe=recipe.name, reviews=learnt,
             track=bool(self.tracking), progress=progress,
         )  # fmt: skip
         return result.folder

@@ -147,26 +147,34 @@ def _train(
     """Prepare, train and evaluate; logging: the other arguments of `train`."""
     from sentiment.api import training_steps
     from sentiment.api.training_exports import export_trained
+    from sentiment.data.split import SPLIT_RULE
     from sentiment.training import tf_config
     from sentiment.training.job import TrainingJob
+    from sentiment.training.reviews import TrainingReviews
 
     worker, stopwatch = tf_config.current_worker(), Stopwatch()
     if name is not None and worker.is_chief:
         training_steps.check_name(paths, name)  # before minutes of preparing
     resumed = None if resume is None else training_steps.find_checkpoint(paths, resume, progress)
+    model, settings, rule = recipe.model, recipe.train, SPLIT_RULE
     if resumed:
-        track = TrainingJob.from_checkpoint(resumed).track
+        job = TrainingJob.from_checkpoint(resumed)
+        track, model, settings, rule = job.track, job.model, job.train, job.split_rule
     with stopwatch.measure("preparing"):
         data = training_steps.training_data(recipe.prepare, resumed, paths, progress)
+    reviews = TrainingReviews(data, model, settings, rule)
+    reviews.read_ahead()
     progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
     with stopwatch.measure("imports"), environment.suppress_stderr():
         from sentiment.training import train as training
     if resumed:
-        result = training.resume(data, resumed, paths, progress=progress, stopwatch=stopwatch)
+        result = training.resume(
+            data, resumed, paths, reviews=reviews, progress=progress, stopwatch=stopwatch
+        )
     else:
         result = training.train(
-            data, recipe.model, recipe.train, paths, recipe=recipe.name, name=name, track=track,
-            progress=progress, stopwatch=stopwatch, **logging,
+            data, model, settings, paths, recipe=recipe.name, name=name, track=track,
+            reviews=reviews, progress=progress, stopwatch=stopwatch, **logging,
         )  # fmt: skip
     if evaluate and worker.is_chief:
         with stopwatch.measure("evaluation"):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sentiment.data.prepare import prepare
 from sentiment.recipe import Recipe
 from sentiment.training.context import TrainingContext
+from sentiment.training.reviews import TrainingReviews
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
 from sentiment.utils.progress import EpochMetrics
@@ -23,7 +24,8 @@ def train(
     DivergedError.
     """
     data, _ = prepare(recipe.prepare, paths)
-    training = SelfTraining(TrainingContext.create(data, recipe.model, recipe.train))
+    reviews = TrainingReviews(data, recipe.model, recipe.train)
+    training = SelfTraining(TrainingContext.create(reviews))
 
     def after_epoch() -> None:
         if should_prune(training.epochs[-1]):

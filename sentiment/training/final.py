@@ -37,10 +37,10 @@ def merge_networks(
         for result in of_reviews + of_sentences
     ]
     shares = _shares(len(of_reviews), len(of_sentences))
-    rows = context.tokenizer.feature_count
+    rows = context.reviews.tokenizer.feature_count
     counts = np.bincount(context.split.train.features.ravel(), minlength=rows)
-    if context.unlabelled is not None:
-        counts += np.bincount(context.unlabelled.features.ravel(), minlength=rows)
+    if context.reviews.unlabelled is not None:
+        counts += np.bincount(context.reviews.unlabelled.features.ravel(), minlength=rows)
     counts[0] = 0  # padding has no vector
     merged = cut_table(merge(networks, shares), context.model.embedding, counts)
     if teacher and (regression := teacher.sum):
@@ -86,8 +86,8 @@ def _runtime_logits(context: TrainingContext, network: NetworkArrays) -> np.ndar
     """Return the logits of the validation reviews, float32 (N,), as the saved model gives them."""
     nobody = Manifest("", {}, RunInfo("", ""), DataInfo("", ""))
     table = network.table.astype(np.float16)
-    model = Bundle(Path(), nobody, network.model, context.tokenizer, table, network.weights)
-    classifier, split = Classifier(model), context.data.split("train")
+    model = Bundle(Path(), nobody, network.model, context.reviews.tokenizer, table, network.weights)
+    classifier, split = Classifier(model), context.reviews.data.split("train")
     rows = context.split.validation_rows
     encoded = split.encoded.last(network.model.longest_review).take(rows)
     return classifier.logits(classifier.final_states(encoded))

@@ -150,7 +150,7 @@ class TrainingLoop:
         return self.model_state(self._predict(self._validation))
 
     def _build_network(self) -> keras.Model:
-        settings, tokenizer = self._settings, self._context.tokenizer
+        settings, tokenizer = self._settings, self._context.reviews.tokenizer
         built = network.build_network(
             self._context.model,
             words=tokenizer.vocabulary_size,

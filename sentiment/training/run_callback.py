@@ -27,16 +27,16 @@ def open_callback(
     if not job.track:
         yield Callback()
         return
-    start = _run_start(job, context.data)
+    start = _run_start(job, context.reviews.data)
     with tracker.track_run(paths, start, context.progress.note) as run:
         if run is None:
             yield Callback()
             return
         yield TrackingCallback(
             run,
-            tokenizer=context.tokenizer,
+            tokenizer=context.reviews.tokenizer,
             probes=choose_probes(
-                context.data.split("train"),
+                context.reviews.data.split("train"),
                 context.split.validation_rows,
                 job.model.longest_review,
             ),

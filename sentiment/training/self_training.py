@@ -11,13 +11,11 @@ import numpy as np
 from sentiment.config import ModelSettings
 from sentiment.data.examples import Examples
 from sentiment.inference.classifier import sigmoid
-from sentiment.training.context import UNSUPERVISED, TrainingContext
+from sentiment.training.context import TrainingContext
 from sentiment.training.final import merge_networks
 from sentiment.training.loop import TrainingLoop
-from sentiment.training.regression import NgramRegression
 from sentiment.training.results import BestEpoch, RoundResult
-from sentiment.training.sentence_set import sentence_set
-from sentiment.training.teacher import Teacher
+from sentiment.training.teacher import UNSUPERVISED
 from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
 
@@ -40,12 +38,12 @@ class SelfTraining:
     def __init__(self, context: TrainingContext):
         self.context = context
         settings = context.settings
-        self._has_unlabelled = UNSUPERVISED in context.data.splits
+        self._has_unlabelled = UNSUPERVISED in context.reviews.data.splits
         later_rounds = settings.own_labels if self._has_unlabelled else 0
         self._members = settings.members
         self._in_rounds = settings.members * (1 + later_rounds)  # networks that read whole reviews
         self._total = self._in_rounds + settings.sentence_members
-        self._teacher = Teacher(context) if settings.teacher == "regression" else None
+        self._teacher = context.reviews.teacher
         self._finished: list[RoundResult] = []
         self._loop: TrainingLoop | None = None  # of the current network
         self._previous: TrainingLoop | None = None
@@ -117,7 +115,8 @@ class SelfTraining:
         if self._loop is None:
             if self._teacher and self._has_unlabelled:
                 self._note_unlabelled("a regression on n-grams")
-                self._labels = sigmoid(self._teacher.unlabelled_logits)
+                with self.context.stopwatch.measure("teacher"):
+                    self._labels = sigmoid(self._teacher.unlabelled_logits)
             self._note_network()
             self._loop = self._new_loop()
         self._loop.run_epochs(save)
@@ -137,7 +136,7 @@ class SelfTraining:
         """Let a trained network label unlabelled reviews if a later round will use it."""
         finished = self.rounds
         labels_others = len(finished) <= self._in_rounds - self._members
-        if labels_others and (unlabelled := self.context.unlabelled) is not None:
+        if labels_others and (unlabelled := self.context.reviews.unlabelled) is not None:
             self._logits = self._logits + loop.logits(unlabelled)
         self._finished, self._loop, self._previous = finished, None, loop
         if len(finished) % self._members == 0 and len(finished) < self._in_rounds:
@@ -154,7 +153,7 @@ class SelfTraining:
         return self._teacher.mix(means, validation)
 
     def _note_unlabelled(self, labeller: str) -> None:
-        count = len(self.context.data.split(UNSUPERVISED))
+        count = self.context.reviews.data.splits[UNSUPERVISED].reviews
         number = len(self._finished) // self._members
         self.context.progress.note(
             f"round {number + 1}: {count:,} unlabelled reviews join, labelled by {labeller}"
@@ -171,7 +170,8 @@ class SelfTraining:
         if len(self._labels):
             # Predicted labels are less than certain already.
             settings = replace(settings, label_smoothing=0.0)
-        examples = self._sentences() if of_sentences else self._reviews()
+        with context.stopwatch.measure("sentences" if of_sentences else "data"):
+            examples = context.reviews.sentences if of_sentences else self._reviews()
         context = replace(context, settings=settings, split=replace(context.split, train=examples))
         if of_sentences:
             context = _for_sentences(context)
@@ -187,20 +187,10 @@ class SelfTraining:
             validation_batch=self.context.settings.batch_size,
         )
 
-    def _sentences(self) -> Examples:
-        """Return what a network of sentences learns from."""
-        context = self.context
-        with context.stopwatch.measure("sentences"):
-            regression = self._teacher.sum if self._teacher else None
-            if regression is None:
-                rows = context.tokenizer.feature_count
-                regression = NgramRegression.fit(context.split.train, rows, normalized=False)
-            return sentence_set(context, regression.terms)
-
     def _reviews(self) -> Examples:
         """Return what a network of the current round learns from."""
         labelled = self.context.split.train
-        if len(self._labels) and (unlabelled := self.context.unlabelled) is not None:
+        if len(self._labels) and (unlabelled := self.context.reviews.unlabelled) is not None:
             return labelled + replace(unlabelled, labels=self._labels)
         return labelled
 

@@ -21,6 +21,7 @@ from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
 from sentiment.training.context import TrainingContext
 from sentiment.training.job import TrainingJob
 from sentiment.training.results import TrainingResult
+from sentiment.training.reviews import TrainingReviews
 from sentiment.training.run_callback import open_callback
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
@@ -42,17 +43,18 @@ def train(
     track: bool = True,
     snapshots: str = "epoch",
     system_metrics: bool = True,
+    reviews: TrainingReviews | None = None,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> TrainingResult:
-    """Train a network on the training split of `data` and save its best epoch as a bundle.
+    """Train networks on `data` and save their best epoch, or what they are merged into.
 
     The best epoch has the lowest validation loss of all rounds; it is saved even if training is
     interrupted or fails after it. recipe: the name of the recipe that the settings came from;
     snapshots: how often hidden states are logged, `off`, `epoch` or `batch:N`; system_metrics: log
-    the use of processor and memory. Raises InputError if the name is taken or `snapshots` is none
-    of these, DivergedError if the loss is no longer a number, and MovedError if the project is
-    moved.
+    the use of processor and memory; reviews: those of `data`, if they are being read already.
+    Raises InputError if the name is taken or `snapshots` is none of these, DivergedError if the
+    loss is no longer a number, and MovedError if the project is moved.
     """
     SnapshotSchedule.parse(snapshots)
     if name is None:
@@ -71,7 +73,8 @@ def train(
         system_metrics=system_metrics,
         workers=tf_config.current_worker().size,
     )
-    return _Training(data, job, paths, progress, stopwatch).run()
+    reviews = reviews or TrainingReviews(data, model, settings)
+    return _Training(reviews, job, paths, progress, stopwatch).run()
 
 
 def resume(
@@ -79,6 +82,7 @@ def resume(
     resume_from: Checkpoint,
     paths: ProjectPaths,
     *,
+    reviews: TrainingReviews | None = None,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> TrainingResult:
@@ -100,7 +104,8 @@ def resume(
             f"{workers}",
             hint=job.resume_command,
         )
-    return _Training(data, job, paths, progress, stopwatch).run(resume_from)
+    reviews = reviews or TrainingReviews(data, job.model, job.train, job.split_rule)
+    return _Training(reviews, job, paths, progress, stopwatch).run(resume_from)
 
 
 class _Training:
@@ -108,13 +113,13 @@ class _Training:
 
     def __init__(
         self,
-        data: PreparedDataset,
+        reviews: TrainingReviews,
         job: TrainingJob,
         paths: ProjectPaths,
         progress: Progress | None,
         stopwatch: Stopwatch | None,
     ):
-        self._data, self._job, self._paths = data, job, paths.held()
+        self._reviews, self._job, self._paths = reviews, job, paths.held()
         self._progress, self._stopwatch = progress or Progress(), stopwatch or Stopwatch()
         self._folder = paths.models / job.name
         self._checkpoints = paths.checkpoints / job.name
@@ -131,10 +136,7 @@ class _Training:
         with self._moved_errors(), distributed.worker_errors(worker, hint=hint):
             with self._stopwatch.measure("data"):
                 context = TrainingContext.create(
-                    self._data,
-                    self._job.model,
-                    self._job.train,
-                    split_rule=self._job.split_rule,
+                    self._reviews,
                     progress=self._progress,
                     stopwatch=self._stopwatch,
                     workers=self._workers,
@@ -246,7 +248,7 @@ class _Training:
         with self._stopwatch.measure("saving"):
             saved = bundle.write(
                 self._folder,
-                tokenizer=context.tokenizer,
+                tokenizer=context.reviews.tokenizer,
                 embedding=best.embedding,
                 weights=best.weights,
                 manifest=replace(
@@ -266,7 +268,7 @@ class _Training:
             band = saved.manifest.neutral_band
             state = ModelState(model, best.embedding, best.weights, saved.temperature, band)
             context.callback.on_epoch_end(best.metrics, lambda: state)
-        reviews = self._data.split("train")
+        reviews = self._reviews.data.split("train")
         rows = context.split.validation_rows[best.worst_mistakes(labels, _MISTAKES)]
         mistakes = [(reviews.text(row), int(reviews.labels[row])) for row in rows]
         context.callback.on_train_end(saved, best.metrics, mistakes)
@@ -280,7 +282,7 @@ class _Training:
 
     def _add_band(self, saved: Bundle, context: TrainingContext) -> Bundle:
         """Return the saved model with the band in which a short text is neutral, if it has one."""
-        reviews = self._data.split("train")
+        reviews = self._reviews.data.split("train")
         rows = context.split.validation_rows
         texts = ((reviews.text(row), int(reviews.labels[row])) for row in rows)
         return bundle.update_manifest(saved, neutral_band=measure_band(Classifier(saved), texts))

@@ -9,7 +9,7 @@ from sentiment.data.prepare import prepare
 from sentiment.data.split import split_training_reviews, validation_share
 from sentiment.data.trainable import group_reviews
 from sentiment.errors import InputError
-from sentiment.training.context import TrainingContext
+from sentiment.training.reviews import TrainingReviews
 from sentiment.utils.paths import ProjectPaths
 
 MODEL = ModelSettings(ngrams=1)
@@ -91,10 +91,10 @@ def test_the_first_rule_chooses_the_rows_of_before(sample):
         assert len(split.train) == len(reviews) - count
 
 
-def test_the_rule_of_a_training_reaches_its_context(sample):
+def test_the_rule_of_a_training_reaches_its_reviews(sample):
     settings = TrainSettings(validation_share=0.07)
     rows = {
-        rule: TrainingContext.create(sample, MODEL, settings, split_rule=rule).split.validation_rows
+        rule: TrainingReviews(sample, MODEL, settings, rule).split.validation_rows
         for rule in (1, 2)
     }
     order = np.random.default_rng(0).permutation(240)

@@ -10,6 +10,7 @@ from sentiment.data.prepare import prepare
 from sentiment.training import distributed, tf_config
 from sentiment.training.callbacks import Callback
 from sentiment.training.context import TrainingContext
+from sentiment.training.reviews import TrainingReviews
 from sentiment.training.self_training import SelfTraining
 from sentiment.utils.paths import ProjectPaths
 
@@ -29,7 +30,8 @@ def main(root, output, batch, dropout):
                           ngram_dropout=dropout)  # fmt: skip
     settings = TrainSettings(epochs=3, batch_size=batch, own_labels=1, clip=0.5, patience=9)
     last = LastState()
-    context = TrainingContext.create(data, model, settings, callback=last, workers=workers)
+    reviews = TrainingReviews(data, model, settings)
+    context = TrainingContext.create(reviews, callback=last, workers=workers)
     rounds = SelfTraining(context)
     rounds.run()
     losses = [[metrics.train_loss, metrics.validation_loss] for metrics in rounds.epochs]

@@ -10,28 +10,28 @@ from sentiment.data.contrast import contrast_sentences
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.sentences import encode_sentences
 from sentiment.training import sentence_set as module
-from sentiment.training.context import TrainingContext
 from sentiment.training.regression import NgramRegression
+from sentiment.training.reviews import TrainingReviews
 from sentiment.training.sentence_set import sentence_set
 
 MODEL = ModelSettings(units=4, embedding=4, repeats=False)
 
 
 @pytest.fixture(scope="module")
-def context(sample):
-    return TrainingContext.create(sample, MODEL, TrainSettings())
+def reviews(sample):
+    return TrainingReviews(sample, MODEL, TrainSettings())
 
 
 @pytest.fixture(scope="module")
-def terms(context):
-    rows = context.tokenizer.feature_count
-    return NgramRegression.fit(context.split.train, rows, normalized=False).terms
+def terms(reviews):
+    rows = reviews.tokenizer.feature_count
+    return NgramRegression.fit(reviews.split.train, rows, normalized=False).terms
 
 
-def test_a_sentence_has_the_label_of_its_review(context, terms, sample):
-    made = sentence_set(context, terms)
-    rows = context.split.train_rows
-    encoded, origin = encode_sentences(sample.split("train"), rows, context.tokenizer)
+def test_a_sentence_has_the_label_of_its_review(reviews, terms, sample):
+    made = sentence_set(reviews, terms)
+    rows = reviews.split.train_rows
+    encoded, origin = encode_sentences(sample.split("train"), rows, reviews.tokenizer)
     count = len(encoded)
     assert count > len(rows)
     np.testing.assert_array_equal(made.labels[:count], sample.split("train").labels[rows][origin])
@@ -40,37 +40,38 @@ def test_a_sentence_has_the_label_of_its_review(context, terms, sample):
 
 
 def test_changed_sentences_have_sharper_labels_than_reviews_but_no_certain_ones(
-    context, terms, sample
+    reviews, terms, sample
 ):
-    rows, random = context.split.train_rows, np.random.default_rng(context.settings.seed)
-    encoded, _ = encode_sentences(sample.split("train"), rows, context.tokenizer)
-    logits = contrast_sentences(encoded, terms, context.tokenizer, random).logits
-    labels = sentence_set(context, terms).labels[len(encoded) :]
+    rows, random = reviews.split.train_rows, np.random.default_rng(reviews.settings.seed)
+    encoded, _ = encode_sentences(sample.split("train"), rows, reviews.tokenizer)
+    logits = contrast_sentences(encoded, terms, reviews.tokenizer, random).logits
+    labels = sentence_set(reviews, terms).labels[len(encoded) :]
     assert len(labels) == 3 * len(logits) > 60
     expected = 1 / (1 + np.exp(-np.clip(5 * logits, -3.5, 3.5)))
     np.testing.assert_allclose(labels, np.tile(expected, 3), rtol=1e-5)
     assert labels.min() == pytest.approx(0.0293, abs=1e-4)
 
 
-def test_the_same_seed_makes_the_same_sentences(context, terms):
-    first, second = sentence_set(context, terms), sentence_set(context, terms)
+def test_the_same_seed_makes_the_same_sentences(reviews, terms):
+    first, second = sentence_set(reviews, terms), sentence_set(reviews, terms)
     np.testing.assert_array_equal(first.features, second.features)
     np.testing.assert_array_equal(first.labels, second.labels)
 
 
 def test_sentences_weigh_as_their_reviews(sample, terms):
     settings = TrainSettings(class_weight="balanced")
-    balanced = TrainingContext.create(sample, MODEL, settings)
+    balanced = TrainingReviews(sample, MODEL, settings)
     weights = balanced.split.train.weights * np.where(balanced.split.train.labels > 0.5, 2, 1)
     split = replace(balanced.split, train=replace(balanced.split.train, weights=weights))
-    made = sentence_set(replace(balanced, split=split), terms)
+    balanced.__dict__["split"] = split
+    made = sentence_set(balanced, terms)
     count = len(encode_sentences(sample.split("train"), split.train_rows, balanced.tokenizer)[0])
     positive = made.labels[:count] > 0.5
     heavy, light = made.weights[:count][positive], made.weights[:count][~positive]
     assert heavy.min() > 1.5 * light.max() and len(light)
 
 
-def test_reviews_that_are_too_short_to_be_cut_are_learnt_as_they_are(context, terms, monkeypatch):
+def test_reviews_that_are_too_short_to_be_cut_are_learnt_as_they_are(reviews, terms, monkeypatch):
     nothing = EncodedTexts(np.empty(0, np.int32), np.zeros(1, np.int64)), np.empty(0, np.int64)
     monkeypatch.setattr(module, "encode_sentences", lambda *_: nothing)
-    assert sentence_set(context, terms) is context.split.train
+    assert sentence_set(reviews, terms) is reviews.split.train

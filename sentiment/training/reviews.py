@@ -1,0 +1,93 @@
+"""What the networks of a training learn from, without TensorFlow."""
+
+import contextlib
+import sys
+import threading
+from dataclasses import dataclass
+
+from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.examples import Examples
+from sentiment.data.prepared import PreparedDataset
+from sentiment.data.split import (
+    SPLIT_RULE,
+    TrainingSplit,
+    split_training_reviews,
+    unlabelled_examples,
+)
+from sentiment.data.tokenizer import Tokenizer
+from sentiment.training.regression import NgramRegression
+from sentiment.training.sentence_set import sentence_set
+from sentiment.training.teacher import UNSUPERVISED, Teacher
+from sentiment.utils.locked_property import locked_property
+
+# Seconds that a thread may keep the others waiting. With Python's default of 0.005 a training step
+# would take twice as long while sentences are cut.
+_SWITCH_INTERVAL = 0.0005
+
+
+@dataclass(frozen=True)
+class TrainingReviews:
+    """The reviews of a data set as networks of one shape read them, and their teacher.
+
+    Each part is made when it is asked for, or ahead of that; see `read_ahead`. split_rule: how
+    validation reviews are chosen, see `split_training_reviews`.
+    """
+
+    data: PreparedDataset
+    model: ModelSettings
+    settings: TrainSettings
+    split_rule: int = SPLIT_RULE
+
+    def read_ahead(self) -> None:
+        """Make all parts in the order of their use, in a thread that ends with the process.
+
+        Meanwhile TensorFlow is imported, which takes as long, and training begins.
+        """
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        threading.Thread(target=self._read_all, name="reviews", daemon=True).start()
+
+    def _read_all(self) -> None:
+        # What fails here fails again, and is reported, where the part is asked for.
+        with contextlib.suppress(Exception):
+            _ = self.split
+            if self.teacher and self.unlabelled:
+                _ = self.teacher.unlabelled_logits
+            if self.settings.sentence_members:
+                _ = self.sentences
+            if self.teacher:
+                _ = self.teacher.sum
+
+    @locked_property
+    def tokenizer(self) -> Tokenizer:
+        """The vocabulary, without n-grams that the networks don't read."""
+        return self.data.tokenizer.up_to(self.model.ngrams, negation=self.model.negation)
+
+    @locked_property
+    def split(self) -> TrainingSplit:
+        """The labelled reviews, some of them held back for validation."""
+        reviews = self.data.split("train")
+        split = split_training_reviews(
+            reviews, self.tokenizer, self.model, self.settings, self.split_rule
+        )
+        return split.balanced() if self.settings.class_weight == "balanced" else split
+
+    @locked_property
+    def unlabelled(self) -> Examples | None:
+        """The unlabelled reviews, if the data set has some."""
+        if UNSUPERVISED not in self.data.splits:
+            return None
+        return unlabelled_examples(self.data.split(UNSUPERVISED), self.tokenizer, self.model)
+
+    @locked_property
+    def teacher(self) -> Teacher | None:
+        """The teacher, if the networks have one."""
+        return Teacher(self) if self.settings.teacher == "regression" else None
+
+    @locked_property
+    def sentences(self) -> Examples:
+        """What a network of sentences learns from."""
+        regression = self.teacher.sum if self.teacher else None
+        if regression is None:
+            rows = self.tokenizer.feature_count
+            regression = NgramRegression.fit(self.split.train, rows, normalized=False)
+        return sentence_set(self, regression.terms)
