@@ -129,9 +129,10 @@ def recur(
     """
     forward = _forward_loop(name, backwards)
     backward = _backward_loop(name, backwards, sequences)
-    # The two halves of a batch run side by side; a batch of odd or unknown size runs as a whole.
-    size = projected.shape[1]
-    first_rows = (0, size // 2) if size and size % 2 == 0 else (0,)
+    # The two halves of a batch run side by side; a batch of odd or unknown size runs as a whole. So
+    # does any on a GPU, which would run one half after the other.
+    size, on_gpu = projected.shape[1], tf.config.get_visible_devices("GPU")
+    first_rows = (0, size // 2) if size and size % 2 == 0 and not on_gpu else (0,)
     halves = len(first_rows)
 
     @tf.custom_gradient
