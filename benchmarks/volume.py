@@ -22,6 +22,7 @@ from sentiment.data.split import split_training_reviews
 from sentiment.recipe import default_recipe
 from sentiment.utils import environment
 
+COUNTS = (75_000, 150_000, 300_000, 600_000)
 PARTS = ("tokens", "offsets", "labels")
 _INTERVAL = 0.02  # seconds between two looks at the memory
 
@@ -40,6 +41,45 @@ class Volume:
     seconds: float
     memory: int
     resident: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """The time as a line over tokens. deviation: the largest from it, as a share of the time."""
+
+    fixed: float
+    per_token: float
+    deviation: float
+
+    @classmethod
+    def fit(cls, volumes: list[Volume]) -> "Line":
+        """Return the line with the smallest squared deviations, relative to the times."""
+        tokens = np.array([volume.tokens for volume in volumes], float)
+        seconds = np.array([volume.seconds for volume in volumes])
+        per_token, fixed = np.polyfit(tokens, seconds, 1, w=1 / seconds)
+        deviation = np.abs((fixed + per_token * tokens) / seconds - 1).max()
+        return cls(float(fixed), float(per_token), float(deviation))
+
+
+def lines(volumes: list[Volume]) -> list[str]:
+    """Return the table of the trainings, and what it shows."""
+    fit = Line.fit(volumes)
+    first, last = volumes[0], volumes[-1]
+    times, higher = last.reviews / first.reviews, last.memory / first.memory
+    return [
+        "| reviews | tokens | time of an epoch | a million tokens | peak memory | with files |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {volume.reviews:,} | {volume.tokens / 1e6:,.1f} million | {volume.seconds:.0f} s | "
+            f"{1e6 * volume.seconds / volume.tokens:.2f} s | {volume.memory / 2**20:,.0f} MiB | "
+            f"{volume.resident / 2**20:,.0f} MiB |"
+            for volume in volumes
+        ),
+        "",
+        f"The time is {fit.fixed:.1f} s + {1e6 * fit.per_token:.2f} s for each million tokens; no "
+        f"time is more than {fit.deviation:.1%} off this line. With {times:g} times the "
+        f"reviews the peak memory is {higher:.2f} times as high.",
+    ]
 
 
 def status(field: str) -> int:

@@ -84,7 +84,8 @@ def resume(
 ) -> TrainingResult:
     """Resume a training from its checkpoint, with its settings and in its run.
 
-    On one machine it ends with the same weights, to the last bit, as without the interruption.
+    On one machine without a GPU it ends with the same weights, to the last bit, as without the
+    interruption.
     Raises InputError if `data` or the number of workers differs from the start of the training.
     """
     job = TrainingJob.from_checkpoint(resume_from)
