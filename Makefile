@@ -145,7 +145,7 @@ bench-apart: setup  ## try RECIPES="default mine.toml" on validation films that 
 bench-away: setup  ## time training beside a tracking server that is away, ill or dies; ten minutes
 	$(bin)/python benchmarks/away.py
 
-bench-growth: setup  ## time and accuracy against the number of reviews and units
+bench-growth: setup  ## time, memory and accuracy against reviews and units; ten to twenty minutes
 	$(bin)/python benchmarks/growth.py
 
 pictures: setup  ## take the pictures of the docs, those of MLflow from three real runs; ten minutes

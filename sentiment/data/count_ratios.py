@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sentiment.data.encoded_texts import text_ranges
 from sentiment.data.examples import Examples
 
 _SMOOTHING = 1.0  # added to every count, so that no ratio is infinite
@@ -14,11 +15,14 @@ def log_count_ratios(examples: Examples, rows: int) -> np.ndarray:
     ratios of naive Bayes that a classifier may start from (Wang & Manning 2012, section 2.1).
     Padding and the unknown word get 0.
     """
-    positive = np.repeat(examples.labels > 0.5, np.diff(examples.offsets))
-    counts = [
-        _SMOOTHING + _count(examples.features[tokens], rows)[2:] for tokens in (positive, ~positive)
-    ]
-    log_shares = [np.log(count / count.sum()) for count in counts]
+    offsets, counts = examples.offsets, np.zeros((2, rows), np.int64)
+    for first, after in text_ranges(offsets):  # all at once would take twice the features' memory
+        features = examples.features[offsets[first] : offsets[after]]
+        lengths = np.diff(offsets[first : after + 1])
+        positive = np.repeat(examples.labels[first:after] > 0.5, lengths)
+        counts += [_count(features[tokens], rows) for tokens in (positive, ~positive)]
+    smoothed = counts[:, 2:] + _SMOOTHING
+    log_shares = [np.log(count / count.sum()) for count in smoothed]
     ratios = np.zeros(rows, np.float32)
     ratios[2:] = log_shares[0] - log_shares[1]
     return ratios

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from sentiment.data import large_arrays
+
 _BLOCK = 1 << 22  # tokens for which arrays of positions and keys are made at once
 
 
@@ -43,7 +45,7 @@ class EncodedTexts:
 
     def blocks(self) -> "Iterator[EncodedTexts]":
         """Yield the texts in parts of about _BLOCK tokens."""
-        for first, after in _ranges(self.offsets):
+        for first, after in text_ranges(self.offsets):
             yield self._slice(first, after)
 
     def _slice(self, first: int, after: int) -> "EncodedTexts":
@@ -53,16 +55,19 @@ class EncodedTexts:
     def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> "EncodedTexts":
         """Return texts by where they start and how long they are, both int64 (M,)."""
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        tokens, shifts = np.empty(offsets[-1], np.int32), starts - offsets[:-1]
-        for first, after in _ranges(offsets):  # positions take twice the memory of tokens
+        tokens, shifts = large_arrays.zeros((int(offsets[-1]),)), starts - offsets[:-1]
+        for first, after in text_ranges(offsets):  # positions take twice the memory of tokens
             start, end = offsets[first], offsets[after]
             places = np.repeat(shifts[first:after], lengths[first:after]) + np.arange(start, end)
             tokens[start:end] = np.take(self.tokens, places)
         return EncodedTexts(tokens, offsets)
 
 
-def _ranges(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield the first text of each part of about _BLOCK tokens, and the one after its last."""
+def text_ranges(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield the first text of each part of about _BLOCK tokens, and the one after its last.
+
+    offsets: int64 (N + 1,), where the tokens of each text begin.
+    """
     first, count = 0, len(offsets) - 1
     while first < count:
         after = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sentiment.data import large_arrays
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -30,8 +32,11 @@ class Examples:
             weights = np.concatenate(
                 [np.ones_like(p.labels) if p.weights is None else p.weights for p in parts]
             )
+        rows, columns = len(self.features) + len(other.features), self.features.shape[1]
+        features = large_arrays.zeros((rows, columns))
+        np.concatenate([self.features, other.features], out=features)
         return Examples(
-            np.concatenate([self.features, other.features]),
+            features,
             np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
             np.concatenate([self.labels, other.labels]),
             weights,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import ngram_keys, token_rules
+from sentiment.data import large_arrays, ngram_keys, token_rules
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.negation import Negation
 from sentiment.errors import DamagedFileError, InputError
@@ -114,7 +114,7 @@ class Tokenizer:
         the negated word, or 0; see `negation`. Without `repeats`, a word that comes again in the
         same text is unknown from then on, and so is any other feature.
         """
-        features = np.zeros((len(encoded.tokens), order + negation), np.int32)
+        features = large_arrays.zeros((len(encoded.tokens), order + negation))
         end = 0
         for block in encoded.blocks():  # all at once would take ten times the memory of the tokens
             start, end = end, end + len(block.tokens)

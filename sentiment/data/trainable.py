@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +27,8 @@ _SAMPLE_TEXTS, _SAMPLE_CHARACTERS = 1000, 500
 
 def group_reviews(encoded: EncodedTexts) -> np.ndarray:
     """Return the group of each review, int64 (N,): those with the same word ids are one group."""
-    return group_texts(ids.tobytes() for ids in np.split(encoded.tokens, encoded.offsets[1:-1]))
+    ends = pairwise(encoded.offsets.tolist())
+    return group_texts(encoded.tokens[start:end].tobytes() for start, end in ends)
 
 
 def check_dataset(data: PreparedDataset) -> None:

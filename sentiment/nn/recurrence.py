@@ -154,11 +154,13 @@ def recur(
     kernel: float32 (H, H); state: float32 (B, H), the state before the first step.
     `backwards` reads from the last step to the first. All states are float32 (T, B, H) in the
     order in which they were reached; the last is float32 (B, H). With `halves`, the two halves of
-    a batch run side by side; a batch of odd or unknown size runs as a whole.
+    a batch run side by side; a batch of odd or unknown size runs as a whole. So does any on a GPU,
+    which would run one half after the other.
     """
     forward, backward = _forward_loop(name), _backward_loop(name, sequences)
     size, steps = projected.shape[1], tf.shape(projected)[0]
-    first_rows = (0, size // 2) if halves and size and size % 2 == 0 else (0,)
+    halves = halves and bool(size) and size % 2 == 0 and not tf.config.get_visible_devices("GPU")
+    first_rows = (0, size // 2) if halves else (0,)
     parts = len(first_rows)
     ends = (steps - 1, -1) if backwards else (0, 1)
     paths = [_Path(row, steps, *ends) for row in first_rows]

@@ -35,6 +35,7 @@ _CODE_FILES = (
     "errors.py",
     "data/__init__.py",
     "data/encoded_texts.py",
+    "data/large_arrays.py",
     "data/negation.py",
     "data/ngram_keys.py",
     "data/token_rules.py",

@@ -15,7 +15,7 @@ from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.tracking import store
 from sentiment.tracking.metric_names import epoch_metrics
-from sentiment.training import checkpoint, distributed, interrupts, run_name, tf_config
+from sentiment.training import checkpoint, devices, distributed, interrupts, run_name, tf_config
 from sentiment.training.callbacks import ModelState
 from sentiment.training.checkpoint import Checkpoint, CheckpointWriter
 from sentiment.training.context import TrainingContext
@@ -88,7 +88,8 @@ def resume(
 ) -> TrainingResult:
     """Resume a training from its checkpoint, with its settings and in its run.
 
-    On one machine it ends with the same weights, to the last bit, as without the interruption.
+    On one machine without a GPU it ends with the same weights, to the last bit, as without the
+    interruption.
     Raises InputError if `data` or the number of workers differs from the start of the training.
     """
     job = TrainingJob.from_checkpoint(resume_from)
@@ -126,8 +127,10 @@ class _Training:
         self._saving = False
         self._final: EpochMetrics | None = None  # of the saved network
         self._last_checkpoint = 0  # the epoch of the newest checkpoint; 0 if there is none
-        # Before anything else in TensorFlow is used.
+        # Both before anything else in TensorFlow is used.
+        gpu = devices.choose_gpu(tf_config.current_worker())
         self._workers = distributed.join_workers(tf_config.current_worker())
+        self._place = f" on {gpu}" if gpu else ""
 
     def run(self, resume_from: Checkpoint | None = None) -> TrainingResult:
         """Train from the beginning, or resume from a checkpoint."""
@@ -152,9 +155,10 @@ class _Training:
         with checkpoint.open_writer(self._checkpoints) as writer:
             self._check_unfinished(resume_from)
             if resume_from:
-                self._progress.note(f"resuming {self._job.name} after epoch {resume_from.epoch}")
+                start = f"resuming {self._job.name} after epoch {resume_from.epoch}"
             else:
-                self._progress.note(f"training {self._job.name}")
+                start = f"training {self._job.name}"
+            self._progress.note(start + self._place)
             with open_callback(self._job, context, self._paths) as callback:
                 self._job = replace(self._job, run_id=callback.run_id)
                 rounds = SelfTraining(replace(context, callback=callback))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sentiment.nn import recurrence
 from sentiment.nn.simple_rnn import FusedSimpleRNN
 
 MASKS = ["no mask", "right padding", "left padding", "gaps", "one row masked"]
@@ -168,3 +169,20 @@ def test_lengths_compiled_ahead_are_not_compiled_in_training(tmp_path):
     assert ahead > 0
     assert known == [ahead] * 4
     assert new > ahead
+
+
+@pytest.mark.parametrize(("gpus", "loops"), [([], 2), (["a GPU"], 1)])
+def test_a_batch_is_halved_on_the_cpu_alone(monkeypatch, gpus, loops):
+    calls, make_loop = [], recurrence._forward_loop
+
+    def counted(*arguments):
+        loop = make_loop(*arguments)
+        return lambda *tensors: calls.append(loop) or loop(*tensors)
+
+    inputs = np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32)
+    layer = FusedSimpleRNN(7)
+    expected = layer(inputs)
+    monkeypatch.setattr(recurrence, "_forward_loop", counted)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: gpus)
+    np.testing.assert_allclose(layer(inputs), expected, atol=1e-6)
+    assert len(calls) == loops
