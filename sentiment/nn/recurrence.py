@@ -37,9 +37,10 @@ class _Path(NamedTuple):
     first: Tensor
     stride: Tensor
 
-    def position(self, step: Tensor) -> Tensor:
-        """Return the position that is read at a step."""
-        return self.first + step * self.stride
+    @property
+    def last(self) -> Tensor:
+        """The position that is read at last."""
+        return self.first + (self.steps - 1) * self.stride
 
 
 _PATH = _Path(*[_NUMBER] * 4)
@@ -85,14 +86,15 @@ def _forward_loop(name: str) -> Callable:
         size = tf.shape(projected)[0] + 1
         states = tf.TensorArray(tf.float32, size, element_shape=state.shape)
 
-        def step(t: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
-            index = path.position(t)
-            new = activation(_rows_of(projected, index, path.row, state) + state @ kernel)
-            state = tf.where(_rows_of(mask, index, path.row, state), new, state)
-            return t + 1, state, states.write(t + 1, state)
+        # The position is carried along: one that is computed from `path` at each step would be a
+        # constant to XLA, which would compile a program for each number of steps.
+        def step(t: Tensor, position: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
+            new = activation(_rows_of(projected, position, path.row, state) + state @ kernel)
+            state = tf.where(_rows_of(mask, position, path.row, state), new, state)
+            return t + 1, position + path.stride, state, states.write(t + 1, state)
 
-        start = (0, state, states.write(0, state))
-        _, state, states = tf.while_loop(lambda t, *_: t < path.steps, step, start)
+        start = (0, path.first, state, states.write(0, state))
+        _, _, state, states = tf.while_loop(lambda t, *_: t < path.steps, step, start)
         return state, states.stack()
 
     return forward
@@ -122,16 +124,16 @@ def _backward_loop(name: str, sequences: bool) -> Callable:
         carried = tf.zeros_like(states[0]) if sequences else upstream
         grads = tf.TensorArray(tf.float32, size, element_shape=carried.shape)
 
-        def step(t: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
+        def step(t: Tensor, position: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
             if sequences:
                 carried += _rows_of(upstream, t, path.row, carried)
-            read = _rows_of(mask, path.position(t), path.row, carried)
+            read = _rows_of(mask, position, path.row, carried)
             grad = tf.where(read, carried * derivative(states[t + 1]), 0.0)
             carried = tf.where(read, 0.0, carried) + grad @ transposed
-            return t - 1, carried, grads.write(t, grad)
+            return t - 1, position - path.stride, carried, grads.write(t, grad)
 
-        start = (path.steps - 1, carried, grads)
-        _, carried, grads = tf.while_loop(lambda t, *_: t >= 0, step, start)
+        start = (path.steps - 1, path.last, carried, grads)
+        _, _, carried, grads = tf.while_loop(lambda t, *_: t >= 0, step, start)
         return grads.stack(), carried
 
     return backward
