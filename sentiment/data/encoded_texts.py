@@ -20,6 +20,11 @@ class EncodedTexts:
     tokens: np.ndarray
     offsets: np.ndarray
 
+    @classmethod
+    def empty(cls) -> "EncodedTexts":
+        """Return no texts."""
+        return cls(np.empty(0, np.int32), np.zeros(1, np.int64))
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

@@ -10,25 +10,26 @@ import re
 import string
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sentiment.data import token_rules
 
+_compiled = cache(re.compile)  # when it is needed: most texts need none
 _BREAK = "<br />"  # the one tag of most reviews
-_NOT_ASCII = re.compile("[^\x00-\x7f]")
+_NOT_ASCII = "[^\x00-\x7f]"
 # What `repair` looks for begins with one of these, or is one.
 _DAMAGE = "âÂÃðï\u2032\u201b\uff07\ufffd"
-_TREEBANK_ENDING = re.compile(" '(?:s|re|ve|ll|d|m)")
+_TREEBANK_ENDING = " '(?:s|re|ve|ll|d|m)"
 # In lower case: what may be another token than letters and digits, "!" or "?", by how it begins.
 # These are searched for one by one, as a search for a literal beginning is a fast one.
 _MOUTHS = r"[-^o'()\[\]|*dpo3sx/\\]"
 _MAY_BE_RARE = {
-    "/": re.compile("/[0-9](?<=[0-9]/[0-9])"),
-    **{eyes: re.compile(eyes + _MOUTHS) for eyes in ":;="},
-    "<": re.compile("</?3"),
-    "d:": re.compile("d:(?<![a-z0-9]d:)"),
+    "/": "/[0-9](?<=[0-9]/[0-9])",
+    **{eyes: eyes + _MOUTHS for eyes in ":;="},
+    "<": "</?3",
+    "d:": "d:(?<![a-z0-9]d:)",
 }
-_RARE = re.compile(
+_RARE = (
     r"[_^/:;=<\x80-\U0010ffff](?:(?<=[_^\x80-\U0010ffff])|(?<=[0-9]/)[0-9]"
     rf"|(?<=[:;=]){_MOUTHS}|(?<=<)/?3|(?<=(?<![a-z0-9])d:))"
 )
@@ -50,7 +51,11 @@ def spaced(text: str) -> str:
     if not text.isascii():
         text = _fold(text)
     text = text.lower()
-    if "b-" in text or " n't" in text or (" '" in text and _TREEBANK_ENDING.search(text)):
+    if (
+        "b-" in text
+        or " n't" in text
+        or (" '" in text and _compiled(_TREEBANK_ENDING).search(text))
+    ):
         text = token_rules.join_treebank(text)
     return _space_around(text) if _may_have_rare(text) else _space(text)
 
@@ -66,7 +71,9 @@ def _without_tags(text: str) -> str:
 def _fold(text: str) -> str:
     """Return `text` as `token_rules.fold` does, and a comma for each mark that is no token."""
     text = text.replace("`", "'")  # which is an apostrophe beside characters that are not ASCII
-    found = {character: _stand_in(character) for character in set(_NOT_ASCII.findall(text))}
+    found = {
+        character: _stand_in(character) for character in set(_compiled(_NOT_ASCII).findall(text))
+    }
     if None in found.values():
         return token_rules.fold(text)
     for character, instead in found.items():
@@ -103,12 +110,14 @@ def _may_have_rare(text: str) -> bool:
     """Return True if a word of `text` is rare."""
     if not text.isascii() or "_" in text or "^" in text:
         return True
-    return any(begin in text and word.search(text) for begin, word in _MAY_BE_RARE.items())
+    return any(
+        begin in text and _compiled(word).search(text) for begin, word in _MAY_BE_RARE.items()
+    )
 
 
 def _space_around(text: str) -> str:
     """Return the tokens of `text` with blanks; the regular expressions read its rare words."""
-    rare = list(_RARE.finditer(text))
+    rare = list(_compiled(_RARE).finditer(text))
     if len(rare) > _MAX_RARE * len(text):
         return " ".join(token_rules.find_tokens(text))
     parts: list[str] = []

@@ -4,10 +4,9 @@ An id is a row of the embedding table: 0 is padding and belongs to no word, 1 is
 2 … V-1 are words, the most frequent first, and ids from V on are n-grams.
 """
 
-from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from sentiment.data import ngram_keys, plain_tokens
 from sentiment.data.encoded_texts import EncodedTexts, concatenate
 from sentiment.data.key_table import KeyTable
 from sentiment.data.negation import Negation
-from sentiment.data.word_table import WordTable
+from sentiment.data.word_table import GrowingTable, WordTable
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.utils import files, npz
 
@@ -27,6 +26,7 @@ RULES = max(plain_tokens.RULES)  # of a new vocabulary
 MOST_DIFFERENT = 1 << 24  # words of all training texts; English reviews of 500 MiB have a twentieth
 MOST_TOKENS = 1 << 27  # of one split; prose of 512 MiB has 100 million, marks alone have more
 _BATCH = 1 << 20  # characters of the texts that are encoded at once
+_FEW = 1 << 14  # characters whose words are looked up one by one: a table takes time to make
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 
@@ -55,6 +55,7 @@ class Tokenizer:
         _check_count(words)
         self.rules = rules
         self.words = list(words)
+        self._ids = dict(zip(self.words, count(FIRST_WORD), strict=False))
         self.ngrams = np.empty(0, np.int64) if ngrams is None else ngrams
 
     def tokenize(self, text: str) -> list[str]:
@@ -91,9 +92,9 @@ class Tokenizer:
         is_split: they are a split of a data set; raises InputError for more than MOST_TOKENS.
         """
         spaced = plain_tokens.SPACED[self.rules]
-        parts, total = [EncodedTexts(np.empty(0, np.int32), np.zeros(1, np.int64))], 0
+        parts, total = [EncodedTexts.empty()], 0
         for batch in _batches(texts):
-            part = self._word_table.encode([spaced(text) for text in batch])
+            part = self._look_up([spaced(text) for text in batch])
             parts.append(part if longest is None else part.last(longest))
             total += len(parts[-1].tokens)
             if is_split:
@@ -139,6 +140,14 @@ class Tokenizer:
     @cached_property
     def _negation(self) -> Negation:
         return Negation(self.words)
+
+    def _look_up(self, texts: Sequence[str]) -> EncodedTexts:
+        """Return the ids of the words of `texts`, which are divided by blanks alone."""
+        if sum(map(len, texts)) > _FEW:
+            return self._word_table.encode(texts)
+        numbers = [[self._ids.get(word, UNKNOWN) for word in text.split()] for text in texts]
+        offsets = np.cumsum([0, *map(len, numbers)], dtype=np.int64)
+        return EncodedTexts(np.array([*chain.from_iterable(numbers)], np.int32), offsets)
 
     @cached_property
     def _word_table(self) -> WordTable:
@@ -232,6 +241,22 @@ def _frequent_negated(encoded: EncodedTexts, tokenizer: Tokenizer, least: int) -
     return np.flatnonzero(counts >= max(1, least)) + NEGATED * base
 
 
+def _number_words(texts: Iterable[str]) -> tuple[list[str], EncodedTexts]:
+    """Return the different words of `texts`, and the texts by their numbers, from FIRST_WORD on."""
+    table, spaced = GrowingTable(), plain_tokens.SPACED[RULES]
+    parts, total = [EncodedTexts.empty()], 0
+    for batch in _batches(texts):
+        parts.append(table.encode([spaced(text) for text in batch]))
+        total += len(parts[-1].tokens)
+        _check_tokens(total)
+        if len(table.words) > MOST_DIFFERENT:
+            raise InputError(
+                f"the training texts hold more than {MOST_DIFFERENT:,} different words",
+                hint="is it the column of the text? Else name that one with --text-column",
+            )
+    return table.words, concatenate(parts)
+
+
 def fit(
     texts: Iterable[str],
     *,
@@ -246,32 +271,18 @@ def fit(
     order. least_word: minimum occurrences of a word. least_ngram[k]: those of an n-gram of k + 2
     words. least_negated: those of a negated word; 0 for none.
     """
-    # Words become numbers at once: as strings they would take ten times the memory of the texts.
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
-    flat, ends = array("i"), [0]
-    for text in texts:
-        words = tokenize(text)
-        numbered = np.fromiter(map(numbers.__getitem__, words), np.int32, len(words))
-        flat.frombytes(numbered.tobytes())
-        ends.append(len(flat))
-        _check_tokens(len(flat))
-        if len(numbers) > MOST_DIFFERENT:
-            raise InputError(
-                f"the training texts hold more than {MOST_DIFFERENT:,} different words",
-                hint="is it the column of the text? Else name that one with --text-column",
-            )
-    met = np.frombuffer(flat, np.int32) if flat else np.empty(0, np.int32)
-    counts = np.bincount(met, minlength=len(numbers)).tolist()
+    words, met = _number_words(texts)
+    numbers = dict(zip(words, count(FIRST_WORD), strict=False))
+    counts = np.bincount(met.tokens, minlength=len(numbers) + FIRST_WORD).tolist()
     frequent = sorted(
         (word for word, number in numbers.items() if counts[number] >= least_word),
         key=lambda word: (-counts[numbers[word]], word),
     )
     tokenizer = Tokenizer(frequent[:most_words])
-    ids = np.full(len(numbers), UNKNOWN, np.int32)
+    ids = np.full(len(numbers) + FIRST_WORD, UNKNOWN, np.int32)
     for number, word in enumerate(tokenizer.words, FIRST_WORD):
         ids[numbers[word]] = number
-    encoded = EncodedTexts(np.take(ids, met), np.array(ends, np.int64))
+    encoded = EncodedTexts(np.take(ids, met.tokens), met.offsets)
     ngrams = [_frequent_negated(encoded, tokenizer, least_negated)]
     for order, min_count in enumerate(least_ngram, 2):
         ngrams.append(ngram_keys.frequent(encoded, order, tokenizer.vocabulary_size, min_count))

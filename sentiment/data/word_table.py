@@ -1,6 +1,6 @@
 """Turn the words of many texts into their ids at once, without a Python string for each word."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -44,8 +44,13 @@ class WordTable:
         first, second = _FACTORS
         return (((keys[:, 1] * second ^ keys[:, 0]) * first) >> self._shift).view(np.int64)
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Return the ids of the words of `texts`, which are divided by blanks alone."""
+    def encode(
+        self, texts: Sequence[str], number: Callable[[bytes], int] = lambda _: UNKNOWN
+    ) -> EncodedTexts:
+        """Return the ids of the words of `texts`, which are divided by blanks alone.
+
+        number: returns the id of a word, in UTF-8, that is not in the table.
+        """
         data = b" %b%b" % ("\n".join(texts).encode("utf-8"), b" " * _LONGEST)
         raw = np.frombuffer(data, np.uint8)
         inside = raw > _BLANK
@@ -53,9 +58,12 @@ class WordTable:
         starts, ends = edges[::2], edges[1::2]
         borders = np.searchsorted(starts, np.flatnonzero(raw == _NEWLINE))
         offsets = np.concatenate([[0], borders, [len(starts)]])
-        return EncodedTexts(self._find(data, starts, ends), offsets[: len(texts) + 1])
+        ids = self._find(data, starts, ends, number)
+        return EncodedTexts(ids, offsets[: len(texts) + 1])
 
-    def _find(self, data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    def _find(
+        self, data: bytes, starts: np.ndarray, ends: np.ndarray, number: Callable[[bytes], int]
+    ) -> np.ndarray:
         """Return the ids, int32 (M,), of the words of `data` at `starts`, int64 (M,)."""
         lengths = ends - starts
         everywhere = np.ndarray((len(data) - _LONGEST + 1,), _PAIR, data, strides=(1,))
@@ -68,5 +76,27 @@ class WordTable:
             data[start:end]
             for start, end in zip(starts[rest].tolist(), ends[rest].tolist(), strict=True)
         )
-        ids[rest] = [self._others.get(word, UNKNOWN) for word in words]
+        ids[rest] = [self._others.get(word) or number(word) for word in words]
         return ids
+
+
+class GrowingTable:
+    """Gives each word of texts the next id when it is met first. words: all, in that order."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._table, self._new = WordTable([]), dict[bytes, int]()
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Return the ids of the words of `texts`, which are divided by blanks alone."""
+        encoded = self._table.encode(texts, self._number)
+        if 2 * len(self._new) > len(self.words):  # so each word is put into a few tables
+            self._table, self._new = WordTable(self.words), {}
+        return encoded
+
+    def _number(self, word: bytes) -> int:
+        number = self._new.get(word)
+        if number is None:
+            number = self._new[word] = len(self.words) + FIRST_WORD
+            self.words.append(word.decode("utf-8"))
+        return number

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentiment.data.ngram_keys import FIRST_WORD, UNKNOWN
-from sentiment.data.word_table import WordTable
+from sentiment.data.word_table import GrowingTable, WordTable
 
 words = st.text("aé⭐0'", min_size=1, max_size=20)
 
@@ -56,3 +56,12 @@ def test_texts_without_words():
     encoded = WordTable([]).encode(["", " ", "a"])
     assert (encoded.tokens.tolist(), encoded.offsets.tolist()) == ([UNKNOWN], [0, 0, 0, 1])
     assert WordTable(["a"]).encode([]).offsets.tolist() == [0]
+
+
+@given(st.lists(st.lists(words, max_size=9), max_size=20))
+def test_a_growing_table_numbers_words_as_they_are_met(texts):
+    table, expected = GrowingTable(), {}
+    for text in texts:
+        numbers = [expected.setdefault(word, len(expected) + FIRST_WORD) for word in text]
+        assert table.encode([" ".join(text)]).tokens.tolist() == numbers
+    assert table.words == list(expected)
