@@ -31,8 +31,8 @@ slow := disk endings fuzz load pairs resume sync
 
 test-slow: setup  ## run the long tests in full: kills, hostile inputs, gigabytes; up to half an hour
 	$(bin)/pytest --slow --durations=12 $(slow:%=tests/integration/test_%.py) tests/data/test_delimited.py \
-	  tests/training/test_self_training.py tests/inference/test_scoring.py \
-	  $(ARGS)
+	  tests/data/test_plain_tokens.py tests/training/test_self_training.py \
+	  tests/inference/test_scoring.py $(ARGS)
 
 setup: .venv/installed node_modules/.package-lock.json  ## install the pinned packages into .venv
 

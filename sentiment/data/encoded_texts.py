@@ -1,6 +1,6 @@
 """Texts as word ids, in arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +21,11 @@ class EncodedTexts:
 
     tokens: np.ndarray
     offsets: np.ndarray
+
+    @classmethod
+    def empty(cls) -> "EncodedTexts":
+        """Return no texts."""
+        return cls(np.empty(0, np.int32), np.zeros(1, np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -61,6 +66,13 @@ class EncodedTexts:
             places = np.repeat(shifts[first:after], lengths[first:after]) + np.arange(start, end)
             tokens[start:end] = np.take(self.tokens, places)
         return EncodedTexts(tokens, offsets)
+
+
+def concatenate(parts: Sequence[EncodedTexts]) -> EncodedTexts:
+    """Return the texts of all `parts`, one or more, in one."""
+    lengths = np.concatenate([part.lengths for part in parts])
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    return EncodedTexts(np.concatenate([part.tokens for part in parts]), offsets)
 
 
 def text_ranges(offsets: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -18,6 +18,7 @@ _NEGATORS |= {"without", "neither", "nor"}
 _NEGATORS |= {"aint", "arent", "cant", "couldnt", "didnt", "doesnt", "dont", "havent", "hasnt"}
 _NEGATORS |= {"isnt", "shouldnt", "wasnt", "werent", "wont", "wouldnt"}
 _ENDS = {"!", "?", "but"}
+_SINGLE = _NEGATORS | _ENDS
 
 
 def is_negator(word: str) -> bool:
@@ -40,7 +41,10 @@ class Negation:
     def __init__(self, words: Sequence[str]):
         self._negates = np.zeros(len(words) + FIRST_WORD, bool)
         self._ends = np.zeros(len(words) + FIRST_WORD, bool)
-        for number, word in enumerate(words, FIRST_WORD):
+        numbered = enumerate(words, FIRST_WORD)
+        # For all words, the two functions would take a tenth of the time that a text takes.
+        few = [(number, word) for number, word in numbered if "n't" in word or word in _SINGLE]
+        for number, word in few:
             self._negates[number], self._ends[number] = is_negator(word), ends_reach(word)
 
     def negated(self, encoded: EncodedTexts) -> np.ndarray:

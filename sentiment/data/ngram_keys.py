@@ -8,14 +8,7 @@ import numpy as np
 from sentiment.data.encoded_texts import EncodedTexts
 
 PADDING, UNKNOWN, FIRST_WORD = 0, 1, 2  # the ids that stand for no word, an unknown one, the first
-SIEVE_BITS = 20  # 2^20 slots of one byte: the sieve stays in the cache of a core
-_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio spreads neighbours apart
 _COUNTED = 1 << 24  # n-grams that are counted at once
-
-
-def slots(keys: np.ndarray) -> np.ndarray:
-    """Return the slot of each key in the sieve, int64, by multiplicative hashing."""
-    return ((keys.astype(np.uint64) * _HASH_FACTOR) >> np.uint64(64 - SIEVE_BITS)).astype(np.int64)
 
 
 def ngram_keys(encoded: EncodedTexts, order: int, base: int) -> tuple[np.ndarray, np.ndarray]:
@@ -42,16 +35,15 @@ def frequent(encoded: EncodedTexts, order: int, base: int, least: int) -> np.nda
     passes = 1 + len(encoded.tokens) // _COUNTED
     frequent = []
     for number in range(passes):
-        # Each pass counts the keys of some slots: all at once would take eight times the texts.
-        found, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        # Each pass counts some of the keys: all at once would take eight times the texts.
+        found = [np.empty(0, np.int64)]
         for block in encoded.blocks():
             keys = ngram_keys(block, order, base)[1]
-            keys = keys[slots(keys) % passes == number] if passes > 1 else keys
-            for part, values in zip(
-                (found, counts), np.unique(keys, return_counts=True), strict=True
-            ):
-                part.append(values)
-        all_keys, place = np.unique(np.concatenate(found), return_inverse=True)
-        sums = np.bincount(place, np.concatenate(counts))
-        frequent.append(all_keys[sums >= least])
+            found.append(keys[keys % passes == number] if passes > 1 else keys)
+        keys = np.concatenate(found)
+        keys.sort()
+        # Sorted, such a key is the same that many places on.
+        others = max(0, least - 1)
+        first, last = keys[: max(0, len(keys) - others)], keys[others:]
+        frequent.append(np.unique(first[first == last]))
     return np.sort(np.concatenate(frequent))

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 Tokenize = Callable[[str], list[str]]
 
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
+TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _COMBINING = re.compile("[\u0300-\u036f]")
 # Soft hyphens, joiners and byte-order marks are invisible and do not divide words.
 _INVISIBLE = dict.fromkeys([0xAD, 0x200C, 0x200D, 0x2060, 0xFEFF])
@@ -60,9 +60,17 @@ _BYTE_OF = {bytes([byte]).decode("cp1252", "ignore"): byte for byte in range(0x8
 def _plain(text: str) -> str:
     """Return `text` without markup, entities, accents and invisible characters."""
     if "<" in text:
-        text = _TAG.sub(" ", text)
-    if "&" in text:
-        text = html.unescape(_TOO_LONG_ENTITY.sub(" ", text))
+        text = TAG.sub(" ", text)
+    return fold(decode(text))
+
+
+def decode(text: str) -> str:
+    """Return `text` with the characters that its entities stand for."""
+    return html.unescape(_TOO_LONG_ENTITY.sub(" ", text)) if "&" in text else text
+
+
+def fold(text: str) -> str:
+    """Return `text` without accents and invisible characters."""
     if not text.isascii():
         text = _EXCESSIVE_MARKS.sub(_without_marks, text.translate(_FOLD))
         text = _COMBINING.sub("", unicodedata.normalize("NFKD", text))
@@ -80,16 +88,30 @@ def _tokenize_1(text: str) -> list[str]:
 
 def _tokenize_2(text: str) -> list[str]:
     if not text.isascii():
-        text = _LOST_APOSTROPHE.sub("'", _MISREAD.sub(_read_again, text))
-    text = _plain(text).lower()
+        text = repair(text)
+    return find_tokens(join_treebank(_plain(text).lower()))
+
+
+def repair(text: str) -> str:
+    """Return `text` with the characters that were misread, and the apostrophes that were lost."""
+    return _LOST_APOSTROPHE.sub("'", _MISREAD.sub(_read_again, text))
+
+
+def join_treebank(text: str) -> str:
+    """Return lower-case `text` with the words and brackets that the Penn Treebank took apart."""
     if " '" in text or " n't" in text:
         text = _TREEBANK.sub("", text)
     if "b-" in text:
         text = _BRACKET.sub(" ", text)
+    return text
+
+
+def find_tokens(text: str) -> list[str]:
+    """Return the tokens of `text`, which is in lower case, without markup and accents."""
     tokens = (_TOKEN_2_OR_SMILEY if _may_have_smileys(text) else _TOKEN_2).findall(text)
     if text.isascii():
         return tokens
-    return [token for token in tokens if token.isascii() or len(token) > 1 or _counts(token)]
+    return [token for token in tokens if token.isascii() or len(token) > 1 or counts(token)]
 
 
 def _may_have_smileys(text: str) -> bool:
@@ -108,7 +130,7 @@ def _read_again(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _counts(character: str) -> bool:
+def counts(character: str) -> bool:
     """Return True for a letter, a digit, or a symbol such as a star or an emoji."""
     is_symbol = unicodedata.category(character) == "So" and character != "\ufffd"
     return is_symbol or character.isalnum()

@@ -4,26 +4,29 @@ An id is a row of the embedding table: 0 is padding and belongs to no word, 1 is
 2 … V-1 are words, the most frequent first, and ids from V on are n-grams.
 """
 
-from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import large_arrays, ngram_keys, token_rules
-from sentiment.data.encoded_texts import EncodedTexts
+from sentiment.data import large_arrays, ngram_keys, plain_tokens
+from sentiment.data.encoded_texts import EncodedTexts, concatenate
+from sentiment.data.key_table import KeyTable
 from sentiment.data.negation import Negation
+from sentiment.data.word_table import GrowingTable, WordTable
 from sentiment.errors import DamagedFileError, InputError
 from sentiment.utils import files, npz
 
 PADDING, UNKNOWN, FIRST_WORD = ngram_keys.PADDING, ngram_keys.UNKNOWN, ngram_keys.FIRST_WORD
 # Where the key of a bigram has its first word, which is never unknown, that of a negated word has:
 NEGATED = UNKNOWN
-RULES = token_rules.NEWEST  # of a new vocabulary
+RULES = max(plain_tokens.RULES)  # of a new vocabulary
 MOST_DIFFERENT = 1 << 24  # words of all training texts; English reviews of 500 MiB have a twentieth
 MOST_TOKENS = 1 << 27  # of one split; prose of 512 MiB has 100 million, marks alone have more
+_BATCH = 1 << 20  # characters of the texts that are encoded at once
+_FEW = 1 << 14  # characters whose words are looked up one by one: a table takes time to make
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
 
 
@@ -36,7 +39,7 @@ def tokenize(text: str) -> list[str]:
     >>> tokenize("It isn&#39;t bad<br />A CLICHÉ, but 7/10! ⭐ :D")
     ['it', "isn't", 'bad', 'a', 'cliche', 'but', '7/10', '!', '⭐', ':d']
     """
-    return token_rules.RULES[RULES](text)
+    return plain_tokens.RULES[RULES](text)
 
 
 class Tokenizer:
@@ -52,12 +55,12 @@ class Tokenizer:
         _check_count(words)
         self.rules = rules
         self.words = list(words)
+        self._ids = dict(zip(self.words, count(FIRST_WORD), strict=False))
         self.ngrams = np.empty(0, np.int64) if ngrams is None else ngrams
-        self._ids = {word: number for number, word in enumerate(self.words, FIRST_WORD)}
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of `text` by the rules of this vocabulary."""
-        return token_rules.RULES[self.rules](text)
+        return plain_tokens.RULES[self.rules](text)
 
     @property
     def vocabulary_size(self) -> int:
@@ -88,21 +91,15 @@ class Tokenizer:
 
         is_split: they are a split of a data set; raises InputError for more than MOST_TOKENS.
         """
-        ids, tokenize = self._ids, token_rules.RULES[self.rules]
-        tokens: list[np.ndarray] = []
-        lengths, total = [0], 0
-        for text in texts:
-            words = tokenize(text)
-            if longest is not None and len(words) > longest:
-                words = words[len(words) - longest :]
-            numbers = [ids.get(word, UNKNOWN) for word in words]
-            tokens.append(np.array(numbers, np.int32))
-            lengths.append(len(numbers))
-            total += len(numbers)
+        spaced = plain_tokens.SPACED[self.rules]
+        parts, total = [EncodedTexts.empty()], 0
+        for batch in _batches(texts):
+            part = self._look_up([spaced(text) for text in batch])
+            parts.append(part if longest is None else part.last(longest))
+            total += len(parts[-1].tokens)
             if is_split:
                 _check_tokens(total)
-        flat = np.concatenate(tokens) if tokens else np.empty(0, np.int32)
-        return EncodedTexts(flat, np.cumsum(lengths, dtype=np.int64))
+        return concatenate(parts)
 
     def features(
         self, encoded: EncodedTexts, order: int, *, repeats: bool = True, negation: bool = False
@@ -127,18 +124,13 @@ class Tokenizer:
             if negation:
                 self._fill(part[:, order], *self._negated_keys(block))
             if not repeats:
-                _remove_repeats(part, block, self.feature_count)
+                _remove_repeats(part, block)
         return features
 
     def _fill(self, column: np.ndarray, places: np.ndarray, keys: np.ndarray) -> None:
         """Write the ids of those `keys`, int64 (M,), that are known to `places` of `column`."""
-        # Most n-grams are unknown; the sieve rejects them faster than a search.
-        likely = np.flatnonzero(np.take(self._sieve, ngram_keys.slots(keys)))
-        places, keys = np.take(places, likely), np.take(keys, likely)
-        indices = np.searchsorted(self.ngrams, keys)
-        indices[indices == len(self.ngrams)] = 0
-        known = self.ngrams[indices] == keys
-        column[places[known]] = indices[known] + self.vocabulary_size
+        known, indices = self._ngram_table.find(keys)
+        column[places[known]] = indices + self.vocabulary_size
 
     def _negated_keys(self, encoded: EncodedTexts) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of negated words, and their keys, int64 (M,)."""
@@ -149,12 +141,21 @@ class Tokenizer:
     def _negation(self) -> Negation:
         return Negation(self.words)
 
+    def _look_up(self, texts: Sequence[str]) -> EncodedTexts:
+        """Return the ids of the words of `texts`, which are divided by blanks alone."""
+        if sum(map(len, texts)) > _FEW:
+            return self._word_table.encode(texts)
+        numbers = [[self._ids.get(word, UNKNOWN) for word in text.split()] for text in texts]
+        offsets = np.cumsum([0, *map(len, numbers)], dtype=np.int64)
+        return EncodedTexts(np.array([*chain.from_iterable(numbers)], np.int32), offsets)
+
     @cached_property
-    def _sieve(self) -> np.ndarray:
-        """Whether each slot has a known n-gram, bool; unknown n-grams may share such a slot."""
-        sieve = np.zeros(1 << ngram_keys.SIEVE_BITS, bool)
-        sieve[ngram_keys.slots(self.ngrams)] = True
-        return sieve
+    def _word_table(self) -> WordTable:
+        return WordTable(self.words)
+
+    @cached_property
+    def _ngram_table(self) -> KeyTable:
+        return KeyTable(self.ngrams)
 
     def write(self, folder: Path) -> None:
         """Write `words.txt`, one word per line in order of their ids, and `ngrams.npy`."""
@@ -168,7 +169,7 @@ class Tokenizer:
         rules: their number, which the caller has recorded. Raises DamagedFileError, which names the
         file, if a file can't come from `write`, and if this version does not know the rules.
         """
-        if rules not in token_rules.RULES:
+        if rules not in plain_tokens.RULES:
             raise DamagedFileError(
                 f"{folder} has token rules {rules!r}; this program knows 1 to {RULES}",
                 hint="a newer version of sentiment-rnn",
@@ -186,6 +187,19 @@ class Tokenizer:
         return cls(words, ngrams, rules)
 
 
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the texts in lists of about _BATCH characters."""
+    batch, size = [], 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def _check_count(words: Sequence[str]) -> None:
     if len(words) + FIRST_WORD > MAX_WORDS:
         raise ValueError(f"expected at most {MAX_WORDS - FIRST_WORD} words, got {len(words)}")
@@ -200,15 +214,20 @@ def _check_tokens(count: int) -> None:
         )
 
 
-def _remove_repeats(features: np.ndarray, encoded: EncodedTexts, count: int) -> None:
-    """Overwrite each id below `count` that its column has earlier in the same text."""
-    texts = np.repeat(np.arange(len(encoded), dtype=np.int64), encoded.lengths)
+def _remove_repeats(features: np.ndarray, encoded: EncodedTexts) -> None:
+    """Overwrite each id that its column has earlier in the same text."""
+    texts = np.repeat(np.arange(len(encoded), dtype=np.int32), encoded.lengths)
+    bits = len(texts).bit_length()
     for column, unknown in enumerate([UNKNOWN] + [PADDING] * (features.shape[1] - 1)):
-        places = np.flatnonzero(features[:, column] > unknown)
-        keys = texts[places] * count + features[places, column]
-        repeated = np.ones(len(places), bool)
-        repeated[np.unique(keys, return_index=True)[1]] = False
-        features[places[repeated], column] = unknown
+        ids = features[:, column]
+        # Sorted, each id has its places behind it, in their order.
+        pairs = np.flatnonzero(ids > unknown)
+        pairs |= np.take(ids, pairs).astype(np.int64) << bits
+        pairs.sort()
+        places, pairs = pairs & ((1 << bits) - 1), pairs >> bits
+        numbers = np.take(texts, places)
+        again = (pairs[1:] == pairs[:-1]) & (numbers[1:] == numbers[:-1])
+        ids[places[1:][again]] = unknown
 
 
 def _frequent_negated(encoded: EncodedTexts, tokenizer: Tokenizer, least: int) -> np.ndarray:
@@ -220,6 +239,22 @@ def _frequent_negated(encoded: EncodedTexts, tokenizer: Tokenizer, least: int) -
             keys = tokenizer._negated_keys(block)[1]
             counts += np.bincount(keys - NEGATED * base, minlength=base)
     return np.flatnonzero(counts >= max(1, least)) + NEGATED * base
+
+
+def _number_words(texts: Iterable[str]) -> tuple[list[str], EncodedTexts]:
+    """Return the different words of `texts`, and the texts by their numbers, from FIRST_WORD on."""
+    table, spaced = GrowingTable(), plain_tokens.SPACED[RULES]
+    parts, total = [EncodedTexts.empty()], 0
+    for batch in _batches(texts):
+        parts.append(table.encode([spaced(text) for text in batch]))
+        total += len(parts[-1].tokens)
+        _check_tokens(total)
+        if len(table.words) > MOST_DIFFERENT:
+            raise InputError(
+                f"the training texts hold more than {MOST_DIFFERENT:,} different words",
+                hint="is it the column of the text? Else name that one with --text-column",
+            )
+    return table.words, concatenate(parts)
 
 
 def fit(
@@ -236,30 +271,18 @@ def fit(
     order. least_word: minimum occurrences of a word. least_ngram[k]: those of an n-gram of k + 2
     words. least_negated: those of a negated word; 0 for none.
     """
-    # Words become numbers at once: as strings they would take ten times the memory of the texts.
-    numbers: defaultdict[str, int] = defaultdict()
-    numbers.default_factory = numbers.__len__
-    flat, ends = array("i"), [0]
-    for text in texts:
-        flat.extend([numbers[word] for word in tokenize(text)])
-        ends.append(len(flat))
-        _check_tokens(len(flat))
-        if len(numbers) > MOST_DIFFERENT:
-            raise InputError(
-                f"the training texts hold more than {MOST_DIFFERENT:,} different words",
-                hint="is it the column of the text? Else name that one with --text-column",
-            )
-    met = np.frombuffer(flat, np.int32) if flat else np.empty(0, np.int32)
-    counts = np.bincount(met, minlength=len(numbers)).tolist()
+    words, met = _number_words(texts)
+    numbers = dict(zip(words, count(FIRST_WORD), strict=False))
+    counts = np.bincount(met.tokens, minlength=len(numbers) + FIRST_WORD).tolist()
     frequent = sorted(
         (word for word, number in numbers.items() if counts[number] >= least_word),
         key=lambda word: (-counts[numbers[word]], word),
     )
     tokenizer = Tokenizer(frequent[:most_words])
-    ids = np.full(len(numbers), UNKNOWN, np.int32)
-    for word, number in tokenizer._ids.items():
+    ids = np.full(len(numbers) + FIRST_WORD, UNKNOWN, np.int32)
+    for number, word in enumerate(tokenizer.words, FIRST_WORD):
         ids[numbers[word]] = number
-    encoded = EncodedTexts(np.take(ids, met), np.array(ends, np.int64))
+    encoded = EncodedTexts(np.take(ids, met.tokens), met.offsets)
     ngrams = [_frequent_negated(encoded, tokenizer, least_negated)]
     for order, min_count in enumerate(least_ngram, 2):
         ngrams.append(ngram_keys.frequent(encoded, order, tokenizer.vocabulary_size, min_count))

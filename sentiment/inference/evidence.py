@@ -27,5 +27,6 @@ def count_words(encoded: EncodedTexts, pushes: np.ndarray, logits: np.ndarray) -
     text = np.searchsorted(encoded.offsets, strong, side="right") - 1
     words = encoded.tokens[strong]
     carry = ((pushes[strong] > 0) == (logits[text] >= 0)) & (words >= FIRST_WORD)
-    keys = np.unique(text[carry] << 32 | words[carry])  # a text and a word of it
-    return np.bincount(keys >> 32, minlength=len(encoded))
+    keys = np.sort(text[carry] << 32 | words[carry])  # a text and a word of it
+    first = np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]
+    return np.bincount(keys[first] >> 32, minlength=len(encoded))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sentiment.data.token_rules import RULES
+from sentiment.data.plain_tokens import RULES
 from sentiment.inference.predict import no_word_error
 
 # Such a word is a token whatever else the text holds, unless it is inside markup.

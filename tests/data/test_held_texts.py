@@ -127,9 +127,11 @@ def test_imdb_and_other_data_sets_of_tfds_have_the_limit(room, tmp_path, monkeyp
     tfds = pytest.importorskip("tensorflow_datasets")
     splits = {name: SimpleNamespace(num_examples=6) for name in imdb.IMDB_SPLITS}
     rows = [{"text": b"film", "label": np.int64(n % 2)} for n in range(6)]
+    batch = {"text": np.array([b"film"] * 6, object), "label": np.arange(6) % 2}
     features = {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(num_classes=2)}
     info = SimpleNamespace(splits=splits, features=features, full_name="x/1")
-    builder = SimpleNamespace(info=info, data_path=tmp_path, as_dataset=lambda **_: rows)
+    builder = SimpleNamespace(info=info, data_path=tmp_path, as_dataset=None)
+    builder.as_dataset = lambda batch_size=None, **_: [batch] if batch_size else rows
     monkeypatch.setattr(tfds, "builder", lambda *_, **__: builder)
     monkeypatch.setattr(tfds, "as_numpy", lambda rows: rows)
     for name in ("imdb", "tfds:x"):

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment.data import ngram_keys
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.tokenizer import Tokenizer, fit, tokenize
 from sentiment.errors import DamagedFileError
@@ -175,29 +174,6 @@ def test_a_vocabulary_without_ngrams():
     assert (tokenizer.ngrams.shape, tokenizer.ngrams.dtype) == ((0,), np.int64)
     assert tokenizer.feature_count == 4
     assert tokenizer.features(tokenizer.encode(["a b"]), 2).tolist() == [[2, 0], [3, 0]]
-
-
-def test_a_slot_of_the_sieve_is_the_first_bits_of_a_product():
-    # 2^64 / golden ratio is 0x9E3779B97F4A7C15; its first 20 bits are 0x9E377. Twice that, without
-    # the overflow, is 0x3C6EF372FE94F82A.
-    assert ngram_keys.slots(np.array([0, 1, 2])).tolist() == [0, 0x9E377, 0x3C6EF]
-    assert Tokenizer(["a"])._sieve.nbytes == 1 << 20  # bytes: it fits into the cache of a core
-
-
-def test_an_unknown_ngram_in_the_slot_of_a_known_one_has_no_id():
-    size = 1002
-    keys = np.arange(2 * size, size * size)
-    keys = keys[keys % size >= 2]
-    by_slot = {}
-    for key, slot in zip(keys.tolist(), ngram_keys.slots(keys).tolist(), strict=True):
-        known = by_slot.setdefault(slot, key)
-        if known != key:
-            break
-    assert known < key  # so the search for `key` ends after all known keys
-    tokenizer = Tokenizer([f"w{number}" for number in range(size - 2)], np.array([known]))
-    pairs = np.array([*divmod(key, size), *divmod(known, size)], np.int32)
-    found = tokenizer.features(EncodedTexts(pairs, np.array([0, 2, 4])), 2)
-    assert found[:, 1].tolist() == [0, 0, 0, size]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sentiment.cli import app
+from sentiment.data import plain_tokens, token_rules
 from sentiment.data.prepared import open_dataset
 from sentiment.data.split import make_examples
 from sentiment.inference import bundle, resolve
@@ -64,6 +65,14 @@ def test_the_vocabulary_comes_from_all_reviews_but_those_of_the_test(prepared):
     assert len(seen) == prepared.tokenizer.vocabulary_size - 1  # all but padding
     assert prepared.splits["test"].unknown_share > prepared.splits["train"].unknown_share
     assert set(np.unique(test.encoded.tokens)) <= set(seen)
+
+
+def test_all_reviews_have_the_tokens_of_the_regular_expressions(prepared):
+    by_expressions = token_rules.RULES[2]
+    for name in prepared.splits:
+        split = prepared.split(name)
+        texts = map(split.text, range(len(split)))
+        assert [text for text in texts if plain_tokens.tokenize(text) != by_expressions(text)] == []
 
 
 def test_one_epoch_classifies_the_official_test_reviews(model):
