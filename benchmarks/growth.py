@@ -81,7 +81,10 @@ class Growth:
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
         started = time.perf_counter()
         reviews = TrainingReviews(self.data, model, TrainSettings())
-        loop = TrainingLoop(TrainingContext(reviews, split, model, TrainSettings()))
+        loop = TrainingLoop(
+            TrainingContext(reviews, split, model, TrainSettings()),
+            ratios=reviews.count(split.train).ratios,
+        )
         loop.run_epochs()
         best = loop.result.best
         seconds = time.perf_counter() - started

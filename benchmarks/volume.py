@@ -162,7 +162,7 @@ def train(folder: Path, dataset: Path) -> Volume:
         split = split_training_reviews(texts, tokenizer, model, settings)
         reviews = TrainingReviews(data, model, settings)
         context = TrainingContext(reviews, split, model, settings)
-        TrainingLoop(context).run_epochs()
+        TrainingLoop(context, ratios=reviews.count(split.train).ratios).run_epochs()
         seconds = time.perf_counter() - started - context.stopwatch.seconds["compiling"]
     read = len(split.train.features) + len(split.validation.features)
     return Volume(len(labels), read, seconds, peak.bytes, status("VmHWM"))

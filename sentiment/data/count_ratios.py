@@ -15,21 +15,16 @@ def log_count_ratios(examples: Examples, rows: int) -> np.ndarray:
     ratios of naive Bayes that a classifier may start from (Wang & Manning 2012, section 2.1).
     Padding and the unknown word get 0.
     """
-    offsets, counts = examples.offsets, np.zeros((2, rows), np.int64)
+    offsets, counts = examples.offsets, np.zeros(2 * rows, np.int64)
     for first, after in text_ranges(offsets):  # all at once would take twice the features' memory
         features = examples.features[offsets[first] : offsets[after]]
         lengths = np.diff(offsets[first : after + 1])
-        positive = np.repeat(examples.labels[first:after] > 0.5, lengths)
-        counts += [_count(features[tokens], rows) for tokens in (positive, ~positive)]
-    smoothed = counts[:, 2:] + _SMOOTHING
+        # The counts of positive reviews are in the second half.
+        shifts = np.repeat(rows * (examples.labels[first:after] > 0.5), lengths)
+        for column in features.T:
+            counts += np.bincount(column + shifts, minlength=2 * rows)
+    smoothed = counts.reshape(2, rows)[:, 2:] + _SMOOTHING
     log_shares = [np.log(count / count.sum()) for count in smoothed]
     ratios = np.zeros(rows, np.float32)
-    ratios[2:] = log_shares[0] - log_shares[1]
+    ratios[2:] = log_shares[1] - log_shares[0]
     return ratios
-
-
-def _count(features: np.ndarray, rows: int) -> np.ndarray:
-    """Return how often each feature id occurs, int64 (rows,)."""
-    # By column, since counting makes a copy in twice the bytes.
-    columns = [np.bincount(column, minlength=rows) for column in features.T]
-    return np.sum(columns, axis=0)

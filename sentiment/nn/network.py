@@ -15,6 +15,7 @@ from sentiment.inference.weights import (
 )
 from sentiment.nn import cells
 from sentiment.nn.layers import FeatureEmbedding, TimePooling
+from sentiment.nn.simple_rnn import FusedSimpleRNN
 
 _CLASSIFIER = (CLASSIFIER_KERNEL, CLASSIFIER_BIAS)
 _TRIAL = np.float32(0.1)  # length of a vector, in each dimension, with which a direction is tried
@@ -78,6 +79,22 @@ def _recur(
                 one.halves = False
         flow = layer(flow)
     return TimePooling(settings.readout, name="readout")(flow) if pooled else flow
+
+
+def compile_ahead(settings: ModelSettings, rows: int, longest: int) -> None:
+    """Compile what networks of this shape need for batches of `rows` rows and `longest` steps.
+
+    All networks of the process share it.
+    """
+    compile_loops(build_network(settings, words=3, ngrams=0, seed=0), rows, longest)
+
+
+def compile_loops(network: keras.Model, rows: int, longest: int) -> None:
+    """Compile the recurrence for batches of `rows` rows and up to `longest` steps."""
+    for recurrent in recurrent_layers(network):
+        # The directions share their programs.
+        if recurrent.direction == "forward" and isinstance(recurrent.layer, FusedSimpleRNN):
+            recurrent.layer.compile_loops(rows, longest)
 
 
 def add_prior(network: keras.Model, ratios: np.ndarray, *, seed: int) -> None:

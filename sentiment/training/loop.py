@@ -9,12 +9,10 @@ from functools import partial
 import keras
 import numpy as np
 
-from sentiment.data.count_ratios import log_count_ratios
 from sentiment.data.examples import Examples
 from sentiment.errors import DivergedError
 from sentiment.evaluation.metrics import fit_temperature
 from sentiment.nn import network
-from sentiment.nn.simple_rnn import FusedSimpleRNN
 from sentiment.training import batching, diagnostics, interrupts
 from sentiment.training.callbacks import ModelState
 from sentiment.training.context import TrainingContext
@@ -33,6 +31,7 @@ class TrainingLoop:
     which has ended: if it had the same shape and settings and took as many steps, its compiled
     parts are used again. What it said of its learning is not said again. validation_batch: reviews
     in a batch of those that it is measured on, if not as many as in a batch that it learns from.
+    ratios: float32 (rows,), the log-count ratios that the vectors begin with, if they do.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class TrainingLoop:
         lowest_before: float = math.inf,
         previous: "TrainingLoop | None" = None,
         validation_batch: int | None = None,
+        ratios: np.ndarray | None = None,
     ):
         self.epochs: list[EpochMetrics] = []
         self._trainer: Trainer
@@ -62,7 +62,7 @@ class TrainingLoop:
         self._callback, self._progress = context.callback, context.progress
         self._stopwatch = context.stopwatch
         with self._stopwatch.measure("building"):
-            self._network = self._build_network()
+            self._network = self._build_network(ratios)
             batch_reviews = self._settings.batch_size * self._worker.size
             self._batches = -(-len(self._train) // batch_reviews)
             self._kind = (context.model, replace(self._settings, seed=0), self._batches)
@@ -149,7 +149,7 @@ class TrainingLoop:
         """Return the current weights, with a temperature fitted to the validation reviews."""
         return self.model_state(self._predict(self._validation))
 
-    def _build_network(self) -> keras.Model:
+    def _build_network(self, ratios: np.ndarray | None) -> keras.Model:
         settings, tokenizer = self._settings, self._context.reviews.tokenizer
         built = network.build_network(
             self._context.model,
@@ -157,8 +157,7 @@ class TrainingLoop:
             ngrams=len(tokenizer.ngrams),
             seed=settings.seed,
         )
-        if settings.prior:
-            ratios = log_count_ratios(self._train, tokenizer.feature_count)
+        if ratios is not None:
             network.add_prior(built, settings.prior * ratios, seed=settings.seed)
         network.reseed_dropout(built, self._worker.index)
         return built
@@ -169,11 +168,8 @@ class TrainingLoop:
             (self._train, self._settings.batch_size),
             (self._validation, self._validation_batch),
         )
-        for recurrent in network.recurrent_layers(self._network):
-            # The directions share their programs.
-            if recurrent.direction == "forward" and isinstance(recurrent.layer, FusedSimpleRNN):
-                for examples, size in batches:
-                    recurrent.layer.compile_loops(size, batching.longest_width(examples))
+        for examples, size in batches:
+            network.compile_loops(self._network, size, batching.longest_width(examples))
 
     def _run_epoch(self, epoch: int) -> tuple[EpochMetrics, ModelOutputs]:
         """Train for one epoch; return its metrics and the outputs for the validation reviews."""

@@ -3,9 +3,12 @@
 import contextlib
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.count_ratios import log_count_ratios
 from sentiment.data.examples import Examples
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import (
@@ -15,6 +18,7 @@ from sentiment.data.split import (
     unlabelled_examples,
 )
 from sentiment.data.tokenizer import Tokenizer
+from sentiment.inference.classifier import sigmoid
 from sentiment.training.regression import NgramRegression
 from sentiment.training.sentence_set import sentence_set
 from sentiment.training.teacher import UNSUPERVISED, Teacher
@@ -23,6 +27,17 @@ from sentiment.utils.locked_property import locked_property
 # Seconds that a thread may keep the others waiting. With Python's default of 0.005 a training step
 # would take twice as long while sentences are cut.
 _SWITCH_INTERVAL = 0.0005
+
+
+@dataclass(frozen=True)
+class CountedExamples:
+    """What a network learns from, and the ratios that its vectors begin with.
+
+    ratios: float32 (rows,), see `log_count_ratios`; None if vectors begin without them.
+    """
+
+    examples: Examples
+    ratios: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -49,9 +64,7 @@ class TrainingReviews:
     def _read_all(self) -> None:
         # What fails here fails again, and is reported, where the part is asked for.
         with contextlib.suppress(Exception):
-            _ = self.split
-            if self.teacher and self.unlabelled:
-                _ = self.teacher.unlabelled_logits
+            _ = self.first_round
             if self.settings.sentence_members:
                 _ = self.sentences
             if self.teacher:
@@ -84,10 +97,24 @@ class TrainingReviews:
         return Teacher(self) if self.settings.teacher == "regression" else None
 
     @locked_property
-    def sentences(self) -> Examples:
+    def first_round(self) -> CountedExamples:
+        """What the first networks learn from: if there is a teacher, unlabelled reviews as well."""
+        if self.teacher is None or self.unlabelled is None:
+            return self.count(self.split.train)
+        labels = sigmoid(self.teacher.unlabelled_logits)
+        return self.count(self.split.train + replace(self.unlabelled, labels=labels))
+
+    @locked_property
+    def sentences(self) -> CountedExamples:
         """What a network of sentences learns from."""
         regression = self.teacher.sum if self.teacher else None
         if regression is None:
             rows = self.tokenizer.feature_count
             regression = NgramRegression.fit(self.split.train, rows, normalized=False)
-        return sentence_set(self, regression.terms)
+        return self.count(sentence_set(self, regression.terms))
+
+    def count(self, examples: Examples) -> CountedExamples:
+        """Return `examples` with the ratios that vectors begin with."""
+        rows = self.tokenizer.feature_count
+        ratios = log_count_ratios(examples, rows) if self.settings.prior else None
+        return CountedExamples(examples, ratios)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from sentiment.config import ModelSettings
-from sentiment.data.examples import Examples
 from sentiment.inference.classifier import sigmoid
+from sentiment.nn import network
+from sentiment.training.batching import padded_width
 from sentiment.training.context import TrainingContext
 from sentiment.training.final import merge_networks
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.results import BestEpoch, RoundResult
+from sentiment.training.reviews import CountedExamples
 from sentiment.training.teacher import UNSUPERVISED
 from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
@@ -50,6 +52,7 @@ class SelfTraining:
         # Both float32 (U,): the labels of the unlabelled reviews in the current round, and the sum
         # of the logits that the finished networks of this round give them.
         self._labels, self._logits = np.empty(0, np.float32), np.zeros(1, np.float32)
+        self._reviews: CountedExamples | None = None  # what networks of the round learn from
 
     @property
     def rounds(self) -> list[RoundResult]:
@@ -114,8 +117,11 @@ class SelfTraining:
         """Train all networks, or those that remain; call `save` after each epoch."""
         if self._loop is None:
             if self._teacher and self._has_unlabelled:
+                # Meanwhile a thread reads the unlabelled reviews, and the teacher learns.
+                self._compile_ahead()
                 self._note_unlabelled("a regression on n-grams")
                 with self.context.stopwatch.measure("teacher"):
+                    self._reviews = self.context.reviews.first_round
                     self._labels = sigmoid(self._teacher.unlabelled_logits)
             self._note_network()
             self._loop = self._new_loop()
@@ -125,6 +131,17 @@ class SelfTraining:
             self._note_network()
             self._loop = self._new_loop()
             self._loop.run_epochs(save)
+
+    def _compile_ahead(self) -> None:
+        """Compile the recurrence for the networks of the first round."""
+        context = self.context
+        longest = max(split.longest_length for split in context.reviews.data.splits.values())
+        with context.stopwatch.measure("compiling"):
+            network.compile_ahead(
+                context.model,
+                context.settings.batch_size,
+                padded_width(min(longest, context.model.longest_review)),
+            )
 
     def _note_network(self) -> None:
         number = len(self._finished) + 1
@@ -142,7 +159,7 @@ class SelfTraining:
         if len(finished) % self._members == 0 and len(finished) < self._in_rounds:
             self._note_unlabelled("the network" if self._members == 1 else "the networks so far")
             self._labels = sigmoid(self._new_logits(finished[-self._members :]))
-            self._logits = np.zeros(1, np.float32)
+            self._logits, self._reviews = np.zeros(1, np.float32), None
 
     def _new_logits(self, labellers: list[RoundResult]) -> np.ndarray:
         """Return the logits of the unlabelled reviews' new labels, float32 (U,)."""
@@ -171,8 +188,9 @@ class SelfTraining:
             # Predicted labels are less than certain already.
             settings = replace(settings, label_smoothing=0.0)
         with context.stopwatch.measure("sentences" if of_sentences else "data"):
-            examples = context.reviews.sentences if of_sentences else self._reviews()
-        context = replace(context, settings=settings, split=replace(context.split, train=examples))
+            learnt = context.reviews.sentences if of_sentences else self._round_reviews()
+        split = replace(context.split, train=learnt.examples)
+        context = replace(context, settings=settings, split=split)
         if of_sentences:
             context = _for_sentences(context)
         return TrainingLoop(
@@ -184,15 +202,18 @@ class SelfTraining:
                 (result.best.metrics.validation_loss for result in self._finished), default=math.inf
             ),
             previous=self._previous,
+            ratios=learnt.ratios,
             validation_batch=self.context.settings.batch_size,
         )
 
-    def _reviews(self) -> Examples:
-        """Return what a network of the current round learns from."""
-        labelled = self.context.split.train
-        if len(self._labels) and (unlabelled := self.context.reviews.unlabelled) is not None:
-            return labelled + replace(unlabelled, labels=self._labels)
-        return labelled
+    def _round_reviews(self) -> CountedExamples:
+        """Return what the networks of the current round learn from."""
+        if self._reviews is None:
+            examples = self.context.split.train
+            if len(self._labels) and (unlabelled := self.context.reviews.unlabelled) is not None:
+                examples = examples + replace(unlabelled, labels=self._labels)
+            self._reviews = self.context.reviews.count(examples)
+        return self._reviews
 
 
 def _for_sentences(context: TrainingContext) -> TrainingContext:
