@@ -23,7 +23,7 @@ from sentiment.config import ModelSettings, PrepareSettings, TrainSettings
 from sentiment.data.examples import Examples
 from sentiment.data.prepare import prepare
 from sentiment.data.prepared import PreparedDataset
-from sentiment.data.split import TrainingSplit, split_training_reviews, unlabelled_examples
+from sentiment.data.split import TrainingSplit, add_unlabelled, split_training_reviews
 from sentiment.evaluation import evaluate
 from sentiment.evaluation.evaluate import LabelledTexts
 from sentiment.inference import bundle
@@ -123,8 +123,10 @@ class Growth:
     ) -> TrainingSplit:
         """Return `split` with the unlabelled reviews added; labels: float32 (U,)."""
         tokenizer = self.data.tokenizer.up_to(model.ngrams)
-        examples = unlabelled_examples(self.data.split("unsupervised"), tokenizer, model)
-        return replace(split, train=split.train + replace(examples, labels=labels))
+        unlabelled = self.data.split("unsupervised")
+        examples = add_unlabelled(split.train, unlabelled, tokenizer, model)
+        all_labels = np.concatenate([split.train.labels, labels])
+        return replace(split, train=replace(examples, labels=all_labels))
 
 
 def _take(examples: Examples, rows: np.ndarray) -> Examples:

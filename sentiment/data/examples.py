@@ -24,6 +24,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def after(self, first: int) -> "Examples":
+        """Return the reviews from `first` on; they share the memory of these."""
+        start = self.offsets[first]
+        weights = None if self.weights is None else self.weights[first:]
+        offsets = self.offsets[first:] - start
+        return Examples(self.features[start:], offsets, self.labels[first:], weights)
+
     def __add__(self, other: "Examples") -> "Examples":
         """Return these reviews followed by those of `other`."""
         weights = None

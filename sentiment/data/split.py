@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data import large_arrays
 from sentiment.data.apart import unrelated
 from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.examples import Examples
@@ -58,10 +59,23 @@ def make_examples(
     return Examples(features, encoded.offsets, labels)
 
 
-def unlabelled_examples(split: Split, tokenizer: Tokenizer, model: ModelSettings) -> Examples:
-    """Return unlabelled reviews, with 0.5 for each label."""
+def add_unlabelled(
+    labelled: Examples, split: Split, tokenizer: Tokenizer, model: ModelSettings
+) -> Examples:
+    """Return `labelled` followed by the unlabelled reviews of a split, with 0.5 for each label."""
     encoded = split.encoded.last(model.longest_review)
-    return make_examples(encoded, np.full(len(split), 0.5, np.float32), tokenizer, model)
+    start, columns = labelled.features.shape
+    features = large_arrays.zeros((start + len(encoded.tokens), columns))
+    features[:start] = labelled.features
+    tokenizer.features(
+        encoded, model.ngrams, repeats=model.repeats, negation=model.negation, out=features[start:]
+    )
+    offsets = np.concatenate([labelled.offsets, encoded.offsets[1:] + start])
+    labels = np.concatenate([labelled.labels, np.full(len(split), 0.5, np.float32)])
+    weights = labelled.weights
+    if weights is not None:
+        weights = np.concatenate([weights, np.ones(len(split), np.float32)])
+    return Examples(features, offsets, labels, weights)
 
 
 def split_training_reviews(

@@ -102,16 +102,23 @@ class Tokenizer:
         return concatenate(parts)
 
     def features(
-        self, encoded: EncodedTexts, order: int, *, repeats: bool = True, negation: bool = False
+        self,
+        encoded: EncodedTexts,
+        order: int,
+        *,
+        repeats: bool = True,
+        negation: bool = False,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the feature ids at each token, int32 (total tokens, order), plus 1 if `negation`.
 
         Column 0 is the word; column k is the n-gram of k + 1 words that ends with it, or 0 if that
         n-gram is unknown or would begin in the previous text. With `negation`, the last column is
         the negated word, or 0; see `negation`. Without `repeats`, a word that comes again in the
-        same text is unknown from then on, and so is any other feature.
+        same text is unknown from then on, and so is any other feature. out: zeros to write to.
         """
-        features = large_arrays.zeros((len(encoded.tokens), order + negation))
+        shape = len(encoded.tokens), order + negation
+        features = large_arrays.zeros(shape) if out is None else out
         end = 0
         for block in encoded.blocks():  # all at once would take ten times the memory of the tokens
             start, end = end, end + len(block.tokens)

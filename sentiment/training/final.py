@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.config import ModelSettings
+from sentiment.data.count_ratios import count_features
 from sentiment.inference.bundle import Bundle
 from sentiment.inference.classifier import Classifier
 from sentiment.inference.manifest import DataInfo, Manifest, RunInfo
@@ -38,9 +39,7 @@ def merge_networks(
     ]
     shares = _shares(len(of_reviews), len(of_sentences))
     rows = context.reviews.tokenizer.feature_count
-    counts = np.bincount(context.split.train.features.ravel(), minlength=rows)
-    if context.reviews.unlabelled is not None:
-        counts += np.bincount(context.reviews.unlabelled.features.ravel(), minlength=rows)
+    counts = count_features(context.reviews.all.features, rows)
     counts[0] = 0  # padding has no vector
     merged = cut_table(merge(networks, shares), context.model.embedding, counts)
     if teacher and (regression := teacher.sum):

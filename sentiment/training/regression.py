@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, sparse
 
-from sentiment.data.count_ratios import log_count_ratios
+from sentiment.data.count_ratios import count_features, log_count_ratios
 from sentiment.data.encoded_texts import text_ranges
 from sentiment.data.examples import Examples
 
@@ -35,7 +35,7 @@ class NgramRegression:
     def fit(cls, examples: Examples, rows: int, *, normalized: bool) -> "NgramRegression":
         """Fit to labelled reviews whose features come once each; rows: number of feature ids."""
         ratios = log_count_ratios(examples, rows)
-        used = np.bincount(examples.features.ravel(), minlength=rows) >= _LEAST_REVIEWS
+        used = count_features(examples.features, rows) >= _LEAST_REVIEWS
         ratios = np.where(used, ratios, np.float32(0))
         features = _feature_matrix(examples, ratios, normalized=normalized)
         columns = np.flatnonzero(ratios)

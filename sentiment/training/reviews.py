@@ -14,8 +14,8 @@ from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import (
     SPLIT_RULE,
     TrainingSplit,
+    add_unlabelled,
     split_training_reviews,
-    unlabelled_examples,
 )
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference.classifier import sigmoid
@@ -85,11 +85,20 @@ class TrainingReviews:
         return split.balanced() if self.settings.class_weight == "balanced" else split
 
     @locked_property
+    def all(self) -> Examples:
+        """The reviews for training, and after them the unlabelled ones if the data set has some."""
+        labelled = self.split.train
+        if UNSUPERVISED not in self.data.splits:
+            return labelled
+        split = self.data.split(UNSUPERVISED)
+        return add_unlabelled(labelled, split, self.tokenizer, self.model)
+
+    @property
     def unlabelled(self) -> Examples | None:
         """The unlabelled reviews, if the data set has some."""
         if UNSUPERVISED not in self.data.splits:
             return None
-        return unlabelled_examples(self.data.split(UNSUPERVISED), self.tokenizer, self.model)
+        return self.all.after(len(self.split.train))
 
     @locked_property
     def teacher(self) -> Teacher | None:
@@ -99,10 +108,9 @@ class TrainingReviews:
     @locked_property
     def first_round(self) -> CountedExamples:
         """What the first networks learn from: if there is a teacher, unlabelled reviews as well."""
-        if self.teacher is None or self.unlabelled is None:
+        if self.teacher is None or UNSUPERVISED not in self.data.splits:
             return self.count(self.split.train)
-        labels = sigmoid(self.teacher.unlabelled_logits)
-        return self.count(self.split.train + replace(self.unlabelled, labels=labels))
+        return self.count(self.labelled_by(sigmoid(self.teacher.unlabelled_logits)))
 
     @locked_property
     def sentences(self) -> CountedExamples:
@@ -112,6 +120,10 @@ class TrainingReviews:
             rows = self.tokenizer.feature_count
             regression = NgramRegression.fit(self.split.train, rows, normalized=False)
         return self.count(sentence_set(self, regression.terms))
+
+    def labelled_by(self, labels: np.ndarray) -> Examples:
+        """Return all reviews; labels: float32 (U,), those that the unlabelled ones get."""
+        return replace(self.all, labels=np.concatenate([self.split.train.labels, labels]))
 
     def count(self, examples: Examples) -> CountedExamples:
         """Return `examples` with the ratios that vectors begin with."""

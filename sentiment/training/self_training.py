@@ -209,10 +209,10 @@ class SelfTraining:
     def _round_reviews(self) -> CountedExamples:
         """Return what the networks of the current round learn from."""
         if self._reviews is None:
-            examples = self.context.split.train
-            if len(self._labels) and (unlabelled := self.context.reviews.unlabelled) is not None:
-                examples = examples + replace(unlabelled, labels=self._labels)
-            self._reviews = self.context.reviews.count(examples)
+            reviews = self.context.reviews
+            has_labels = self._has_unlabelled and len(self._labels)
+            examples = reviews.labelled_by(self._labels) if has_labels else reviews.split.train
+            self._reviews = reviews.count(examples)
         return self._reviews
 
 
