@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sentiment.data import labelled_files, stored
+from sentiment.data.encoded_texts import EncodedTexts
 from sentiment.data.label_mapping import LabelMapping
 from sentiment.data.labels import POSITIVE, label_name
 from sentiment.data.prepared import PreparedDataset
@@ -33,7 +34,8 @@ class LabelledTexts:
     """Texts to measure on.
 
     name: `test` for the official test split, else the name of a file; labels: 0 or 1, (N,);
-    digest: SHA-256 of the reviews, or of the file; notes: sentences about how they were read.
+    digest: SHA-256 of the reviews, or of the file; notes: sentences about how they were read;
+    encoded: the texts as the model encodes them, if that is known already.
     """
 
     name: str
@@ -41,20 +43,26 @@ class LabelledTexts:
     labels: np.ndarray
     digest: str
     notes: tuple[str, ...] = ()
+    encoded: EncodedTexts | None = None
 
 
 def load_test_split(bundle: Bundle, paths: ProjectPaths) -> LabelledTexts:
     """Return the test split of the dataset that `bundle` was trained on, however it was prepared.
 
-    The model divides the texts into tokens itself, so its vocabulary and rules need not be those
-    of the dataset. Raises MissingFileError if its reviews are not here.
+    If its vocabulary and rules are not those of the dataset, the model divides the texts into
+    tokens itself. Raises MissingFileError if its reviews are not here.
     """
     named = bundle.manifest.data.folder
     hint = "sentiment evaluate --data FILE"
     folder = names.path_inside(paths.prepared, named, "the data folder of a model", hint=hint)
     settings = bundle.manifest.settings.get("prepare", {})
     digest = bundle.manifest.data.digests.get("test")
-    return read_test_split(stored.open_reviews(folder, "test", digest, settings))
+    data, own = stored.open_reviews(folder, "test", digest, settings), bundle.tokenizer
+    texts, prepared = read_test_split(data), data.tokenizer
+    if (prepared.rules, prepared.words) != (own.rules, own.words):
+        return texts
+    encoded = data.split("test").encoded.last(bundle.settings.longest_review)
+    return replace(texts, encoded=encoded)
 
 
 def read_test_split(data: PreparedDataset) -> LabelledTexts:
@@ -154,7 +162,11 @@ def evaluate(
     starts = range(0, len(texts), _CHUNK_SIZE)
     logits = []
     for start in (progress or Progress()).track(starts, "classifying", len(starts)):
-        encoded = classifier.encode(texts[start : start + _CHUNK_SIZE])
+        rows = np.arange(start, min(start + _CHUNK_SIZE, len(texts)))
+        if data.encoded is None:
+            encoded = classifier.encode(texts[start : start + _CHUNK_SIZE])
+        else:
+            encoded = data.encoded.take(rows)
         logits.append(classifier.logits(classifier.final_states(encoded)))
     return evaluate_logits(bundle, data, np.concatenate(logits), worst=worst)
 
