@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
 from sentiment.data.examples import Examples
 
@@ -56,21 +55,10 @@ def fill_batch(examples: Examples, rows: np.ndarray, size: int) -> Batch:
     return ids, labels, weights
 
 
-def make_dataset(examples: Examples, batches: list[np.ndarray], size: int) -> tf.data.Dataset:
-    """Return the filled batches as a dataset that prepares a few of them ahead of use."""
+def filled_batches(examples: Examples, batches: list[np.ndarray], size: int) -> Iterator[Batch]:
+    """Yield each batch, filled when it is asked for.
 
-    def fill_batches() -> Iterator[Batch]:
-        for rows in batches:
-            yield fill_batch(examples, rows, size)
-
-    signature = (
-        tf.TensorSpec((size, None, examples.features.shape[1]), tf.int32),
-        tf.TensorSpec((size,), tf.float32),
-        tf.TensorSpec((size,), tf.float32),
-    )
-    dataset = tf.data.Dataset.from_generator(fill_batches, output_signature=signature).prefetch(4)
-    # There is nothing to tune, and the end of an epoch would wait for the tuning thread, which
-    # sleeps for twice as long each time: up to as long as the epoch took.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
+    That takes a fiftieth of a training step; a `tf.data` pipeline that fills ahead costs more.
+    """
+    for rows in batches:
+        yield fill_batch(examples, rows, size)

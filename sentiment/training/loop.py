@@ -205,9 +205,9 @@ class TrainingLoop:
         rows = [self._worker.share(batch) for batch in batches]
         started = time.perf_counter()
         totals = BatchTotals(0.0, 0.0, 0.0)
-        dataset = batching.make_dataset(self._train, rows, size)
+        filled = batching.filled_batches(self._train, rows, size)
         with self._stopwatch.measure("epochs"):
-            for batch, step in enumerate(self._trainer.run_epoch(dataset), 1):
+            for batch, step in enumerate(self._trainer.run_epoch(filled), 1):
                 totals = totals + step
                 self._check_finite(step.loss, f"in epoch {epoch}, batch {batch}")
                 seconds = time.perf_counter() - started
@@ -265,5 +265,5 @@ class TrainingLoop:
     def _predict(self, examples: Examples) -> ModelOutputs:
         size = self._validation_batch
         rows = self._worker.share(batching.arrange_batches(examples, size, None))
-        dataset = batching.make_dataset(examples, rows, size)
-        return self._trainer.predict(dataset, rows, len(examples))
+        filled = batching.filled_batches(examples, rows, size)
+        return self._trainer.predict(filled, rows, len(examples))
