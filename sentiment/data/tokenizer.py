@@ -227,7 +227,7 @@ def _remove_repeats(features: np.ndarray, encoded: EncodedTexts) -> None:
         places, pairs = pairs & ((1 << bits) - 1), pairs >> bits
         numbers = np.take(texts, places)
         again = (pairs[1:] == pairs[:-1]) & (numbers[1:] == numbers[:-1])
-        ids[places[1:][again]] = unknown
+        ids[np.take(places, np.flatnonzero(again) + 1)] = unknown
 
 
 def _frequent_negated(encoded: EncodedTexts, tokenizer: Tokenizer, least: int) -> np.ndarray:
