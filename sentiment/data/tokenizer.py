@@ -176,15 +176,16 @@ class Tokenizer:
             )
         with files.read_errors(folder / "words.txt", hint=hint):
             words = files.read_text(folder / "words.txt").split("\n")[:-1]
-            _check_count(words)
-            if len(set(words)) < len(words):
+            tokenizer = cls(words, rules=rules)
+            if len(tokenizer._ids) < len(words):
                 raise ValueError("it has a word twice")
         ngrams = npz.read_array(folder / "ngrams.npy", hint=hint)
         if ngrams.dtype != np.int64 or ngrams.ndim != 1 or (ngrams[1:] <= ngrams[:-1]).any():
             raise DamagedFileError(
                 f"{folder / 'ngrams.npy'} holds no ascending int64 keys", hint=hint
             )
-        return cls(words, ngrams, rules)
+        tokenizer.ngrams = ngrams
+        return tokenizer
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
