@@ -105,9 +105,11 @@ def classify_by_keras(source: Path) -> None:
 
     def padded(texts: list[str]) -> np.ndarray:
         encoded = tokenizer.encode(texts).last(settings.longest_review)
-        features, lengths = tokenizer.features(encoded, settings.ngrams), encoded.lengths
-        ids = np.zeros((len(texts), settings.longest_review, settings.ngrams), np.int32)
-        ids[np.arange(ids.shape[1]) < lengths[:, None]] = features
+        features = tokenizer.features(
+            encoded, settings.ngrams, repeats=settings.repeats, negation=settings.negation
+        )
+        ids = np.zeros((len(texts), settings.longest_review, features.shape[1]), np.int32)
+        ids[np.arange(ids.shape[1]) < encoded.lengths[:, None]] = features
         return ids
 
     with source.open(encoding="utf-8", newline="") as file:

@@ -45,5 +45,6 @@ def frequent(encoded: EncodedTexts, order: int, base: int, least: int) -> np.nda
         # Sorted, such a key is the same that many places on.
         others = max(0, least - 1)
         first, last = keys[: max(0, len(keys) - others)], keys[others:]
-        frequent.append(np.unique(first[first == last]))
+        known = first[first == last]
+        frequent.append(known[np.flatnonzero(np.diff(known, prepend=-1))])
     return np.sort(np.concatenate(frequent))

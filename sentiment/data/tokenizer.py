@@ -183,15 +183,16 @@ class Tokenizer:
             )
         with files.read_errors(folder / "words.txt", hint=hint):
             words = files.read_text(folder / "words.txt").split("\n")[:-1]
-            _check_count(words)
-            if len(set(words)) < len(words):
+            tokenizer = cls(words, rules=rules)
+            if len(tokenizer._ids) < len(words):
                 raise ValueError("it has a word twice")
         ngrams = npz.read_array(folder / "ngrams.npy", hint=hint)
         if ngrams.dtype != np.int64 or ngrams.ndim != 1 or (ngrams[1:] <= ngrams[:-1]).any():
             raise DamagedFileError(
                 f"{folder / 'ngrams.npy'} holds no ascending int64 keys", hint=hint
             )
-        return cls(words, ngrams, rules)
+        tokenizer.ngrams = ngrams
+        return tokenizer
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -234,7 +235,7 @@ def _remove_repeats(features: np.ndarray, encoded: EncodedTexts) -> None:
         places, pairs = pairs & ((1 << bits) - 1), pairs >> bits
         numbers = np.take(texts, places)
         again = (pairs[1:] == pairs[:-1]) & (numbers[1:] == numbers[:-1])
-        ids[places[1:][again]] = unknown
+        ids[np.take(places, np.flatnonzero(again) + 1)] = unknown
 
 
 def _frequent_negated(encoded: EncodedTexts, tokenizer: Tokenizer, least: int) -> np.ndarray:

@@ -120,6 +120,7 @@ class ScoringJob:
         reader.need([self.text_column])
         wanted = writers.added_columns(evidence=rules.evidence)
         self.names = tuple(writers.free_column_name(name, taken) for name in wanted)
+        self._written = {self.text_column, *self.names}
 
     def _input_columns(self) -> Iterable[str]:
         """Return the columns of the input; without a header, the fields of its first object."""
@@ -169,15 +170,17 @@ class ScoringJob:
                 for row, error in zip(rows, errors, strict=True)
                 if not error
             ]
-            rows = [row._replace(fields=self._written_fields(row)) for row in rows]
+            rows = [self._lighter(row) for row in rows]
             reader = self.reader
             done = (reader.offset, reader.line, reader.blank_lines, reader.position())
             yield Chunk(rows, errors, *done), texts
 
-    def _written_fields(self, row: Row) -> dict[str, Any]:
-        """Return what a writer needs of the fields of a row; a dozen chunks wait to be written."""
-        kept = (self.text_column, *self.names)
-        return {name: row.fields[name] for name in kept if name in row.fields}
+    def _lighter(self, row: Row) -> Row:
+        """Return a row with the fields that a writer needs; a dozen chunks wait to be written."""
+        if row.fields.keys() <= self._written:
+            return row
+        fields = {name: value for name, value in row.fields.items() if name in self._written}
+        return row._replace(fields=fields)
 
     def _column_error(self, row: Row) -> str | None:
         added = self.names if self.reader.columns is None else ()

@@ -3,6 +3,7 @@
 import sys
 import time
 import unicodedata
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ PIECES = [
     *["<br />", "<br/>", "<b", "</", "&lt;", "&amp;", "&#39;", "&quot;", "&#x27;", "&eacute;"],
     *["7/10", "1/2/3", "10/", "d:", ":d", "o_o", "<3", "</3", "^_^", "-_-", ":'(", ":-)", "=/"],
     *["n't", "'s", "'ll", " n't", " 's", " 'd", "-LRB-", "-rsb-", "b-", "don't", "it's", "''"],
-    *["â€™", "Ã©", "ðŸ˜€", "Â ", "the", " great", "note", "café", "-"],
+    *["â€™", "Ã©", "ðŸ˜€", "Â ", "ï¸\x8f", "â€\x99", "the", " great", "note", "café", "-"],
 ]  # fmt: skip
 hard_texts = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 
@@ -31,7 +32,10 @@ hard_texts = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 @settings(max_examples=100_000 if SLOW else 2_000, deadline=None)
 @given(hard_texts)
 def test_hard_texts(text):
-    assert tokenize(text) == by_expressions(text)
+    expected = by_expressions(text)
+    assert tokenize(text) == expected
+    with patch.object(plain_tokens, "_MAX_RARE", 1):  # as in a long text: word by word
+        assert tokenize(text) == expected
 
 
 @settings(max_examples=20_000 if SLOW else 500, deadline=None)
@@ -84,13 +88,16 @@ def test_what_stands_for_a_character_composes_with_no_other():
         "can`t caf\u00e9 can`t didn\u00b4t",
         "can`t cafe can`t",
         "a\u2014's b\u2014n't \u201cd:\u201d d:\u2014 d: -_\u2014",
+        "don\u00e2\u20ac\u2122t \u2764\u00ef\u00b8\u008f don\ufffdt",
         "\u0149 \u02bc \u0149\u02bcs",
         "\u0130\u0307 \u00df\u1e9e \u03a3\u03a3 \u2211",
         '_The Matrix_ said: "great"; a=b ad: xd: :D',
     ],
 )
 def test_texts_that_a_simpler_way_divides_otherwise(text):
-    assert tokenize(text) == by_expressions(text)
+    expected = by_expressions(text)
+    assert tokenize(text) == expected
+    assert tokenize(f"{text} {'x ' * 1000}") == [*expected, *"x" * 1000]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,27 @@ def test_rare_words_and_words_beyond_the_limit_are_unknown():
     assert tokenizer.encode(["c a never"]).tokens.tolist() == [1, 2, 1]
 
 
+def test_ids_do_not_depend_on_how_many_texts_are_looked_up_at_once(monkeypatch):
+    known = Tokenizer(["a", "good", "film", "caf\u00e9", "of7/10", "7/10", "\u2b50"])
+    texts = ["A good film, 7/10!", "", "caf\u00e9 \u2b50 b", "a " * 50, "!"]
+    expected = known.encode(texts)
+    assert expected.tokens.tolist()[:5] == [2, 3, 4, 7, 1]
+    for few, batch in itertools.product((0, 1 << 30), (1, 7, 1 << 30)):
+        monkeypatch.setattr("sentiment.data.tokenizer._FEW", few)
+        monkeypatch.setattr("sentiment.data.tokenizer._BATCH", batch)
+        found = known.encode(iter(texts))
+        assert (found.tokens.dtype, found.offsets.dtype) == (np.int32, np.int64)
+        assert found.tokens.tolist() == expected.tokens.tolist()
+        assert found.offsets.tolist() == expected.offsets.tolist()
+
+
+@pytest.mark.parametrize(("least", "known"), [(0, [15, 16, 20, 23, 34]), (3, [15]), (10, [])])
+def test_how_often_a_pair_must_occur(least, known):
+    # Pairs a·6 + b: ab three times, ba twice; ac, b! and !c come once.
+    tokenizer, _ = fit(TEXTS, most_words=9, least_word=1, least_ngram=(least,))
+    assert tokenizer.ngrams.tolist() == known
+
+
 def test_features_are_the_word_and_the_known_ngrams_that_end_there():
     tokenizer, _ = fit(TEXTS, most_words=9, least_word=1, least_ngram=(2, 1))
     # After the pairs ab = 6 and ba = 7 come the triples by key: aba (2,3,2), ab! (2,3,5),
