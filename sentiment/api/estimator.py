@@ -3,7 +3,7 @@
 import inspect
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
@@ -118,14 +118,14 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):
         check_dataset(data)
         from sentiment.training.reviews import TrainingReviews
 
-        learnt = TrainingReviews(data, recipe.model, recipe.train)
-        learnt.read_ahead()
-        with environment.suppress_stderr():
-            from sentiment.training import train  # here, as a prediction doesn't need TensorFlow
-        result = train.train(
-            data, recipe.model, recipe.train, paths, recipe=recipe.name, reviews=learnt,
-            track=bool(self.tracking), progress=progress,
-        )  # fmt: skip
+        model, settings = recipe.model, recipe.train
+        with closing(TrainingReviews.read_ahead(data, model, settings)) as learnt:
+            with environment.suppress_stderr():
+                from sentiment.training import train  # a prediction doesn't need TensorFlow
+            result = train.train(
+                data, model, settings, paths, recipe=recipe.name, reviews=learnt,
+                track=bool(self.tracking), progress=progress,
+            )  # fmt: skip
         return result.folder
 
     def _recipe(self) -> Recipe:

@@ -14,6 +14,7 @@ the project that the working directory belongs to.
 
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -147,7 +148,6 @@ def _train(
     """Prepare, train and evaluate; logging: the other arguments of `train`."""
     from sentiment.api import training_steps
     from sentiment.api.training_exports import export_trained
-    from sentiment.data.split import SPLIT_RULE
     from sentiment.training import tf_config
     from sentiment.training.job import TrainingJob
     from sentiment.training.reviews import TrainingReviews
@@ -156,26 +156,23 @@ def _train(
     if name is not None and worker.is_chief:
         training_steps.check_name(paths, name)  # before minutes of preparing
     resumed = None if resume is None else training_steps.find_checkpoint(paths, resume, progress)
-    model, settings, rule = recipe.model, recipe.train, SPLIT_RULE
     if resumed:
-        job = TrainingJob.from_checkpoint(resumed)
-        track, model, settings, rule = job.track, job.model, job.train, job.split_rule
+        track = TrainingJob.from_checkpoint(resumed).track
     with stopwatch.measure("preparing"):
         data = training_steps.training_data(recipe.prepare, resumed, paths, progress)
-    reviews = TrainingReviews(data, model, settings, rule)
-    reviews.read_ahead()
-    progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
-    with stopwatch.measure("imports"), environment.suppress_stderr():
-        from sentiment.training import train as training
-    if resumed:
-        result = training.resume(
-            data, resumed, paths, reviews=reviews, progress=progress, stopwatch=stopwatch
-        )
-    else:
-        result = training.train(
-            data, model, settings, paths, recipe=recipe.name, name=name, track=track,
-            reviews=reviews, progress=progress, stopwatch=stopwatch, **logging,
-        )  # fmt: skip
+    model, settings = recipe.model, recipe.train
+    ahead = nullcontext() if resumed else closing(TrainingReviews.read_ahead(data, model, settings))
+    with ahead as reviews:
+        progress.note("importing TensorFlow" + (" and MLflow" if track else ""))
+        with stopwatch.measure("imports"), environment.suppress_stderr():
+            from sentiment.training import train as training
+        if resumed:
+            result = training.resume(data, resumed, paths, progress=progress, stopwatch=stopwatch)
+        else:
+            result = training.train(
+                data, model, settings, paths, recipe=recipe.name, name=name, track=track,
+                reviews=reviews, progress=progress, stopwatch=stopwatch, **logging,
+            )  # fmt: skip
     if evaluate and worker.is_chief:
         with stopwatch.measure("evaluation"):
             result = _add_evaluation(result, paths, progress, track=track)

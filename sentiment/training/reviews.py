@@ -1,9 +1,9 @@
 """What the networks of a training learn from, without TensorFlow."""
 
-import contextlib
-import sys
-import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +19,12 @@ from sentiment.data.split import (
 )
 from sentiment.data.tokenizer import Tokenizer
 from sentiment.inference.classifier import sigmoid
+from sentiment.training.ahead import ReadAhead, made_ahead
 from sentiment.training.regression import NgramRegression
 from sentiment.training.sentence_set import sentence_set
 from sentiment.training.teacher import UNSUPERVISED, Teacher
-from sentiment.utils.locked_property import locked_property
 
-# Seconds that a thread may keep the others waiting. With Python's default of 0.005 a training step
-# would take twice as long while sentences are cut.
-_SWITCH_INTERVAL = 0.0005
+_FEW = 5_000  # reviews: another process would take longer to start than to read them
 
 
 @dataclass(frozen=True)
@@ -44,38 +42,49 @@ class CountedExamples:
 class TrainingReviews:
     """The reviews of a data set as networks of one shape read them, and their teacher.
 
-    Each part is made when it is asked for, or ahead of that; see `read_ahead`. split_rule: how
-    validation reviews are chosen, see `split_training_reviews`.
+    Each part is made when it is asked for. split_rule: how validation reviews are chosen, see
+    `split_training_reviews`; ahead: the process that makes the parts before, if there is one.
     """
 
     data: PreparedDataset
     model: ModelSettings
     settings: TrainSettings
     split_rule: int = SPLIT_RULE
+    ahead: ReadAhead | None = None
 
-    def read_ahead(self) -> None:
-        """Make all parts in the order of their use, in a thread that ends with the process.
+    @classmethod
+    def read_ahead(
+        cls, data: PreparedDataset, model: ModelSettings, settings: TrainSettings
+    ) -> "TrainingReviews":
+        """Return the reviews of a new training, whose parts another process makes meanwhile."""
+        count = sum(split.reviews for split in data.splits.values())
+        ahead = None if count < _FEW else ReadAhead(data, model, settings, SPLIT_RULE)
+        return cls(data, model, settings, ahead=ahead)
 
-        Meanwhile TensorFlow is imported, which takes as long, and training begins.
-        """
-        sys.setswitchinterval(_SWITCH_INTERVAL)
-        threading.Thread(target=self._read_all, name="reviews", daemon=True).start()
+    def close(self) -> None:
+        """End the other process."""
+        if self.ahead is not None:
+            self.ahead.close()
 
-    def _read_all(self) -> None:
-        # What fails here fails again, and is reported, where the part is asked for.
-        with contextlib.suppress(Exception):
-            _ = self.first_round
-            if self.settings.sentence_members:
-                _ = self.sentences
+    def parts(self) -> Iterator[tuple[Any, str]]:
+        """Yield what takes long to make, in the order of its use: an object and its property."""
+        yield self, "split"
+        if UNSUPERVISED in self.data.splits:
+            yield self, "all"
             if self.teacher:
-                _ = self.teacher.sum
+                yield self.teacher, "unlabelled_logits"
+        yield self, "first_ratios"
+        if self.teacher:
+            yield self.teacher, "sum"
+        if self.settings.sentence_members:
+            yield self, "sentences"
 
-    @locked_property
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         """The vocabulary, without n-grams that the networks don't read."""
         return self.data.tokenizer.up_to(self.model.ngrams, negation=self.model.negation)
 
-    @locked_property
+    @made_ahead
     def split(self) -> TrainingSplit:
         """The labelled reviews, some of them held back for validation."""
         reviews = self.data.split("train")
@@ -84,7 +93,7 @@ class TrainingReviews:
         )
         return split.balanced() if self.settings.class_weight == "balanced" else split
 
-    @locked_property
+    @made_ahead
     def all(self) -> Examples:
         """The reviews for training, and after them the unlabelled ones if the data set has some."""
         labelled = self.split.train
@@ -100,19 +109,28 @@ class TrainingReviews:
             return None
         return self.all.after(len(self.split.train))
 
-    @locked_property
+    @cached_property
     def teacher(self) -> Teacher | None:
         """The teacher, if the networks have one."""
         return Teacher(self) if self.settings.teacher == "regression" else None
 
-    @locked_property
+    @property
     def first_round(self) -> CountedExamples:
         """What the first networks learn from: if there is a teacher, unlabelled reviews as well."""
-        if self.teacher is None or UNSUPERVISED not in self.data.splits:
-            return self.count(self.split.train)
-        return self.count(self.labelled_by(sigmoid(self.teacher.unlabelled_logits)))
+        return CountedExamples(self._first_examples, self.first_ratios)
 
-    @locked_property
+    @made_ahead
+    def first_ratios(self) -> np.ndarray | None:
+        """The ratios of the first round, see `CountedExamples`."""
+        return self.count(self._first_examples).ratios
+
+    @property
+    def _first_examples(self) -> Examples:
+        if self.teacher is None or UNSUPERVISED not in self.data.splits:
+            return self.split.train
+        return self.labelled_by(sigmoid(self.teacher.unlabelled_logits))
+
+    @made_ahead
     def sentences(self) -> CountedExamples:
         """What a network of sentences learns from."""
         regression = self.teacher.sum if self.teacher else None

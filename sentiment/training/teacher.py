@@ -1,6 +1,7 @@
 """The teacher: regressions on n-grams that label reviews and set one unit of the saved network."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +9,8 @@ import numpy as np
 from sentiment.data.examples import Examples
 from sentiment.data.split import make_examples
 from sentiment.evaluation.metrics import fit_temperature
+from sentiment.training.ahead import made_ahead
 from sentiment.training.regression import NgramRegression
-from sentiment.utils.locked_property import locked_property
 
 if TYPE_CHECKING:
     from sentiment.training.reviews import TrainingReviews
@@ -28,10 +29,10 @@ class Teacher:
     """
 
     def __init__(self, reviews: "TrainingReviews"):
-        self._reviews = reviews
+        self._reviews, self.ahead = reviews, reviews.ahead
         self._model = replace(reviews.model, ngrams=_NGRAMS, repeats=False)
 
-    @locked_property
+    @cached_property
     def _regression(self) -> NgramRegression:
         split = self._reviews.split
         examples = self._examples("train", split.train_rows, split.train)
@@ -39,7 +40,7 @@ class Teacher:
         rows = self._reviews.data.tokenizer.feature_count
         return NgramRegression.fit(examples, rows, normalized=True)
 
-    @locked_property
+    @made_ahead
     def unlabelled_logits(self) -> np.ndarray:
         """The logits of the unlabelled reviews, float32 (U,)."""
         return self._regression.logits(self._examples(UNSUPERVISED, same=self._reviews.unlabelled))
@@ -61,7 +62,7 @@ class Teacher:
         means = _SHARE * self.unlabelled_logits + (1 - _SHARE) * logits
         return (means * (_SOFTENING / temperature)).astype(np.float32)
 
-    @locked_property
+    @made_ahead
     def sum(self) -> NgramRegression | None:
         """The regression that a unit of the network can carry out; None if its shape has none.
 

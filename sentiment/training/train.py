@@ -82,7 +82,6 @@ def resume(
     resume_from: Checkpoint,
     paths: ProjectPaths,
     *,
-    reviews: TrainingReviews | None = None,
     progress: Progress | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> TrainingResult:
@@ -105,7 +104,7 @@ def resume(
             f"{workers}",
             hint=job.resume_command,
         )
-    reviews = reviews or TrainingReviews(data, job.model, job.train, job.split_rule)
+    reviews = TrainingReviews(data, job.model, job.train, job.split_rule)
     return _Training(reviews, job, paths, progress, stopwatch).run(resume_from)
 
 
