@@ -21,7 +21,6 @@ from sentiment.inspection.probes import Probes
 from sentiment.inspection.snapshots import Snapshot
 from sentiment.recipe import DEFAULT
 from sentiment.reports import figures
-from sentiment.reports.run_report import TrainingReport, page
 from sentiment.tracking import saved_view
 from sentiment.tracking.metric_names import best_metrics, epoch_metrics
 from sentiment.tracking.run_logger import RunLogger
@@ -108,14 +107,18 @@ class TrackingCallback(Callback):
         self._models: dict[int, str] = {}  # the logged model's id, by epoch
         self._is_resumed = False
         self._reference: np.ndarray | None = None
+        self._first: Snapshot | None = None  # from before training, until it is logged
         self._figures: dict[str, figures.SnapshotFigure] = {}
         self._shape: tuple[int, ...] = ()  # of the states in these figures
 
     def on_train_begin(self, get_state: GetModelState) -> None:
-        """Log a snapshot of the hidden states before training, as step 0."""
+        """Take a snapshot of the hidden states before training, as step 0.
+
+        It is drawn and logged with the next one, so that training begins at once.
+        """
         if self._schedule.epochs:
             with self._stopwatch.measure("snapshots"), self._bundle(get_state(), {}) as opened:
-                self._log_snapshot(opened, 0, "epoch", 0, "before training")
+                self._first = self._take_snapshot(opened, 0)
 
     def on_batch_end(self, epoch: int, batch: int, batches: int, get_state: GetModelState) -> None:
         """Log a snapshot of the hidden states if one is due."""
@@ -186,6 +189,8 @@ class TrackingCallback(Callback):
         if not self._schedule.epochs:
             return
         with self._stopwatch.measure("report"):
+            from sentiment.reports.run_report import TrainingReport, page  # Bokeh takes a second
+
             # Those of the run: a merged network has more units than the networks that learnt.
             settings = flatten_settings(self._manifest.settings)
             report = TrainingReport(
@@ -224,7 +229,19 @@ class TrackingCallback(Callback):
 
         moment: what the titles of the images say of it.
         """
-        snapshot = self._take_snapshot(opened, epoch)
+        self._log_first()
+        self._log(self._take_snapshot(opened, epoch), unit, step, moment)
+
+    def _log_first(self) -> None:
+        """Log the snapshot from before training, unless that has happened."""
+        if self._first is not None:
+            self._log(self._first, "epoch", 0, "before training")
+            self._first = None
+
+    def _log(self, snapshot: Snapshot, unit: str, step: int, moment: str) -> None:
+        if snapshot.states.shape != self._shape:  # a merged network has more units
+            self._shape = snapshot.states.shape
+            self._figures = {name: create(snapshot) for name, (create, _) in _FIGURES.items()}
         path = f"hidden_states/{unit}_{step:0{_DIGITS[unit]}d}.npz"
         self._run.log_arrays(snapshot.arrays(), path)
         suffix = "" if unit == "epoch" else " by batch"
@@ -250,9 +267,6 @@ class TrackingCallback(Callback):
             self._reference = snapshots.reference_points(Classifier(reference), self._probes)
         snapshot = snapshots.take_snapshot(Classifier(opened), self._probes, self._reference)
         self._snapshots.append((epoch, snapshot))
-        if snapshot.states.shape != self._shape:  # a merged network has more units
-            self._shape = snapshot.states.shape
-            self._figures = {name: create(snapshot) for name, (create, _) in _FIGURES.items()}
         return snapshot
 
 
