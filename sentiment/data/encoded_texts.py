@@ -48,9 +48,9 @@ class EncodedTexts:
         lengths = np.minimum(self.lengths, longest)
         return self._gather(self.offsets[1:] - lengths, lengths)
 
-    def blocks(self) -> "Iterator[EncodedTexts]":
-        """Yield the texts in parts of about _BLOCK tokens."""
-        for first, after in text_ranges(self.offsets):
+    def blocks(self, tokens: int = _BLOCK) -> "Iterator[EncodedTexts]":
+        """Yield the texts in parts of about `tokens` tokens."""
+        for first, after in text_ranges(self.offsets, tokens):
             yield self._slice(first, after)
 
     def _slice(self, first: int, after: int) -> "EncodedTexts":
@@ -75,14 +75,14 @@ def concatenate(parts: Sequence[EncodedTexts]) -> EncodedTexts:
     return EncodedTexts(np.concatenate([part.tokens for part in parts]), offsets)
 
 
-def text_ranges(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield the first text of each part of about _BLOCK tokens, and the one after its last.
+def text_ranges(offsets: np.ndarray, tokens: int = _BLOCK) -> Iterator[tuple[int, int]]:
+    """Yield the first text of each part of about `tokens` tokens, and the one after its last.
 
     offsets: int64 (N + 1,), where the tokens of each text begin.
     """
     first, count = 0, len(offsets) - 1
     while first < count:
-        after = int(np.searchsorted(offsets, offsets[first] + _BLOCK, side="right")) - 1
+        after = int(np.searchsorted(offsets, offsets[first] + tokens, side="right")) - 1
         after = max(after, first + 1)
         yield first, after
         first = after

@@ -28,6 +28,7 @@ MOST_TOKENS = 1 << 27  # of one split; prose of 512 MiB has 100 million, marks a
 _BATCH = 1 << 20  # characters of the texts that are encoded at once
 _FEW = 1 << 14  # characters whose words are looked up one by one: a table takes time to make
 MAX_WORDS = 1 << 20  # three word ids must fit into one int64 key
+_IN_CACHE = 1 << 18  # tokens whose n-grams are looked up at once
 
 
 def tokenize(text: str) -> list[str]:
@@ -120,7 +121,7 @@ class Tokenizer:
         shape = len(encoded.tokens), order + negation
         features = large_arrays.zeros(shape) if out is None else out
         end = 0
-        for block in encoded.blocks():  # all at once would take ten times the memory of the tokens
+        for block in encoded.blocks(_IN_CACHE):  # larger ones take twice as long
             start, end = end, end + len(block.tokens)
             part = features[start:end]
             part[:, 0] = block.tokens
