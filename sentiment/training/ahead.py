@@ -144,6 +144,7 @@ def main() -> None:
         for owner, part in reviews.parts():
             _write(folder / part, getattr(owner, part))
             print(part, flush=True)
+        os.close(sys.stdout.fileno())  # there is no other part to wait for
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
