@@ -8,7 +8,7 @@ export TFDS_DATA_DIR ?= $(abspath $(or $(shared),data/tensorflow_datasets))
 .DEFAULT_GOAL := train
 .PHONY: help train test docs wheel test-slow test-scale coverage mutants audit setup lock clean peers \
   pretrained pictures bench-predict bench-speed bench-accuracy bench-growth bench-away bench-apart \
-  bench-scale bench-short bench-sure bench-serve
+  bench-scale bench-short bench-sure bench-serve bench-since
 
 help:  ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -144,6 +144,9 @@ bench-apart: setup  ## try RECIPES="default mine.toml" on validation films that 
 
 bench-away: setup  ## time training beside a tracking server that is away, ill or dies; ten minutes
 	$(bin)/python benchmarks/away.py
+
+bench-since: setup  ## compare this tree's speed with an earlier COMMIT; half an hour
+	$(bin)/python benchmarks/since.py $(COMMIT) $(ARGS)
 
 bench-growth: setup  ## time, memory and accuracy against reviews and units; ten to twenty minutes
 	$(bin)/python benchmarks/growth.py

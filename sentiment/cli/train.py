@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
@@ -126,11 +127,15 @@ def command(
         return
     refuse_ignored_rows(ctx, recipe.prepare)
     require("tensorflow")  # before minutes of preparing
-    if _workers.should_start(workers, master):
-        _workers.run(workers, master)
-        return
     from sentiment.api import stages
 
+    if _workers.should_start(workers, master):
+        if resume is None:
+            # A process that has read a data set of TFDS can't join the others any more.
+            with _console.show_progress() as progress:
+                stages.prepare(**asdict(recipe.prepare), progress=progress)
+        _workers.run(workers, master)
+        return
     with _console.show_progress() as progress:
         result = stages.train(
             recipe=recipe, name=name, experiment=experiment, tracking=track, snapshots=snapshots,

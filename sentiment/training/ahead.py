@@ -38,7 +38,8 @@ class ReadAhead:
         self, data: PreparedDataset, model: ModelSettings, settings: TrainSettings, split_rule: int
     ):
         job = [str(data.folder), asdict(model), asdict(settings), split_rule]
-        command = [sys.executable, "-m", "sentiment.training.ahead", json.dumps(job)]
+        # -P: no module is imported from the working directory, where others may have put some.
+        command = [sys.executable, "-P", "-m", "sentiment.training.ahead", json.dumps(job)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
