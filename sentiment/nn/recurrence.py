@@ -7,7 +7,7 @@ capacity, in both directions, and takes as many turns as they have steps.
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -46,6 +46,11 @@ class _Path(NamedTuple):
 _PATH = _Path(*[_NUMBER] * 4)
 
 
+def _compiled(*signature: Any) -> Callable:
+    """Return a decorator that lets XLA compile a function without Python control flow."""
+    return tf.function(jit_compile=True, autograph=False, input_signature=signature)
+
+
 def capacities(longest: int) -> list[int]:
     """Return the most steps of each program that sequences of up to `longest` steps need."""
     doublings = max(0, (longest - 1).bit_length() - (_LEAST_CAPACITY - 1).bit_length())
@@ -75,7 +80,7 @@ def _forward_loop(name: str) -> Callable:
     """
     activation, _ = ACTIVATIONS[name]
 
-    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, _ROWS, _PATH])
+    @_compiled(_SEQUENCE, _MASK, _ROWS, _ROWS, _PATH)
     def forward(
         projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor, path: _Path
     ) -> tuple[Tensor, Tensor]:
@@ -111,7 +116,7 @@ def _backward_loop(name: str, sequences: bool) -> Callable:
 
     # The kernel comes transposed: if the transpose is left to XLA, it hands the loop to a thread
     # of its own, and the two halves of a batch wait for each other.
-    @tf.function(jit_compile=True, input_signature=[_SEQUENCE, _MASK, _ROWS, upstream_shape, _PATH])
+    @_compiled(_SEQUENCE, _MASK, _ROWS, upstream_shape, _PATH)
     def backward(
         states: Tensor, mask: Tensor, transposed: Tensor, upstream: Tensor, path: _Path
     ) -> tuple[Tensor, Tensor]:

@@ -64,8 +64,9 @@ class FusedSimpleRNN(keras.layers.SimpleRNN):
         That is ahead of their use, and two programs at a time. Those of the other direction are the
         same. This runs in a graph, as training does: XLA keeps separate programs for use outside.
         """
+        signature = [tf.TensorSpec((None, rows, self.units), tf.float32)]
 
-        @tf.function(input_signature=[tf.TensorSpec((None, rows, self.units), tf.float32)])
+        @tf.function(input_signature=signature, autograph=False)
         def run_loops(projected: Tensor) -> Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(projected)

@@ -81,9 +81,9 @@ class Trainer:
         ids = tf.TensorSpec((settings.batch_size, None, orders), tf.int32)
         row = tf.TensorSpec((settings.batch_size,), tf.float32)
         # One trace for all widths; XLA then compiles the recurrence for each.
-        self._step = tf.function(self._train_step, input_signature=[ids, row, row])
+        self._step = tf.function(self._train_step, input_signature=[ids, row, row], autograph=False)
         seen = tf.TensorSpec((validation_batch or settings.batch_size, None, orders), tf.int32)
-        self._forward = tf.function(self._predict_batch, input_signature=[seen])
+        self._forward = tf.function(self._predict_batch, input_signature=[seen], autograph=False)
 
     def _train_step(self, ids: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         gradients, totals = self._workers.run(self._gradients, ids, labels, weights)
