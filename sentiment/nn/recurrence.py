@@ -28,22 +28,20 @@ _LEAST_CAPACITY, _LARGEST_CAPACITY = 64, 1 << 30  # steps
 class _Path(NamedTuple):
     """How a loop goes through a sequence.
 
-    row: the first row of the batch that it reads; steps: how many it takes; first: the position
-    that it reads at first; stride: 1, or -1 from the end to the start.
+    row: the first row of the batch that it reads; first: the position that it reads at first; end:
+    the one after its last; stride: from one position to the next, 1 or -1. States stand between
+    positions: `after` added to a position is the index of the state after it, 1 minus `after` that
+    of the state before it.
     """
 
     row: Tensor
-    steps: Tensor
     first: Tensor
+    end: Tensor
     stride: Tensor
-
-    @property
-    def last(self) -> Tensor:
-        """The position that is read at last."""
-        return self.first + (self.steps - 1) * self.stride
+    after: Tensor
 
 
-_PATH = _Path(*[_NUMBER] * 4)
+_PATH = _Path(*[_NUMBER] * 5)
 
 
 def _compiled(*signature: Any) -> Callable:
@@ -84,22 +82,22 @@ def _forward_loop(name: str) -> Callable:
     def forward(
         projected: Tensor, mask: Tensor, kernel: Tensor, state: Tensor, path: _Path
     ) -> tuple[Tensor, Tensor]:
-        """Return the state after the last step, and the states before and after each step.
+        """Return the state after the last step, and the states between the positions.
 
-        These are float32 (C + 1, b, H), of which the first steps + 1 are in use.
+        These are float32 (C + 1, b, H), of which those of the sequence are in use.
         """
         size = tf.shape(projected)[0] + 1
         states = tf.TensorArray(tf.float32, size, element_shape=state.shape)
 
-        # The position is carried along: one that is computed from `path` at each step would be a
-        # constant to XLA, which would compile a program for each number of steps.
-        def step(t: Tensor, position: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
+        # Nothing but the position is counted. One that is computed from `path` at each step would
+        # be a constant to XLA, which would compile a program for each number of steps.
+        def step(position: Tensor, state: Tensor, states: tf.TensorArray) -> tuple:
             new = activation(_rows_of(projected, position, path.row, state) + state @ kernel)
             state = tf.where(_rows_of(mask, position, path.row, state), new, state)
-            return t + 1, position + path.stride, state, states.write(t + 1, state)
+            return position + path.stride, state, states.write(position + path.after, state)
 
-        start = (0, path.first, state, states.write(0, state))
-        _, _, state, states = tf.while_loop(lambda t, *_: t < path.steps, step, start)
+        start = (path.first, state, states.write(path.first + 1 - path.after, state))
+        _, state, states = tf.while_loop(lambda position, *_: position != path.end, step, start)
         return state, states.stack()
 
     return forward
@@ -118,27 +116,26 @@ def _backward_loop(name: str, sequences: bool) -> Callable:
     # of its own, and the two halves of a batch wait for each other.
     @_compiled(_SEQUENCE, _MASK, _ROWS, upstream_shape, _PATH)
     def backward(
-        states: Tensor, mask: Tensor, transposed: Tensor, upstream: Tensor, path: _Path
+        after: Tensor, mask: Tensor, transposed: Tensor, upstream: Tensor, path: _Path
     ) -> tuple[Tensor, Tensor]:
-        """Return dL/d(pre-activation), (C, b, H) in the loop's order, and dL/dh_0, (b, H).
+        """Return dL/d(pre-activation), (C, b, H), and dL/dh_0, (b, H).
 
-        states: those of the forward loop; transposed: the recurrent kernel's transpose; upstream:
-        dL/dh_t of all steps, (C, B, H) in the loop's order, or of the last, (b, H).
+        after: the states after each position, (C, b, H); transposed: the recurrent kernel's
+        transpose; upstream: dL/dh of all these states, (C, B, H), or of the last, (b, H).
         """
-        size = tf.shape(states)[0] - 1
-        carried = tf.zeros_like(states[0]) if sequences else upstream
-        grads = tf.TensorArray(tf.float32, size, element_shape=carried.shape)
+        carried = tf.zeros_like(after[0]) if sequences else upstream
+        grads = tf.TensorArray(tf.float32, tf.shape(after)[0], element_shape=carried.shape)
 
-        def step(t: Tensor, position: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
+        def step(position: Tensor, carried: Tensor, grads: tf.TensorArray) -> tuple:
             if sequences:
-                carried += _rows_of(upstream, t, path.row, carried)
+                carried += _rows_of(upstream, position, path.row, carried)
             read = _rows_of(mask, position, path.row, carried)
-            grad = tf.where(read, carried * derivative(states[t + 1]), 0.0)
+            grad = tf.where(read, carried * derivative(after[position]), 0.0)
             carried = tf.where(read, 0.0, carried) + grad @ transposed
-            return t - 1, position - path.stride, carried, grads.write(t, grad)
+            return position - path.stride, carried, grads.write(position, grad)
 
-        start = (path.steps - 1, path.last, carried, grads)
-        _, _, carried, grads = tf.while_loop(lambda t, *_: t >= 0, step, start)
+        start, end = (path.end - path.stride, carried, grads), path.first - path.stride
+        _, carried, grads = tf.while_loop(lambda position, *_: position != end, step, start)
         return grads.stack(), carried
 
     return backward
@@ -169,8 +166,13 @@ def recur(
     halves = halves and bool(size) and size % 2 == 0 and not tf.config.get_visible_devices("GPU")
     first_rows = (0, size // 2) if halves else (0,)
     parts = len(first_rows)
-    ends = (steps - 1, -1) if backwards else (0, 1)
-    paths = [_Path(row, steps, *ends) for row in first_rows]
+    after = 0 if backwards else 1
+    ends = (steps - 1, -1, -1, after) if backwards else (0, steps, 1, after)
+    paths = [_Path(row, *ends) for row in first_rows]
+
+    def turn(sequence: Tensor) -> Tensor:
+        """Change a sequence by position to one in the loop's order, or back."""
+        return tf.reverse(sequence, [0]) if backwards else sequence
 
     @tf.custom_gradient
     def run(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
@@ -183,21 +185,23 @@ def recur(
         ]
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            of_parts = [_pad_steps(upstream)] * parts if sequences else tf.split(upstream, parts)
-            transposed = tf.transpose(weights)
+            of_parts = (
+                [_pad_steps(turn(upstream))] * parts if sequences else tf.split(upstream, parts)
+            )
+            transposed, size = tf.transpose(weights), tf.shape(inputs)[0]
             gradients = [
-                backward(states, seen, transposed, part, path)
+                backward(states[after : size + after], seen, transposed, part, path)
                 for (_, states), part, path in zip(results, of_parts, paths, strict=True)
             ]
-            before = [states[:steps] for _, states in results]
-            of_input, of_kernel, of_start = _join_gradients(
+            before = [states[1 - after : steps + 1 - after] for _, states in results]
+            return _join_gradients(
                 before, [(grads[:steps], of_start) for grads, of_start in gradients]
             )
-            return tf.reverse(of_input, [0]) if backwards else of_input, of_kernel, of_start
 
         if not sequences:
             return tf.concat([last for last, _ in results], 0), gradient
-        return tf.concat([states[1 : steps + 1] for _, states in results], 1), gradient
+        outputs = [states[after : steps + after] for _, states in results]
+        return turn(tf.concat(outputs, 1)), gradient
 
     return run(projected, kernel, state)
 
