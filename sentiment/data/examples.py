@@ -48,3 +48,14 @@ class Examples:
             np.concatenate([self.labels, other.labels]),
             weights,
         )
+
+
+@dataclass(frozen=True)
+class CountedExamples:
+    """What a network learns from, and the ratios that its vectors begin with.
+
+    ratios: float32 (rows,), see `log_count_ratios`; None if vectors begin without them.
+    """
+
+    examples: Examples
+    ratios: np.ndarray | None

@@ -158,21 +158,12 @@ def recur(
     kernel: float32 (H, H); state: float32 (B, H), the state before the first step.
     `backwards` reads from the last step to the first. All states are float32 (T, B, H) in the
     order in which they were reached; the last is float32 (B, H). With `halves`, the two halves of
-    a batch run side by side; a batch of odd or unknown size runs as a whole. So does any on a GPU,
-    which would run one half after the other.
+    a batch run side by side, unless its size is odd or unknown.
     """
     forward, backward = _forward_loop(name), _backward_loop(name, sequences)
-    size, steps = projected.shape[1], tf.shape(projected)[0]
-    halves = halves and bool(size) and size % 2 == 0 and not tf.config.get_visible_devices("GPU")
-    first_rows = (0, size // 2) if halves else (0,)
-    parts = len(first_rows)
-    after = 0 if backwards else 1
-    ends = (steps - 1, -1, -1, after) if backwards else (0, steps, 1, after)
-    paths = [_Path(row, *ends) for row in first_rows]
-
-    def turn(sequence: Tensor) -> Tensor:
-        """Change a sequence by position to one in the loop's order, or back."""
-        return tf.reverse(sequence, [0]) if backwards else sequence
+    steps = tf.shape(projected)[0]
+    paths = _paths(projected.shape[1], steps, backwards=backwards, halves=halves)
+    parts, after = len(paths), paths[0].after
 
     @tf.custom_gradient
     def run(projected: Tensor, kernel: Tensor, state: Tensor) -> tuple[Tensor, Callable]:
@@ -185,25 +176,35 @@ def recur(
         ]
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            of_parts = (
-                [_pad_steps(turn(upstream))] * parts if sequences else tf.split(upstream, parts)
-            )
-            transposed, size = tf.transpose(weights), tf.shape(inputs)[0]
+            turned = [_pad_steps(_turn(upstream, backwards))] * parts if sequences else None
+            of_parts, size = turned or tf.split(upstream, parts), tf.shape(inputs)[0]
+            transposed = tf.transpose(weights)
             gradients = [
                 backward(states[after : size + after], seen, transposed, part, path)
                 for (_, states), part, path in zip(results, of_parts, paths, strict=True)
             ]
-            before = [states[1 - after : steps + 1 - after] for _, states in results]
-            return _join_gradients(
-                before, [(grads[:steps], of_start) for grads, of_start in gradients]
-            )
+            return _join_gradients([one[1 - after :][:steps] for _, one in results], gradients)
 
         if not sequences:
             return tf.concat([last for last, _ in results], 0), gradient
-        outputs = [states[after : steps + after] for _, states in results]
-        return turn(tf.concat(outputs, 1)), gradient
+        outputs = tf.concat([states[after : steps + after] for _, states in results], 1)
+        return _turn(outputs, backwards), gradient
 
     return run(projected, kernel, state)
+
+
+def _turn(sequence: Tensor, backwards: bool) -> Tensor:
+    """Change a sequence by position to one in the loop's order, or back."""
+    return tf.reverse(sequence, [0]) if backwards else sequence
+
+
+def _paths(size: int | None, steps: Tensor, *, backwards: bool, halves: bool) -> list[_Path]:
+    """Return the path of each part of a batch of `size` rows, None if that is unknown."""
+    rows = [0]  # a GPU would run one half after the other
+    if halves and size and size % 2 == 0 and not tf.config.get_visible_devices("GPU"):
+        rows = [0, size // 2]
+    ends = (steps - 1, -1, -1, 0) if backwards else (0, steps, 1, 1)
+    return [_Path(row, *ends) for row in rows]
 
 
 def _join_gradients(
@@ -212,7 +213,10 @@ def _join_gradients(
     """Return the gradients of a batch, given those of its parts and the states before each step.
 
     They are dL/d(pre-activation), (T, B, H), dL/d(recurrent kernel), (H, H), and dL/dh_0, (B, H).
+    before: (T, b, H) of each part.
     """
+    steps = tf.shape(before[0])[0]
+    gradients = [(of_input[:steps], of_start) for of_input, of_start in gradients]
     of_kernel = [
         tf.matmul(flat(states), flat(grads), transpose_a=True)
         for states, (grads, _) in zip(before, gradients, strict=True)

@@ -8,9 +8,9 @@ that are left, when its standard input ends: when it is told to, or when this pr
 
 import contextlib
 import json
+import math
 import mmap
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -18,16 +18,23 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
+from sentiment.data.examples import CountedExamples, Examples
 from sentiment.data.prepared import PreparedDataset, open_dataset
+from sentiment.data.split import TrainingSplit
+from sentiment.training.regression import NgramRegression
 from sentiment.utils.signals import INTERRUPTING
 
 Value = TypeVar("Value")
+_CLASSES = {c.__name__: c for c in (CountedExamples, Examples, NgramRegression, TrainingSplit)}
+Part: TypeAlias = Any  # an array, an object of these classes, a number, or None
 _ALIGNMENT = 64  # bytes, of the arrays in a file
 
 
@@ -51,7 +58,7 @@ class ReadAhead:
         self._folder = ""
         self._made: set[str] = set()
 
-    def take(self, part: str) -> Any:
+    def take(self, part: str) -> Part:
         """Return a part, once; wait for it if necessary.
 
         Raises LookupError if the process ended without it, whatever the reason: this one can make
@@ -93,32 +100,52 @@ class made_ahead(cached_property[Value]):  # noqa: N801, a decorator like `cache
         self.__doc__ = make.__doc__
 
 
-def _write(path: Path, value: Any) -> None:
-    """Write a dataclass of arrays; its arrays can then be mapped."""
-    buffers: list[pickle.PickleBuffer] = []
-    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    parts = [memoryview(head), *(buffer.raw() for buffer in buffers)]
-    sizes = json.dumps([part.nbytes for part in parts]).encode()
+def _write(path: Path, value: Part) -> None:
+    """Write a part: a line that describes it, and its arrays, which can then be mapped."""
+    arrays: list[np.ndarray] = []
+    form = _describe(value, arrays)
+    kinds = [[array.dtype.str, array.shape] for array in arrays]
     with path.open("xb") as file:
-        file.write(sizes + b"\n")
-        for part in parts:
+        file.write(json.dumps([form, kinds]).encode() + b"\n")
+        for array in arrays:
             file.write(bytes(-file.tell() % _ALIGNMENT))
-            file.write(part)
+            file.write(np.ascontiguousarray(array).data)
 
 
-def _read(path: Path) -> Any:
+def _describe(value: Part, arrays: list[np.ndarray]) -> Any:
+    """Return `value` for JSON, with places in `arrays` for its arrays, which are added there."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": len(arrays) - 1}
+    if type(value).__name__ in _CLASSES:
+        own = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {type(value).__name__: {name: _describe(v, arrays) for name, v in own.items()}}
+    return value
+
+
+def _read(path: Path) -> Part:
     """Return what `_write` wrote, mapped into memory, and remove the file."""
     with path.open("rb") as file:
-        sizes = json.loads(file.readline())
-        starts, place = [], file.tell()
-        for size in sizes:
-            place += -place % _ALIGNMENT
-            starts.append(place)
-            place += size
-        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        form, kinds = json.loads(file.readline())
+        whole, place = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), file.tell()
     path.unlink()
-    head, *arrays = (whole[start : start + size] for start, size in zip(starts, sizes, strict=True))
-    return pickle.loads(head, buffers=arrays)  # noqa: S301, our own process wrote it
+    arrays = []
+    for dtype, shape in kinds:
+        place += -place % _ALIGNMENT
+        array = np.frombuffer(whole, dtype, math.prod(shape), place).reshape(shape)
+        arrays.append(array)
+        place += array.nbytes
+    return _restore(form, arrays)
+
+
+def _restore(form: Any, arrays: list[np.ndarray]) -> Part:
+    """Return what `_describe` described."""
+    if not isinstance(form, dict):
+        return form
+    [(name, content)] = form.items()
+    if name == "array":
+        return arrays[content]
+    return _CLASSES[name](**{key: _restore(value, arrays) for key, value in content.items()})
 
 
 def _end_with_input(folder: Path) -> None:

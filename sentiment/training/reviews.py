@@ -9,7 +9,7 @@ import numpy as np
 
 from sentiment.config import ModelSettings, TrainSettings
 from sentiment.data.count_ratios import log_count_ratios
-from sentiment.data.examples import Examples
+from sentiment.data.examples import CountedExamples, Examples
 from sentiment.data.prepared import PreparedDataset
 from sentiment.data.split import (
     SPLIT_RULE,
@@ -25,17 +25,6 @@ from sentiment.training.sentence_set import sentence_set
 from sentiment.training.teacher import UNSUPERVISED, Teacher
 
 _FEW = 5_000  # reviews: another process would take longer to start than to read them
-
-
-@dataclass(frozen=True)
-class CountedExamples:
-    """What a network learns from, and the ratios that its vectors begin with.
-
-    ratios: float32 (rows,), see `log_count_ratios`; None if vectors begin without them.
-    """
-
-    examples: Examples
-    ratios: np.ndarray | None
 
 
 @dataclass(frozen=True)

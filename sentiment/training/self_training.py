@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.config import ModelSettings
+from sentiment.data.examples import CountedExamples
 from sentiment.inference.classifier import sigmoid
 from sentiment.nn import network
 from sentiment.training.batching import padded_width
@@ -16,7 +17,6 @@ from sentiment.training.context import TrainingContext
 from sentiment.training.final import merge_networks
 from sentiment.training.loop import TrainingLoop
 from sentiment.training.results import BestEpoch, RoundResult
-from sentiment.training.reviews import CountedExamples
 from sentiment.training.teacher import UNSUPERVISED
 from sentiment.utils import files
 from sentiment.utils.progress import EpochMetrics
